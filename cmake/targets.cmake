@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# What weft's own programs (tests, benchmarks, examples, fuzzers) have in common.
+
+function(weft_setup_target target)
+  target_link_libraries(${target} PRIVATE weft::weft)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+  # g++ 12 takes the undefined registers of its own AVX-512 intrinsics for uninitialised variables.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(${target} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized)
+  endif()
+  if(WEFT_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(WEFT_NATIVE)
+    target_compile_options(${target} PRIVATE -march=native)
+  endif()
+endfunction()
