@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/iteration.hpp>
+#include <weft/core/kernel.hpp>
+
+#include <limits>
+
+namespace weft::inline WEFT_ABI {
+
+/// Ways to combine the elements of a reduction: identity element and combination, for scalars and packets.
+struct SumOf {
+    template <class T>
+    static constexpr T identity() {
+        return T{};
+    }
+    template <class P>
+    static WEFT_ALWAYS_INLINE P combine(const P& a, const P& b) {
+        return a + b;
+    }
+};
+struct ProductOf {
+    template <class T>
+    static constexpr T identity() {
+        return T(1);
+    }
+    template <class P>
+    static WEFT_ALWAYS_INLINE P combine(const P& a, const P& b) {
+        return a * b;
+    }
+};
+/// NaN if any element is NaN. (Not `a != a`: that of xsimd 8 is false for NaN on AVX.)
+struct MaximumOf {
+    template <class T>
+    static constexpr T identity() {
+        if constexpr (std::numeric_limits<T>::has_infinity)
+            return -std::numeric_limits<T>::infinity();
+        else if constexpr (requires(T t) { t.tangent; })
+            return T{MaximumOf::identity<decltype(T::value)>()};
+        else
+            return std::numeric_limits<T>::lowest();
+    }
+    template <class P>
+    static WEFT_ALWAYS_INLINE P combine(const P& a, const P& b) {
+        return select(a > b, a, select(a == a, b, a));
+    }
+};
+struct MinimumOf {
+    template <class T>
+    static constexpr T identity() {
+        if constexpr (std::numeric_limits<T>::has_infinity)
+            return std::numeric_limits<T>::infinity();
+        else if constexpr (requires(T t) { t.tangent; })
+            return T{MinimumOf::identity<decltype(T::value)>()};
+        else
+            return std::numeric_limits<T>::max();
+    }
+    template <class P>
+    static WEFT_ALWAYS_INLINE P combine(const P& a, const P& b) {
+        return select(a < b, a, select(a == a, b, a));
+    }
+};
+
+namespace detail {
+
+/// An expression ready to run: its kernel, operands broadcast to `extents`, and constants.
+template <class T>
+struct DenseTask {
+    DenseForward<T> forward = nullptr;
+    const Operand<T>* operands = nullptr;
+    int count = 0;
+    const T* constants = nullptr;
+    std::span<const index> extents;
+    double cost = 0; // nanoseconds per element beside the memory traffic
+};
+
+/// Strides of operand `o` along the axes of `extents`, to which it broadcasts (aligned at the last axis).
+template <class T>
+void broadcast_strides(const Operand<T>& o, std::span<const index> extents, index* strides) {
+    const int rank = static_cast<int>(extents.size());
+    for (int a = 0; a < rank; ++a) {
+        const int own = a - (rank - o.rank);
+        strides[a] = own < 0 || o.extents[own] == 1 ? 0 : o.strides[own];
+    }
+}
+
+/// The iteration of a task, with further strides (a reduction's target, an adjoint) behind those of its operands.
+template <class T>
+Iteration make_iteration(const DenseTask<T>& task, std::initializer_list<const index*> more = {}) {
+    index strides[max_operands][max_rank];
+    const index* pointers[max_operands];
+    int count = 0;
+    for (; count < task.count; ++count) {
+        broadcast_strides(task.operands[count], task.extents, strides[count]);
+        pointers[count] = strides[count];
+    }
+    for (const index* s : more) pointers[count++] = s;
+    return Iteration(task.extents, std::span<const index* const>(pointers, static_cast<std::size_t>(count)));
+}
+
+template <class T>
+double estimated_time(const DenseTask<T>& task, index size) {
+    return static_cast<double>(size) *
+           (0.08 * static_cast<double>(sizeof(T)) * static_cast<double>(task.count + 1) + task.cost);
+}
+
+/// Calls the kernel on [begin, begin + n) whatever n is: the last partial packet goes through scratch.
+template <class T>
+void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* const* pointers, T* out, index n) {
+    const index whole = n - n % lanes<T>;
+    if (whole > 0) task.forward(pointers, task.constants, out, whole);
+    if (const index rest = n - whole; rest > 0) {
+        const T* tails[max_operands];
+        reader.tail(pointers, whole, rest, tails);
+        T result[static_cast<std::size_t>(lanes<T>)];
+        task.forward(tails, task.constants, result, lanes<T>);
+        std::copy_n(result, rest, out + whole);
+    }
+}
+
+/// out (contiguous, of the task's shape) = expression. `write` converts to another element type, if not null.
+template <class T>
+void dense_evaluate(const DenseTask<T>& task, std::byte* out, index item = sizeof(T),
+                    void (*write)(const T*, std::byte*, index) = nullptr) {
+    const Iteration it = make_iteration(task);
+    const Chunks chunks(it.size);
+    for_each_chunk(chunks.count, estimated_time(task, it.size), [&](index chunk) {
+        BlockReader<T> reader(it, task.operands, task.count);
+        Scratch<T> scratch(write ? block_size<T> : 1);
+        const T* pointers[max_operands];
+        for (index begin = chunks.begin(chunk), end = chunks.end(chunk); begin < end;) {
+            index n = reader.block(begin, end - begin);
+            if (write) n = std::min(n, block_size<T>);
+            reader.read(begin, n, pointers);
+            std::byte* const to = out + begin * item;
+            run_forward(task, reader, pointers, write ? scratch.data() : reinterpret_cast<T*>(to), n);
+            if (write) write(scratch.data(), to, n);
+            begin += n;
+        }
+    });
+}
+
+/// Combination of n contiguous elements, in an order that depends on n only.
+template <class Monoid, class T>
+T reduce_run(const T* p, index n) {
+    constexpr index w = lanes<T>;
+    T result = Monoid::template identity<T>();
+    index i = 0;
+    if constexpr (w > 1) {
+        if (n >= w) {
+            Packet<T> a = load_packet(p);
+            i = w;
+            if (n >= 8 * w) {
+                Packet<T> b = load_packet(p + w), c = load_packet(p + 2 * w), d = load_packet(p + 3 * w);
+                for (i = 4 * w; i + 4 * w <= n; i += 4 * w) {
+                    a = Monoid::combine(a, load_packet(p + i));
+                    b = Monoid::combine(b, load_packet(p + i + w));
+                    c = Monoid::combine(c, load_packet(p + i + 2 * w));
+                    d = Monoid::combine(d, load_packet(p + i + 3 * w));
+                }
+                a = Monoid::combine(Monoid::combine(a, b), Monoid::combine(c, d));
+            }
+            for (; i + w <= n; i += w) a = Monoid::combine(a, load_packet(p + i));
+            T lane[static_cast<std::size_t>(w)];
+            store_packet(lane, a);
+            for (index half = w / 2; half > 0; half /= 2)
+                for (index k = 0; k < half; ++k) lane[k] = Monoid::combine(lane[k], lane[k + half]);
+            result = lane[0];
+        }
+    }
+    for (; i < n; ++i) result = Monoid::combine(result, p[i]);
+    return result;
+}
+
+/// to[i] = combine(to[i], from[i])
+template <class Monoid, class T>
+void combine_run(T* to, const T* from, index n) {
+    index i = 0;
+    for (; i + lanes<T> <= n; i += lanes<T>)
+        store_packet(to + i, Monoid::combine(load_packet(to + i), load_packet(from + i)));
+    for (; i < n; ++i) to[i] = Monoid::combine(to[i], from[i]);
+}
+
+/// Combines the block [begin, begin + n) of the iteration into a strided target.
+template <class Monoid, class T>
+void scatter_block(const Iteration& it, const index* strides, T* target, index begin, index n, const T* block) {
+    for_each_run(it, strides, begin, n, [&](index offset, index stride, index at, index length) {
+        T* const to = target + offset;
+        if (stride == 0)
+            *to = Monoid::combine(*to, reduce_run<Monoid>(block + at, length));
+        else if (stride == 1)
+            combine_run<Monoid>(to, block + at, length);
+        else
+            for (index i = 0; i < length; ++i) to[i * stride] = Monoid::combine(to[i * stride], block[at + i]);
+    });
+}
+
+/// Strides of a contiguous array of the distinct elements of a broadcast operand.
+inline void compact_strides(const Iteration& it, const index* strides, index* compact) {
+    index step = 1;
+    for (int a = it.rank; a-- > 0;) {
+        compact[a] = strides[a] == 0 ? 0 : step;
+        if (strides[a] != 0) step *= it.extents[a];
+    }
+}
+
+/// Collects blocks of an iteration into a target that some axes broadcast over, on any number of threads with the same
+/// result: where chunks meet in the same elements each has a private partial, added in a fixed tree.
+template <class Monoid, class T>
+class BroadcastTarget {
+public:
+    /// `k`: the iteration's operand whose strides the target has.
+    BroadcastTarget(const Iteration& it, int k, T* target)
+        : it_(it), strides_(it.strides[k]), target_(target), distinct_(it.distinct(k)), period_(it.period(k)) {
+        owned_ = it.rank > 0 && strides_[0] != 0;
+        if (period_ >= block_size<T> || period_ == 1 || owned_) period_ = 0;
+        compact_strides(it, strides_, compact_);
+    }
+
+    /// Chunks must be whole multiples of this many elements.
+    index multiple() const { return owned_ ? it_.inner_size() : 1; }
+    /// Most chunks that keep the partials no larger than twice the iteration.
+    index limit() const { return owned_ ? 64 : std::min<index>(64, 2 * it_.size / std::max<index>(distinct_, 1) + 1); }
+    void prepare(index chunks) {
+        if (owned_) return;
+        partials_ = Storage::allocate(static_cast<std::size_t>(chunks * distinct_) * sizeof(T));
+        chunks_ = chunks;
+    }
+
+    /// What one chunk adds; lives on the thread that runs it.
+    class Writer {
+    public:
+        Writer(BroadcastTarget& target, index chunk)
+            : t_(target), partial_(target.owned_ ? nullptr : target.partial(chunk)),
+              repeated_(target.period_ ? block_size<T> + target.period_ : 1) {
+            if (partial_) std::fill_n(partial_, t_.distinct_, Monoid::template identity<T>());
+            if (t_.period_) std::fill_n(repeated_.data(), block_size<T> + t_.period_, Monoid::template identity<T>());
+        }
+        /// For periodic sums: where the kernel itself may accumulate the block at `begin`; else null.
+        T* accumulate_at(index begin) { return t_.period_ ? repeated_.data() + begin % t_.period_ : nullptr; }
+        void add(index begin, index n, const T* block) {
+            if (t_.period_)
+                combine_run<Monoid>(repeated_.data() + begin % t_.period_, block, n);
+            else if (partial_)
+                scatter_block<Monoid>(t_.it_, t_.compact_, partial_, begin, n, block);
+            else
+                scatter_block<Monoid>(t_.it_, t_.strides_, t_.target_, begin, n, block);
+        }
+        void finish() {
+            if (t_.period_)
+                for (index at = 0; at < block_size<T> + t_.period_; at += t_.period_)
+                    combine_run<Monoid>(partial_, repeated_.data() + at,
+                                        std::min(t_.period_, block_size<T> + t_.period_ - at));
+        }
+
+    private:
+        BroadcastTarget& t_;
+        T* partial_;
+        Scratch<T> repeated_;
+    };
+
+    /// Adds the partials in a fixed tree, then into the target.
+    void finish() {
+        if (owned_ || chunks_ == 0) return;
+        for (index step = 1; step < chunks_; step *= 2)
+            for (index c = 0; c + step < chunks_; c += 2 * step)
+                combine_run<Monoid>(partial(c), partial(c + step), distinct_);
+        Iteration distinct = it_;
+        for (int a = 0; a < it_.rank; ++a)
+            if (strides_[a] == 0) distinct.extents[a] = 1;
+        scatter_block<Monoid>(distinct, strides_, target_, 0, distinct_, partial(0));
+    }
+
+private:
+    T* partial(index chunk) { return reinterpret_cast<T*>(partials_.data()) + chunk * distinct_; }
+
+    const Iteration& it_;
+    const index* strides_;
+    T* target_;
+    index distinct_;
+    index period_;
+    index compact_[max_rank] = {};
+    bool owned_ = false;
+    index chunks_ = 0;
+    Storage partials_;
+};
+
+/// target (strides 0 along the reduced axes; filled with the identity) = combination of the expression over them.
+template <class Monoid, class T>
+void dense_reduce(const DenseTask<T>& task, const index* target_strides, T* target) {
+    const Iteration it = make_iteration(task, {target_strides});
+    if (it.size == 0) return;
+    BroadcastTarget<Monoid, T> result(it, task.count, target);
+    const Chunks chunks(it.size, result.multiple(), result.limit());
+    result.prepare(chunks.count);
+    for_each_chunk(chunks.count, estimated_time(task, it.size), [&](index chunk) {
+        BlockReader<T> reader(it, task.operands, task.count);
+        Scratch<T> values(task.forward ? block_size<T> : 1);
+        typename BroadcastTarget<Monoid, T>::Writer writer(result, chunk);
+        const T* pointers[max_operands];
+        for (index begin = chunks.begin(chunk), end = chunks.end(chunk); begin < end;) {
+            const index n = reader.block(begin, std::min(end - begin, block_size<T>));
+            reader.read(begin, n, pointers);
+            if (task.forward) { // a bare leaf has no kernel: it is read where it lies
+                run_forward(task, reader, pointers, values.data(), n);
+                writer.add(begin, n, values.data());
+            } else {
+                writer.add(begin, n, pointers[0]);
+            }
+            begin += n;
+        }
+        writer.finish();
+    });
+    result.finish();
+}
+
+/// Where the gradient of one operand goes.
+template <class T>
+struct GradientTarget {
+    T* data = nullptr;  // the element that the operand's first element has as its gradient; null: not wanted
+    bool first = false; // nothing there yet: store (only for operands that cover the whole gradient contiguously)
+};
+
+/// Adds (or stores) the gradients of all wanted operands, given the adjoint of the expression's value: an operand of
+/// its own, so that reductions hand down theirs with broadcast strides.
+template <class T>
+void dense_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Operand<T>& adjoint,
+                    const GradientTarget<T>* targets) {
+    Operand<T> operands[max_operands];
+    DenseTask<T> all = task;
+    for (int k = 0; k < task.count; ++k) operands[k] = task.operands[k];
+    operands[task.count] = adjoint;
+    all.operands = operands;
+    ++all.count;
+    const Iteration it = make_iteration(all);
+    if (it.size == 0) return;
+
+    using Target = BroadcastTarget<SumOf, T>;
+    FixedVector<Target, max_operands> shared;
+    int shared_of[max_operands];
+    index multiple = 1, limit = 64;
+    for (int k = 0; k < task.count; ++k) {
+        shared_of[k] = -1;
+        if (!targets[k].data || it.contiguous(k)) continue;
+        shared_of[k] = shared.size();
+        const Target& target = shared.emplace(it, k, targets[k].data);
+        multiple = std::max(multiple, target.multiple());
+        limit = std::min(limit, target.limit());
+    }
+    const Chunks chunks(it.size, multiple, limit);
+    for (Target& t : shared) t.prepare(chunks.count);
+
+    for_each_chunk(chunks.count, 3 * estimated_time(all, it.size), [&](index chunk) {
+        BlockReader<T> reader(it, operands, all.count);
+        Scratch<T> scratch(task.count * Scratch<T>::rounded(block_size<T>));
+        T* buffer[max_operands];
+        FixedVector<typename Target::Writer, max_operands> writers;
+        for (Target& t : shared) writers.emplace(t, chunk);
+        bool direct = true;
+        for (int k = 0; k < task.count; ++k) {
+            const bool own = targets[k].data && shared_of[k] < 0;
+            direct = direct && own;
+            buffer[k] = own ? nullptr : scratch.take(block_size<T>);
+        }
+        const T* pointers[max_operands];
+        T* gradients[max_operands];
+        for (index begin = chunks.begin(chunk), end = chunks.end(chunk); begin < end;) {
+            const index n = reader.block(begin, direct ? end - begin : std::min(end - begin, block_size<T>));
+            reader.read(begin, n, pointers);
+            unsigned first = 0;
+            bool scatter[max_operands] = {};
+            for (int k = 0; k < task.count; ++k) {
+                bool store_it = true;
+                if (!buffer[k]) {
+                    gradients[k] = targets[k].data + begin;
+                    store_it = targets[k].first;
+                } else if (T* const at = shared_of[k] < 0 ? nullptr : writers[shared_of[k]].accumulate_at(begin)) {
+                    gradients[k] = at;
+                    store_it = false;
+                } else {
+                    gradients[k] = buffer[k];
+                    scatter[k] = shared_of[k] >= 0;
+                }
+                if (store_it) first |= 1u << k;
+            }
+            const index whole = n - n % lanes<T>;
+            if (whole > 0) kernel(pointers, task.constants, pointers[task.count], gradients, first, whole);
+            if (const index rest = n - whole; rest > 0) {
+                const T* tails[max_operands];
+                reader.tail(pointers, whole, rest, tails);
+                T memory[max_operands][static_cast<std::size_t>(lanes<T>)];
+                T* tail_gradients[max_operands];
+                for (int k = 0; k < task.count; ++k) {
+                    // Leaves of one gradient (x * x) share its scratch too, or one would overwrite the other's part.
+                    int same = 0;
+                    while (gradients[same] != gradients[k]) ++same;
+                    tail_gradients[k] = memory[same];
+                    if (same == k && !(first >> k & 1u)) {
+                        std::fill_n(memory[k], lanes<T>, T{});
+                        std::copy_n(gradients[k] + whole, rest, memory[k]);
+                    }
+                }
+                kernel(tails, task.constants, tails[task.count], tail_gradients, first, lanes<T>);
+                for (int k = 0; k < task.count; ++k) std::copy_n(tail_gradients[k], rest, gradients[k] + whole);
+            }
+            for (int k = 0; k < task.count; ++k)
+                if (scatter[k]) writers[shared_of[k]].add(begin, n, gradients[k]);
+            begin += n;
+        }
+        for (auto& w : writers) w.finish();
+    });
+    for (Target& t : shared) t.finish();
+}
+
+} // namespace detail
+} // namespace weft::inline WEFT_ABI

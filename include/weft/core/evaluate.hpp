@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/dense.hpp>
+#include <weft/core/expression.hpp>
+
+namespace weft::inline WEFT_ABI {
+
+namespace detail {
+
+/// Fills the tables of operands and constants, left to right.
+template <class T, class E>
+void collect(const E& e, Operand<T>*& operands, T*& constants) {
+    if constexpr (is_node<E>) {
+        Operand<T>* const first = operands;
+        collect<T>(e.template operand<0>(), operands, constants);
+        if constexpr (E::arity > 1) collect<T>(e.template operand<1>(), operands, constants);
+        if constexpr (E::arity > 2) collect<T>(e.template operand<2>(), operands, constants);
+        // No gradient passes a comparison: what is below it is a constant to the tape.
+        if constexpr (!op_differentiable<typename E::operation>())
+            for (Operand<T>* o = first; o != operands; ++o) o->node = nullptr;
+    } else if constexpr (is_constant<E>) {
+        *constants++ = static_cast<T>(e.value);
+    } else if constexpr (requires { e.template as_operand<T>(); }) {
+        *operands++ = e.template as_operand<T>();
+    } else {
+        *operands++ = make_operand<T>(e);
+    }
+}
+
+/// The tables of one expression, ready for the dense loops.
+template <class E>
+struct Prepared {
+    using T = compute_type<E>;
+    using S = Structure<E>;
+    static_assert(S::leaves <= max_operands - 2,
+                  "weft: an expression has at most 22 leaves: land a part of it first, const auto h = eval(part);");
+    using kernel = typename S::template kernel<DenseLeaves, 0, 0, false>;
+
+    Operand<T> operands[S::leaves + 1];
+    T constants[S::constants + 1];
+    Extents<E::rank> extents;
+
+    explicit Prepared(const E& e) : extents(e.shape()) {
+        static_assert(!is_edge_expression<E>,
+                      "weft: an expression over edges lands through a reduction: sum_in(g, e), edges(g, e), ...");
+        Operand<T>* o = operands;
+        T* c = constants;
+        collect<T>(e, o, c);
+    }
+    DenseTask<T> task() const {
+        return {&dense_forward_kernel<kernel, S::leaves, S::constants, T>,
+                operands,
+                S::leaves,
+                constants,
+                extents,
+                S::cost};
+    }
+};
+
+template <class T, class S>
+void write_converted(const T* from, std::byte* to, index n) {
+    S* const out = reinterpret_cast<S*>(to);
+    for (index i = 0; i < n; ++i) {
+        if constexpr (IsDual<T>::value && !IsDual<S>::value)
+            out[i] = static_cast<S>(from[i].value); // a mask
+        else
+            out[i] = static_cast<S>(from[i]);
+    }
+}
+
+template <class L>
+concept TensorLike = requires(const L& x) {
+    {x.tensor()};
+};
+
+/// How results land, by the kind of their operands; the specialisation for Kind::var lives with Var.
+template <Kind K>
+struct Lander;
+
+} // namespace detail
+
+/// Evaluates an expression into a tensor: one fused loop, or no loop at all when a tensor can be shared.
+template <class T, int N, class S>
+void land(Tensor<T, N, S>& target, const Expression auto& expression) {
+    using E = std::remove_cvref_t<decltype(expression)>;
+    if constexpr (requires { expression.tensor(); } && !std::same_as<decltype(detail::compute_type<E>{}), void>) {
+        using Source = std::remove_cvref_t<decltype(expression.tensor())>;
+        if constexpr (std::same_as<typename Source::value_type, T>) {
+            const auto& source = expression.tensor();
+            if (detail::is_contiguous(source.shape(), source.strides()) && !source.storage().foreign() &&
+                source.storage()) {
+                if constexpr (!std::same_as<S, AnyShape<N>>) target = Tensor<T, N, S>::empty(source.shape());
+                target = Tensor<T, N, S>::share(source.storage(), source.data(), source.shape());
+                return;
+            }
+        }
+    }
+    const detail::Prepared<E> prepared(expression);
+    target = Tensor<T, N, S>::empty(expression.shape());
+    using C = detail::compute_type<E>;
+    if constexpr (std::same_as<C, T>) {
+        detail::dense_evaluate(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()));
+    } else {
+        static_assert(detail::is_number<T> && (std::same_as<T, typename E::value_type> || std::is_convertible_v<C, T> ||
+                                               std::is_constructible_v<T, C>),
+                      "weft: the expression's element type does not convert to the tensor's");
+        detail::dense_evaluate(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()), sizeof(T),
+                               &detail::write_converted<C, T>);
+    }
+}
+
+/// The value of an expression, computed once: a Tensor or Var of it; leaves are returned as they are. What is used
+/// more than once is landed first: `const auto h = eval(x);`.
+template <Expression E>
+auto eval(const E& expression) {
+    if constexpr (detail::is_node<E>)
+        return detail::Lander<kind_of<E>>::land(expression);
+    else
+        return expression;
+}
+
+/// A tensor-like leaf in row-major order without gaps, as operations with a kernel of their own want it.
+template <Expression E>
+auto contiguous(const E& expression) {
+    if constexpr (requires { expression.copied(); }) // a Var or Parameter stays one
+        return expression.strides() == detail::contiguous_strides(expression.shape()) ? expression
+                                                                                      : expression.copied();
+    else
+        return detail::Lander<kind_of<E>>::contiguous(expression);
+}
+
+namespace detail {
+
+template <>
+struct Lander<Kind::tensor> {
+    template <class E>
+    static auto land(const E& e) {
+        return Tensor<typename E::value_type, E::rank>(e);
+    }
+    template <class E>
+    static Tensor<typename E::value_type, E::rank> contiguous(const E& e) {
+        if constexpr (requires { e.tensor(); })
+            return e.tensor();
+        else
+            return e;
+    }
+    /// An operation with a rule of its own on values.
+    template <class Op, class... E>
+    static auto apply(const Op& op, const E&... operands) {
+        return op.forward(contiguous(operands)...);
+    }
+    template <class Monoid, class E, std::size_t N>
+    static auto reduce(const E& e, const Extents<E::rank>& kept, const std::array<index, N>& shape) {
+        return reduce_value<Monoid>(e, kept, shape).second;
+    }
+    /// The prepared operand and the value of its reduction. `kept`: the operand's extents, 1 along reduced axes.
+    template <class Monoid, class E, std::size_t N>
+    static auto reduce_value(const E& e, const Extents<E::rank>& kept, const std::array<index, N>& shape) {
+        using T = compute_type<E>;
+        Prepared<E> prepared(e);
+        auto result = Tensor<T, static_cast<int>(N)>::full(shape, Monoid::template identity<T>());
+        Extents<E::rank> strides = contiguous_strides(kept);
+        for (std::size_t a = 0; a < strides.size(); ++a)
+            if (kept[a] != prepared.extents[a]) strides[a] = 0;
+        DenseTask<T> task = prepared.task();
+        if constexpr (!is_node<E>) task.forward = nullptr;
+        dense_reduce<Monoid>(task, strides.data(), result.mutable_data());
+        return std::pair(std::move(prepared), std::move(result));
+    }
+};
+
+template <class... E>
+inline constexpr Kind joined_kind = ((kind_of<E> == Kind::var) || ...) ? Kind::var : Kind::tensor;
+
+} // namespace detail
+
+/// Applies an operation with rules of its own. `Op` has `name`, `forward(values...)`, and
+/// `backward(dy, y, sink, values...)`, which hands gradients to `sink.template add<K>(expression)` for the operands K
+/// with `sink.template wants<K>()`.
+template <class Op, class... E>
+auto apply_operation(const Op& op, const E&... operands) {
+    return detail::Lander<detail::joined_kind<E...>>::apply(op, operands...);
+}
+
+namespace detail {
+
+template <class X>
+concept OperandOf = Expression<X> || is_number<std::remove_cvref_t<X>>;
+
+template <class X>
+struct AsExpression {
+    using type = std::conditional_t<Expression<X>, std::remove_cvref_t<X>, Constant<std::remove_cvref_t<X>>>;
+};
+template <class X>
+using as_expression = typename AsExpression<X>::type;
+
+/// Operand X in a node computed in T: an expression computed in another type (a mask of integers) lands first, and so
+/// does one over tensors within one over edges.
+template <class T, bool Edge, class X>
+auto fused(X&& operand) {
+    using E = std::remove_cvref_t<X>;
+    if constexpr (!Expression<E>)
+        return Constant<E>(operand);
+    else if constexpr (is_node<E> && (!std::same_as<compute_type<E>, T> || (Edge && !is_edge_expression<E>)))
+        return Lander<kind_of<E>>::land(operand);
+    else
+        return E(std::forward<X>(operand));
+}
+
+} // namespace detail
+
+/// The node of an element-wise operation: `apply<Relu>(x)`. Numbers among the operands become constants.
+template <class Op, detail::OperandOf... A>
+requires(Expression<A> || ...) auto apply(A&&... operands) {
+    using T = typename detail::NodeCompute<Op, detail::as_expression<A>...>::type;
+    constexpr bool edge = (detail::is_edge_expression<detail::as_expression<A>> || ...);
+    return Node<Op, decltype(detail::fused<T, edge>(std::forward<A>(operands)))...>(
+        detail::fused<T, edge>(std::forward<A>(operands))...);
+}
+
+/// Operands of a binary operator: two expressions, or an expression and a number.
+template <class A, class B>
+concept Operands = (Expression<A> && detail::OperandOf<B>) || (detail::OperandOf<A> && Expression<B>);
+
+} // namespace weft::inline WEFT_ABI

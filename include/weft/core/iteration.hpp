@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/operand.hpp>
+#include <weft/core/parallel_for.hpp>
+
+#include <algorithm>
+#include <new>
+#include <span>
+#include <utility>
+
+namespace weft::inline WEFT_ABI::detail {
+
+inline constexpr int max_operands = 24;
+
+/// Elements handed to a kernel at once: small enough that the scratch of a few operands stays in the first-level cache.
+template <class T>
+inline constexpr index block_size = sizeof(T) <= 4 ? 2048 : 1024;
+
+/// A vector of at most `Capacity` elements that never allocates.
+template <class X, int Capacity>
+class FixedVector {
+public:
+    FixedVector() = default;
+    FixedVector(const FixedVector&) = delete;
+    FixedVector& operator=(const FixedVector&) = delete;
+    ~FixedVector() {
+        for (X& x : *this) x.~X();
+    }
+    template <class... A>
+    X& emplace(A&&... arguments) {
+        return *new (memory_ + sizeof(X) * static_cast<std::size_t>(size_++)) X(std::forward<A>(arguments)...);
+    }
+    X* begin() { return std::launder(reinterpret_cast<X*>(memory_)); }
+    X* end() { return begin() + size_; }
+    X& operator[](int i) { return begin()[i]; }
+    int size() const { return size_; }
+
+private:
+    alignas(X) std::byte memory_[sizeof(X) * static_cast<std::size_t>(Capacity)];
+    int size_ = 0;
+};
+
+/// The common index space of some operands: axes of extent 1 dropped, axes that every operand walks through in one
+/// stride merged. Row-major; strides in elements, 0 along broadcast axes.
+struct Iteration {
+    int rank = 0;
+    int count = 0;
+    index extents[max_rank] = {};
+    index strides[max_operands][max_rank] = {};
+    index size = 1;
+
+    /// `strides[k]` per operand, already broadcast to `extents`.
+    Iteration(std::span<const index> full_extents, std::span<const index* const> operand_strides)
+        : count(static_cast<int>(operand_strides.size())) {
+        for (std::size_t axis = 0; axis < full_extents.size(); ++axis) {
+            const index e = full_extents[axis];
+            size *= e;
+            if (e == 1) continue;
+            bool merge = rank > 0;
+            for (int k = 0; merge && k < count; ++k)
+                merge = strides[k][rank - 1] == operand_strides[static_cast<std::size_t>(k)][axis] * e;
+            if (!merge) ++rank;
+            extents[rank - 1] = merge ? extents[rank - 1] * e : e;
+            for (int k = 0; k < count; ++k) strides[k][rank - 1] = operand_strides[static_cast<std::size_t>(k)][axis];
+        }
+    }
+
+    bool contiguous(int k) const {
+        index step = 1;
+        for (int a = rank; a-- > 0; step *= extents[a])
+            if (strides[k][a] != step) return false;
+        return true;
+    }
+    /// Length p of the repeated contiguous run when operand k is broadcast over the outer axes only; else 0.
+    index period(int k) const {
+        index step = 1;
+        int a = rank;
+        for (; a-- > 0 && strides[k][a] == step; step *= extents[a]) {
+        }
+        for (; a >= 0; --a)
+            if (strides[k][a] != 0) return 0;
+        return step;
+    }
+    /// Number of distinct elements of operand k.
+    index distinct(int k) const {
+        index n = 1;
+        for (int a = 0; a < rank; ++a)
+            if (strides[k][a] != 0) n *= extents[a];
+        return n;
+    }
+    index inner_size() const { return rank == 0 || extents[0] == 0 ? 1 : size / extents[0]; }
+};
+
+/// Walks operand k over the linear range [begin, begin + n): calls f(offset, stride, position, length) for each run
+/// along the innermost axis.
+template <class F>
+void for_each_run(const Iteration& it, const index* strides, index begin, index n, F&& f) {
+    if (it.rank == 0) {
+        if (n > 0) f(index{0}, index{0}, index{0}, index{1});
+        return;
+    }
+    const int last = it.rank - 1;
+    index at[max_rank], offset = 0, rest = begin;
+    for (int a = last; a >= 0; --a) {
+        at[a] = rest % it.extents[a];
+        rest /= it.extents[a];
+        offset += at[a] * strides[a];
+    }
+    for (index done = 0; done < n;) {
+        const index length = std::min(n - done, it.extents[last] - at[last]);
+        f(offset, strides[last], done, length);
+        done += length;
+        at[last] += length;
+        offset += length * strides[last];
+        for (int a = last; a > 0 && at[a] == it.extents[a]; --a) {
+            offset -= at[a] * strides[a];
+            at[a] = 0;
+            ++at[a - 1];
+            offset += strides[a - 1];
+        }
+    }
+}
+
+/// Chunks are a function of the shape alone, so that results are the same on any number of threads.
+struct Chunks {
+    index size = 0;
+    index length = 0;
+    index count = 0;
+
+    /// At least 64 Ki elements each, at most `limit` chunks, each a multiple of `multiple` long.
+    Chunks(index n, index multiple = 1, index limit = 64) : size(n) {
+        limit = std::max<index>(limit, 1);
+        length = std::max<index>(index{1} << 16, (n + limit - 1) / limit);
+        length = (length + multiple - 1) / multiple * multiple;
+        count = (n + length - 1) / length;
+    }
+    index begin(index chunk) const { return chunk * length; }
+    index end(index chunk) const { return std::min(size, (chunk + 1) * length); }
+};
+
+/// Runs the chunks in parallel when the estimated work in nanoseconds is worth waking the threads.
+template <class F>
+void for_each_chunk(index count, double nanoseconds, F&& body) {
+    if (nanoseconds < 20e3) {
+        for (index c = 0; c < count; ++c) body(c);
+    } else {
+        parallel_for(count, body);
+    }
+}
+
+/// Scratch memory of one chunk, from the pool.
+template <class T>
+class Scratch {
+public:
+    explicit Scratch(index n) : storage_(Storage::allocate(static_cast<std::size_t>(n) * sizeof(T))) {}
+    T* data() noexcept { return reinterpret_cast<T*>(storage_.data()); }
+    /// The next n elements, aligned to a cache line.
+    T* take(index n) {
+        constexpr index line = std::max<index>(1, 64 / static_cast<index>(sizeof(T)));
+        T* const p = data() + used_;
+        used_ += (n + line - 1) / line * line;
+        return p;
+    }
+    static constexpr index rounded(index n) {
+        constexpr index line = std::max<index>(1, 64 / static_cast<index>(sizeof(T)));
+        return (n + line - 1) / line * line;
+    }
+
+private:
+    Storage storage_;
+    index used_ = 0;
+};
+
+/// Feeds a kernel that knows only contiguous pointers: operands that are contiguous are pointed at, rows that repeat
+/// are copied once, all else is expanded block by block.
+template <class T>
+class BlockReader {
+public:
+    BlockReader(const Iteration& it, const Operand<T>* operands, int count)
+        : it_(it), operands_(operands), count_(count), scratch_(scratch_size(it, operands, count)) {
+        direct_ = true;
+        for (int k = 0; k < count; ++k) {
+            const Operand<T>& o = operands[k];
+            period_[k] = o.generate || o.read ? 0 : it.period(k);
+            tail_[k] = scratch_.take(lanes<T>);
+            if (!o.generate && !o.read && it.contiguous(k)) {
+                mode_[k] = Mode::direct;
+            } else if (!o.generate && it.period(k) > 0 && it.period(k) < block_size<T>) {
+                mode_[k] = Mode::periodic;
+                direct_ = false;
+                const index p = period_[k] = it.period(k);
+                buffer_[k] = scratch_.take(block_size<T> + p);
+                read_run(o, o.data, 1, buffer_[k], p);
+                for (index filled = p; filled < block_size<T> + p; filled += p)
+                    std::copy_n(buffer_[k], std::min(p, block_size<T> + p - filled), buffer_[k] + filled);
+            } else {
+                mode_[k] = Mode::expanded;
+                direct_ = false;
+                buffer_[k] = scratch_.take(block_size<T>);
+                long_rows_ = long_rows_ || (it.rank > 0 && it.extents[it.rank - 1] >= block_size<T>);
+            }
+        }
+    }
+
+    /// How many elements the block that begins at `begin` may have, at most `limit`.
+    index block(index begin, index limit) const {
+        if (direct_) return limit;
+        limit = std::min(limit, block_size<T>);
+        if (long_rows_) { // whole rows need no expansion
+            const index row = it_.extents[it_.rank - 1];
+            limit = std::min(limit, row - begin % row);
+        }
+        return limit;
+    }
+
+    /// Contiguous pointers to the elements [begin, begin + n) of every operand.
+    void read(index begin, index n, const T** pointers) {
+        for (int k = 0; k < count_; ++k) {
+            const Operand<T>& o = operands_[k];
+            if (mode_[k] == Mode::direct) {
+                pointers[k] = reinterpret_cast<const T*>(o.data) + begin;
+            } else if (mode_[k] == Mode::periodic) {
+                pointers[k] = buffer_[k] + begin % period_[k];
+            } else {
+                pointers[k] = buffer_[k];
+                if (o.generate) {
+                    o.generate(o.data, begin, buffer_[k], n);
+                    continue;
+                }
+                for_each_run(it_, it_.strides[k], begin, n, [&](index offset, index stride, index at, index length) {
+                    const std::byte* const from = o.data + offset * o.item;
+                    if (length == n && stride == 1 && !o.read)
+                        pointers[k] = reinterpret_cast<const T*>(from);
+                    else
+                        read_run(o, from, stride, buffer_[k] + at, length);
+                });
+            }
+        }
+    }
+
+    /// Copies of the n < lanes<T> elements at `offset` of each pointer, padded to a packet.
+    void tail(const T* const* pointers, index offset, index n, const T** tails) {
+        for (int k = 0; k < count_; ++k) {
+            std::copy_n(pointers[k] + offset, n, tail_[k]);
+            std::fill_n(tail_[k] + n, lanes<T> - n, n > 0 ? tail_[k][0] : T{});
+            tails[k] = tail_[k];
+        }
+    }
+
+private:
+    enum class Mode : char { direct, periodic, expanded };
+
+    static index scratch_size(const Iteration& it, const Operand<T>* operands, int count) {
+        index n = 0;
+        for (int k = 0; k < count; ++k) {
+            n += Scratch<T>::rounded(lanes<T>);
+            if (operands[k].generate || operands[k].read || !it.contiguous(k)) {
+                const index p = it.period(k);
+                n += Scratch<T>::rounded(block_size<T> + (p < block_size<T> ? p : 0));
+            }
+        }
+        return n;
+    }
+
+    const Iteration& it_;
+    const Operand<T>* operands_;
+    int count_;
+    bool direct_ = false;
+    bool long_rows_ = false;
+    Mode mode_[max_operands] = {};
+    index period_[max_operands] = {};
+    T* buffer_[max_operands] = {};
+    T* tail_[max_operands] = {};
+    Scratch<T> scratch_;
+};
+
+} // namespace weft::inline WEFT_ABI::detail

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/packet.hpp>
+
+namespace weft::inline WEFT_ABI {
+
+/// Slopes that need no multiplication: `adjoint * One{}` is the adjoint itself.
+struct One {};
+struct MinusOne {};
+struct Zero {};
+
+template <class P>
+WEFT_ALWAYS_INLINE P operator*(const P& a, One) {
+    return a;
+}
+template <class P>
+WEFT_ALWAYS_INLINE P operator*(const P& a, MinusOne) {
+    return -a;
+}
+
+namespace detail {
+
+// The adjoint an operation hands to its operand: `adjoint(adj, a, y)` where the operation defines it (selections, whose
+// slope 0 must not meet an infinite adjoint), else adj * slope(a, y).
+template <class Op, class P>
+WEFT_ALWAYS_INLINE P unary_adjoint(const P& adj, const P& a, const P& y) {
+    if constexpr (requires { Op::adjoint(adj, a, y); })
+        return Op::adjoint(adj, a, y);
+    else
+        return adj * Op::slope(a, y);
+}
+template <class Op, int K, class P, class... A>
+WEFT_ALWAYS_INLINE P operand_adjoint(const P& adj, const A&... a) {
+    if constexpr (K == 0) {
+        if constexpr (requires { Op::adjoint_a(adj, a...); })
+            return Op::adjoint_a(adj, a...);
+        else
+            return adj * Op::slope_a(a...);
+    } else if constexpr (K == 1) {
+        if constexpr (requires { Op::adjoint_b(adj, a...); })
+            return Op::adjoint_b(adj, a...);
+        else
+            return adj * Op::slope_b(a...);
+    } else {
+        if constexpr (requires { Op::adjoint_c(adj, a...); })
+            return Op::adjoint_c(adj, a...);
+        else
+            return adj * Op::slope_c(a...);
+    }
+}
+
+/// Where the backward kernel puts gradients: one pointer per leaf; a set bit in `first` says store, else accumulate.
+template <class T>
+struct GradientPointers {
+    T* const* pointer;
+    unsigned first;
+};
+
+// The compiled form of an expression: a stateless type over contiguous pointers p[leaf] with one induction variable.
+// `forward` keeps every value in registers, `backward` pushes the adjoint down to the leaves that want it.
+// Data sources other than memory at p[I] + i (edge expressions) provide their own leaves with the same protocol.
+
+template <int I, bool Gradient>
+struct LeafKernel {
+    static constexpr bool gradient = Gradient;
+    template <class T>
+    struct Values {
+        Packet<T> y;
+    };
+    template <class T>
+    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>*, index i) {
+        return load_packet(p[I] + i);
+    }
+    template <class T>
+    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>*, index i) {
+        return {load_packet(p[I] + i)};
+    }
+    template <class T>
+    static WEFT_ALWAYS_INLINE void backward(const Values<T>&, Packet<T> adj, const GradientPointers<T>& g, index i) {
+        T* const to = g.pointer[I] + i;
+        if (!(g.first >> I & 1u)) adj = load_packet(to) + adj;
+        store_packet(to, adj);
+    }
+};
+
+template <int J>
+struct ConstantKernel {
+    static constexpr bool gradient = false;
+    template <class T>
+    struct Values {
+        Packet<T> y;
+    };
+    template <class T, class... Where>
+    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const*, const Packet<T>* c, const Where&...) {
+        return c[J];
+    }
+    template <class T, class... Where>
+    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const*, const Packet<T>* c, const Where&...) {
+        return {c[J]};
+    }
+};
+
+template <class Op, class... A>
+struct ApplyKernel;
+
+template <class Op, class A>
+struct ApplyKernel<Op, A> {
+    static constexpr bool gradient = A::gradient;
+    template <class T>
+    struct Values {
+        typename A::template Values<T> a;
+        Packet<T> y;
+    };
+    template <class T, class... Where>
+    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>* c, const Where&... i) {
+        return Op::value(A::template at<T>(p, c, i...));
+    }
+    template <class T, class... Where>
+    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>* c, const Where&... i) {
+        Values<T> v{A::template forward<T>(p, c, i...), {}};
+        v.y = Op::value(v.a.y);
+        return v;
+    }
+    template <class T, class G, class... Where>
+    static WEFT_ALWAYS_INLINE void backward(const Values<T>& v, const Packet<T>& adj, G&& g, const Where&... i) {
+        if constexpr (A::gradient) A::template backward<T>(v.a, unary_adjoint<Op, Packet<T>>(adj, v.a.y, v.y), g, i...);
+    }
+};
+
+template <class Op, class A, class B>
+struct ApplyKernel<Op, A, B> {
+    static constexpr bool gradient = A::gradient || B::gradient;
+    template <class T>
+    struct Values {
+        typename A::template Values<T> a;
+        typename B::template Values<T> b;
+        Packet<T> y;
+    };
+    template <class T, class... Where>
+    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>* c, const Where&... i) {
+        return Op::value(A::template at<T>(p, c, i...), B::template at<T>(p, c, i...));
+    }
+    template <class T, class... Where>
+    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>* c, const Where&... i) {
+        Values<T> v{A::template forward<T>(p, c, i...), B::template forward<T>(p, c, i...), {}};
+        v.y = Op::value(v.a.y, v.b.y);
+        return v;
+    }
+    template <class T, class G, class... Where>
+    static WEFT_ALWAYS_INLINE void backward(const Values<T>& v, const Packet<T>& adj, G&& g, const Where&... i) {
+        if constexpr (A::gradient)
+            A::template backward<T>(v.a, operand_adjoint<Op, 0, Packet<T>>(adj, v.a.y, v.b.y, v.y), g, i...);
+        if constexpr (B::gradient)
+            B::template backward<T>(v.b, operand_adjoint<Op, 1, Packet<T>>(adj, v.a.y, v.b.y, v.y), g, i...);
+    }
+};
+
+template <class Op, class A, class B, class C>
+struct ApplyKernel<Op, A, B, C> {
+    static constexpr bool gradient = A::gradient || B::gradient || C::gradient;
+    template <class T>
+    struct Values {
+        typename A::template Values<T> a;
+        typename B::template Values<T> b;
+        typename C::template Values<T> c;
+        Packet<T> y;
+    };
+    template <class T, class... Where>
+    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>* k, const Where&... i) {
+        return Op::value(A::template at<T>(p, k, i...), B::template at<T>(p, k, i...), C::template at<T>(p, k, i...));
+    }
+    template <class T, class... Where>
+    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>* k, const Where&... i) {
+        Values<T> v{A::template forward<T>(p, k, i...),
+                    B::template forward<T>(p, k, i...),
+                    C::template forward<T>(p, k, i...),
+                    {}};
+        v.y = Op::value(v.a.y, v.b.y, v.c.y);
+        return v;
+    }
+    template <class T, class G, class... Where>
+    static WEFT_ALWAYS_INLINE void backward(const Values<T>& v, const Packet<T>& adj, G&& g, const Where&... i) {
+        if constexpr (A::gradient)
+            A::template backward<T>(v.a, operand_adjoint<Op, 0, Packet<T>>(adj, v.a.y, v.b.y, v.c.y, v.y), g, i...);
+        if constexpr (B::gradient)
+            B::template backward<T>(v.b, operand_adjoint<Op, 1, Packet<T>>(adj, v.a.y, v.b.y, v.c.y, v.y), g, i...);
+        if constexpr (C::gradient)
+            C::template backward<T>(v.c, operand_adjoint<Op, 2, Packet<T>>(adj, v.a.y, v.b.y, v.c.y, v.y), g, i...);
+    }
+};
+
+/// out[i] = K at i, for n a multiple of lanes<T>. With `dense_backward_kernel` all that is compiled per expression.
+template <class K, int Leaves, int Constants, class T>
+WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* constants, T* out, index n) {
+    // Local copies: SIMD stores may alias anything, so pointers in memory would be loaded again after each of them.
+    const T* p[Leaves + 1];
+    Packet<T> c[Constants + 1];
+    for (int k = 0; k < Leaves; ++k) p[k] = pointers[k];
+    for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
+    for (index i = 0; i < n; i += lanes<T>) store_packet(out + i, K::template at<T>(p, c, i));
+}
+
+template <class K, int Leaves, int Constants, class T>
+WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* constants, const T* adjoint,
+                                         T* const* gradients, unsigned first, index n) {
+    const T* p[Leaves + 1];
+    T* g[Leaves + 1];
+    Packet<T> c[Constants + 1];
+    for (int k = 0; k < Leaves; ++k) {
+        p[k] = pointers[k];
+        g[k] = gradients[k];
+    }
+    for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
+    const GradientPointers<T> to{g, first};
+    for (index i = 0; i < n; i += lanes<T>)
+        K::template backward<T>(K::template forward<T>(p, c, i), load_packet(adjoint + i), to, i);
+}
+
+template <class T>
+using DenseForward = void (*)(const T* const*, const T*, T*, index);
+template <class T>
+using DenseBackward = void (*)(const T* const*, const T*, const T*, T* const*, unsigned, index);
+
+} // namespace detail
+} // namespace weft::inline WEFT_ABI

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/evaluate.hpp>
+
+namespace weft::inline WEFT_ABI {
+
+/// a + b
+struct Add {
+    static constexpr auto name = "add";
+    template <class P>
+    static WEFT_ALWAYS_INLINE P value(const P& a, const P& b) {
+        return a + b;
+    }
+    template <class P>
+    static One slope_a(const P&, const P&, const P&) {
+        return {};
+    }
+    template <class P>
+    static One slope_b(const P&, const P&, const P&) {
+        return {};
+    }
+};
+
+template <class A, class B>
+requires Operands<A, B>
+auto operator+(A&& a, B&& b) { return apply<Add>(std::forward<A>(a), std::forward<B>(b)); }
+
+} // namespace weft::inline WEFT_ABI

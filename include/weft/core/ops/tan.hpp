@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/evaluate.hpp>
+#include <weft/core/math.hpp>
+
+namespace weft::inline WEFT_ABI {
+
+/// The tangent of a in radians; NaN for infinite a. Slope 1 + y^2.
+struct Tan {
+    static constexpr auto name = "tan";
+    static constexpr double cost = 1.1;
+    template <class P>
+    static WEFT_ALWAYS_INLINE P value(const P& a) {
+        return math::tan(a);
+    }
+    template <class P>
+    static WEFT_ALWAYS_INLINE P slope(const P&, const P& y) {
+        return P(1) + y * y;
+    }
+};
+
+template <Expression A>
+auto tan(A&& a) {
+    return apply<Tan>(std::forward<A>(a));
+}
+
+} // namespace weft::inline WEFT_ABI

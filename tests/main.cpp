@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// The main function of every test program, for Catch2 2 and 3.
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_session.hpp>
+#else
+#define CATCH_CONFIG_RUNNER
+#include <catch2/catch.hpp>
+#endif
+
+#include <cstdlib>
+
+int main(int argc, char** argv) {
+    Catch::Session session;
+    if (const int error = session.applyCommandLine(argc, argv); error != 0) return error;
+    // Tests of files that are not in the repository run where a variable says where the files are.
+    auto& tests = session.configData().testsOrTags;
+    if (std::getenv("WEFT_GOLDEN_DIR") == nullptr) tests.push_back("~[external]");
+    if (std::getenv("WEFT_DATA_DIR") == nullptr) tests.push_back("~[data]");
+    return session.run();
+}
