@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// Files: safetensors, npy and npz, node classification data sets.
+
+#include <weft/io/any_tensor.hpp>
+#include <weft/io/atomic_file.hpp>
+#include <weft/io/dtype.hpp>
+#include <weft/io/karate_club.hpp>
+#include <weft/io/mapped_file.hpp>
+#include <weft/io/node_dataset.hpp>
+#include <weft/io/npy.hpp>
+#include <weft/io/npz.hpp>
+#include <weft/io/safetensors.hpp>

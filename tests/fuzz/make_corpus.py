@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: MIT
+"""Writes the files that the readers of weft/io must accept (good_*) or refuse (bad_*) to corpus/<fuzzer>/."""
+import io
+import json
+import pathlib
+import struct
+import zipfile
+import zlib
+
+corpus = pathlib.Path(__file__).parent / "corpus"
+
+
+def put(fuzzer, name, data):
+    folder = corpus / fuzzer
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def raw(header, data=b"", length=None):
+    header = header if isinstance(header, bytes) else header.encode()
+    return struct.pack("<Q", len(header) if length is None else length) + header + data
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def st(tensors, data=b"", metadata=None):
+    header = ({"__metadata__": metadata} if metadata is not None else {}) | tensors
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return raw(text + b" " * (-len(text) % 8), data)
+
+
+f4 = struct.pack("<f", 1.5)
+one = tensor("F32", [1], 0, 4)
+text = json.dumps
+good = {
+    "empty": raw("{}"),
+    "one": st({"a": one}, f4),
+    "metadata": st({"a": one}, f4, {"k": 'v"\\\n\u00e9\U0001f600'}),
+    "unpadded": raw('{"a":{"dtype":"I8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"F32","shape":[],"data_offsets":[2,6]}}', b"\1\2" + f4),
+    "unordered": st({"b": tensor("F32", [1], 4, 8), "a": one}, f4 + f4),
+    "no_elements": st({"a": tensor("F64", [0, 7], 0, 0), "b": one, "c": tensor("BOOL", [0], 4, 4)}, f4),
+    "types": st({t: tensor(t, [1], i * 8, i * 8 + 8) for i, t in enumerate(["I64", "U64", "F64", "C64"])}, bytes(32)),
+    "unknown_field": raw('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"note":[1,-2.5e3,{"x":null},true,false]}}', f4),
+    "huge_number": raw('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"note":9e694275900}}', f4),
+    "escapes": raw('{"\\u0061\\ud83d\\ude00\\n\\/":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "white_space": raw(' {\t"a" : { "dtype":"F32",\r\n"shape":[ 1 ] , "data_offsets":[0 , 4] } } ', f4),
+    "rank9": st({"a": tensor("F32", [1] * 9, 0, 4)}, f4),
+    "bool2": st({"a": tensor("BOOL", [3], 0, 3)}, b"\0\1\2"),
+}
+bad = {
+    "nothing": b"",
+    "seven_bytes": b"\2\0\0\0\0\0\0",
+    "header_past_end": raw("{}", length=3),
+    "header_huge": raw("{}", length=2**63),
+    "header_over_100mb": raw("{}", length=100_000_001),
+    "header_empty": raw(""),
+    "truncated_header": raw('{"a":{"dtype":"F32","shape":[1],"data_offs'),
+    "truncated_data": st({"a": one}, f4[:3]),
+    "trailing_data": st({"a": one}, f4 + b"\0"),
+    "trailing_json": raw('{}{}'),
+    "not_object": raw("[]"),
+    "deep_arrays": raw('{"a":{"x":' + "[" * 100000),
+    "deep_objects": raw('{"a":{"x":' + '{"x":' * 100000),
+    "overlap": st({"a": tensor("F32", [2], 0, 8), "b": tensor("F32", [2], 4, 12)}, bytes(12)),
+    "same_range": st({"a": one, "b": one}, f4),
+    "hole": st({"a": one, "b": tensor("F32", [1], 8, 12)}, bytes(12)),
+    "hole_at_start": st({"a": tensor("F32", [1], 4, 8)}, bytes(8)),
+    "reversed": st({"a": tensor("F32", [1], 4, 0)}, f4),
+    "past_end": st({"a": tensor("F32", [100], 0, 400)}, f4),
+    "huge_offset": st({"a": tensor("F32", [1], 2**62, 2**62 + 4)}, f4),
+    "offset_over_64_bits": st({"a": tensor("F32", [1], 0, 2**64 + 4)}, f4),
+    "size_mismatch": st({"a": tensor("F32", [2], 0, 4)}, f4),
+    "dtype_mismatch": st({"a": tensor("F64", [1], 0, 4)}, f4),
+    "product_wraps_to_0": st({"a": tensor("F32", [2**32, 2**32], 0, 0)}),
+    "product_wraps_to_4": st({"a": tensor("F32", [2**62 + 1, 1], 0, 4)}, f4),
+    "product_overflow_empty": st({"a": tensor("F32", [2**62, 2**62, 0], 0, 0)}),
+    "negative_shape": st({"a": tensor("F32", [-1], 0, 4)}, f4),
+    "two_negative": st({"a": tensor("F32", [-1, -1], 0, 4)}, f4),
+    "fraction_shape": raw('{"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}}', f4),
+    "exponent_shape": raw('{"a":{"dtype":"F32","shape":[1e0],"data_offsets":[0,4]}}', f4),
+    "leading_zero": raw('{"a":{"dtype":"F32","shape":[01],"data_offsets":[0,4]}}', f4),
+    "string_shape": raw('{"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}}', f4),
+    "shape_not_array": raw('{"a":{"dtype":"F32","shape":1,"data_offsets":[0,4]}}', f4),
+    "three_offsets": raw('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}}', f4),
+    "one_offset": raw('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}', f4),
+    "no_dtype": raw('{"a":{"shape":[1],"data_offsets":[0,4]}}', f4),
+    "no_shape": raw('{"a":{"dtype":"F32","data_offsets":[0,4]}}', f4),
+    "unknown_dtype": st({"a": tensor("F8_E4M3", [4], 0, 4)}, f4),
+    "dtype_c128": st({"a": tensor("C128", [1], 0, 16)}, bytes(16)),
+    "dtype_lower_case": st({"a": tensor("f32", [1], 0, 4)}, f4),
+    "dtype_number": raw('{"a":{"dtype":1,"shape":[1],"data_offsets":[0,4]}}', f4),
+    "duplicate_name": raw('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', f4 + f4),
+    "duplicate_escaped": raw('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', f4 + f4),
+    "duplicate_field": raw('{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "metadata_number": raw('{"__metadata__":{"a":1}}'),
+    "metadata_null": raw('{"__metadata__":null}'),
+    "bad_utf8": raw(b'{"\xff":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "overlong_utf8": raw(b'{"\xc0\xaf":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "surrogate_utf8": raw(b'{"\xed\xa0\x80":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "cut_utf8": raw(b'{"\xe2\x82":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "too_high_utf8": raw(b'{"\xf4\x90\x80\x80":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "half_surrogate": raw('{"\\ud83d":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "swapped_surrogates": raw('{"\\ude00\\ud83d":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', f4),
+    "bad_escape": raw('{"\\x":1}'),
+    "bad_hex": raw('{"\\u00g0":1}'),
+    "control_character": raw(b'{"a\nb":1}'),
+    "zero_in_name": raw(b'{"a\0b":1}'),
+    "byte_order_mark": raw(b"\xef\xbb\xbf{}"),
+    "comment": raw("{/**/}"),
+    "trailing_comma": raw('{"a":{"dtype":"F32","shape":[1,],"data_offsets":[0,4]}}', f4),
+    "single_quotes": raw("{'a':1}"),
+    "missing_colon": raw('{"a" 1}'),
+    "not_a_number": raw('{"a":{"x":NaN}}'),
+    "word": raw('{"a":{"x":nul}}'),
+    "minus_only": raw('{"a":{"x":-}}'),
+    "long_name": raw('{"' + "\u00e9" * 5000 + '":{"dtype":"F32"}}'),
+}
+for name, data in good.items():
+    put("safetensors", "good_" + name, data)
+for name, data in bad.items():
+    if len(data) > 20000:
+        data = data[: 8 + 10 + 2000]
+        data = struct.pack("<Q", len(data) - 8) + data[8:]
+    put("safetensors", "bad_" + name, data)
+
+
+def npy(header, data=b"", version=1, length=None, minor=0):
+    header = header if isinstance(header, bytes) else header.encode()
+    size = len(header) if length is None else length
+    return b"\x93NUMPY" + bytes([version, minor]) + struct.pack("<H" if version == 1 else "<I", size) + header + data
+
+
+def head(descr="<f4", order="False", shape="(1,)"):
+    return f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n"
+
+
+npy_good = {
+    "one": npy(head(), f4),
+    "version2": npy(head(), f4, 2),
+    "version3": npy(head(), f4, 3),
+    "unordered": npy("{'shape':(1,),'fortran_order':False,'descr':\"<f4\"}", f4),
+    "python2": npy(head(shape="(1L,)"), f4),
+    "scalar": npy(head(shape="()"), f4),
+    "fortran": npy(head(">i2", "True", "(2, 3)"), bytes(range(12))),
+    "empty": npy(head("<c16", "True", "(0, 3)")),
+    "bool2": npy(head("|b1"), b"\2"),
+}
+npy_bad = {
+    "nothing": b"",
+    "magic": b"\x93NUMPX" + npy(head(), f4)[6:],
+    "magic_only": b"\x93NUMPY",
+    "cut_length": b"\x93NUMPY\2\0\1\0",
+    "version0": npy(head(), f4, 0),
+    "version4": npy(head(), f4, 4),
+    "minor": npy(head(), f4, minor=1),
+    "header_past_end": npy(head(), length=9999),
+    "header_huge": npy(head(), version=2, length=2**32 - 1),
+    "header_empty": npy(""),
+    "truncated_data": npy(head(), f4[:3]),
+    "trailing_data": npy(head(), f4 + b"\0"),
+    "object": npy(head("|O"), bytes(8)),
+    "structured": npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", f4),
+    "text": npy(head("<U1"), f4),
+    "void": npy(head("|V4"), f4),
+    "no_byte_order": npy(head("|f4"), f4),
+    "descr_empty": npy(head(""), f4),
+    "negative_shape": npy(head(shape="(-1,)"), f4),
+    "two_negative": npy(head(shape="(-1, -1)"), f4),
+    "product_wraps_to_0": npy(head(shape="(4294967296, 4294967296)")),
+    "product_overflow_empty": npy(head(shape="(4611686018427387904, 4611686018427387904, 0)")),
+    "extent_over_64_bits": npy(head(shape="(18446744073709551617,)"), f4),
+    "shape_claims_more": npy(head(shape="(1000000000000,)"), f4),
+    "tuple_of_one": npy(head(shape="(1)"), f4),
+    "shape_list": npy(head(shape="[1]"), f4),
+    "shape_fraction": npy(head(shape="(1.0,)"), f4),
+    "order_number": npy(head(order="0"), f4),
+    "no_shape": npy("{'descr': '<f4', 'fortran_order': False, }", f4),
+    "key_twice": npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", f4),
+    "unknown_key": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}", f4),
+    "trailing_header": npy(head() + "x", f4),
+    "string_without_end": npy("{'descr: 1}"),
+    "escape": npy("{'d\\\\x65scr': '<f4', 'fortran_order': False, 'shape': (1,), }", f4),
+    "not_dictionary": npy("[]"),
+    "call": npy("__import__('os')"),
+}
+for name, data in npy_good.items():
+    put("npy", "good_" + name, data)
+for name, data in npy_bad.items():
+    put("npy", "bad_" + name, data)
+
+
+def archive(entries, method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as z:
+        for name, data in entries:
+            z.writestr(zipfile.ZipInfo(name), data, method)
+    return out.getvalue()
+
+
+def patched(data, *patches):
+    """Patches are (marker, offset from its last place, bytes)."""
+    data = bytearray(data)
+    for marker, offset, new in patches:
+        at = data.rindex(marker) + offset
+        data[at : at + len(new)] = new
+    return bytes(data)
+
+
+LOCAL, CENTRAL, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
+array = npy_good["one"]
+plain = archive([("a.npy", array)])
+packed = archive([("a.npy", array)], zipfile.ZIP_DEFLATED)
+wide = io.BytesIO()
+with zipfile.ZipFile(wide, "w") as z:
+    limit, zipfile.ZIP64_LIMIT = zipfile.ZIP64_LIMIT, 0
+    with z.open(zipfile.ZipInfo("a.npy"), "w", force_zip64=True) as entry:
+        entry.write(array)
+wide = wide.getvalue()
+zipfile.ZIP64_LIMIT = limit
+u4 = lambda x: struct.pack("<I", x)
+u8 = lambda x: struct.pack("<Q", x)
+npz_good = {
+    "none": archive([]),
+    "one": plain,
+    "two": archive([("a.npy", array), ("b.npy", npy_good["fortran"]), ("readme.txt", b"text")]),
+    "deflated": packed,
+    "zip64": wide,
+    "comment": patched(plain, (END, 20, b"\3\0")) + b"abc",
+    "prefix_of_name": archive([("a.npy.npy", array)]),
+}
+# Refused when it is opened.
+npz_bad = {
+    "nothing": b"",
+    "no_end": plain[:-22],
+    "truncated": plain[:-1],
+    "directory_past_end": patched(plain, (END, 16, u4(0xFFFFFF))),
+    "directory_length": patched(plain, (END, 12, u4(0xFFFFFF))),
+    "count": patched(plain, (END, 10, b"\xff\xff")),
+    "entry_marker": patched(plain, (CENTRAL, 0, b"PKxx")),
+    "name_length": patched(plain, (CENTRAL, 28, b"\xff\xff")),
+    "extra_length": patched(plain, (CENTRAL, 30, b"\xff\xff")),
+    "two_parts": patched(plain, (END, 4, b"\1\0")),
+    "zip64_missing": patched(plain, (CENTRAL, 24, u4(0xFFFFFFFF))),
+    "zip64_locator": patched(wide, (b"PK\6\7", 8, u8(2**63))),
+    "zip64_record": patched(wide, (b"PK\6\6", 0, b"PKxx")),
+    "zip64_directory": patched(wide, (b"PK\6\6", 48, u8(2**64 - 8))),
+    "zip64_count": patched(wide, (b"PK\6\6", 32, u8(2**62))),
+    "name_twice": patched(archive([("a.npy", array), ("b.npy", array)]), (b"b.npy", 0, b"a.npy")),
+}
+# Refused when the array is read.
+npz_bad_array = {
+    "checksum": patched(plain, (f4, 0, b"\1")),
+    "local_marker": patched(plain, (LOCAL, 0, b"PKxx")),
+    "local_past_end": patched(plain, (CENTRAL, 42, u4(0xFFFFFF))),
+    "local_name_length": patched(plain, (LOCAL, 26, b"\xff\xff")),
+    "size_past_end": patched(plain, (CENTRAL, 20, u4(0xFFFFFF)), (CENTRAL, 24, u4(0xFFFFFF))),
+    "sizes_differ": patched(plain, (CENTRAL, 24, u4(1))),
+    "encrypted": patched(plain, (CENTRAL, 8, b"\1\0")),
+    "method": patched(plain, (CENTRAL, 10, b"\14\0")),
+    "deflate_bomb": patched(packed, (CENTRAL, 24, u4(0xFFFFFFF0))),
+    "deflate_short": patched(packed, (CENTRAL, 24, u4(len(array) + 1))),
+    "deflate_long": patched(packed, (CENTRAL, 24, u4(len(array) - 1))),
+    "deflate_damaged": patched(packed, (LOCAL, 35, b"\xff\xff")),
+    "not_npy": archive([("a.npy", b"text")]),
+}
+for name, data in npz_good.items():
+    put("npz", "good_" + name, data)
+for name, data in npz_bad.items():
+    put("npz", "bad_" + name, data)
+for name, data in npz_bad_array.items():
+    put("npz", "array_" + name, data)
+
+
+def dataset(metadata=None, **tensors):
+    header, data = {}, b""
+    for name, (dtype, shape, values) in tensors.items():
+        code = {"I32": "i", "I16": "h", "U8": "B", "F32": "f", "I64": "q"}[dtype]
+        new = struct.pack(f"<{len(values)}{code}", *values)
+        header[name] = tensor(dtype, shape, len(data), len(data) + len(new))
+        data += new
+    return st(header, data, metadata)
+
+
+base = {
+    "x_indptr": ("I32", [4], [0, 2, 2, 3]),
+    "x_indices": ("I16", [3], [0, 4, 1]),
+    "y": ("I32", [3], [0, 1, 1]),
+    "edge_index": ("I32", [2, 4], [0, 1, 1, 2, 1, 0, 2, 1]),
+    "train_idx": ("I32", [1], [0]),
+    "val_idx": ("I32", [1], [1]),
+    "test_idx": ("I32", [1], [2]),
+}
+masks = {k: v for k, v in base.items() if not k.endswith("_idx")}
+masks |= {p + "_masks": ("U8", [2, 3], [1, 0, 0, 0, 1, 1]) for p in ["train", "val", "test"]}
+bits = {
+    "x": ("U8", [9, 1], range(9)), "y": ("U8", [9], [0] * 9), "edges": ("I32", [2, 2], [0, 1, 3, 3]),
+    "weight": ("F32", [2], [2.0, 3.0]), "train_masks": ("U8", [1, 2], [0b10000001, 1]),
+}
+named = {"num_nodes": "3", "num_features": "5", "num_classes": "2"}
+sets_good = {
+    "lists": dataset(named, **base),
+    "masks": dataset(named, **masks),
+    "bits": dataset(None, **bits),
+    "values": dataset(None, **base, x_values=("F32", [3], [0.5, 2.0, -1.0])),
+    "karate": dataset(None, edges=("I32", [1, 2], [0, 1]), weight=("F32", [1], [2.0]), club=("I32", [2], [0, 1])),
+    "wide_indices": dataset(None, **base | {"edge_index": ("I64", [2, 1], [0, 2])}),
+    "empty": dataset(None, y=("I32", [0], []), edge_index=("I32", [2, 0], [])),
+}
+sets_bad = {
+    "no_classes": dataset(None, edge_index=base["edge_index"]),
+    "no_edges": dataset(None, y=base["y"]),
+    "num_nodes": dataset(named | {"num_nodes": "4"}, **base),
+    "num_nodes_text": dataset(named | {"num_nodes": "3x"}, **base),
+    "num_nodes_negative": dataset(named | {"num_nodes": "-3"}, **base),
+    "class_too_high": dataset(named | {"num_classes": "1"}, **base),
+    "class_negative": dataset(None, **base | {"y": ("I32", [3], [0, -1, 1])}),
+    "class_floats": dataset(None, **base | {"y": ("F32", [3], [0, 1, 1])}),
+    "classes_2d": dataset(None, **base | {"y": ("I32", [3, 1], [0, 1, 1])}),
+    "edge_too_high": dataset(None, **base | {"edge_index": ("I32", [2, 1], [0, 3])}),
+    "edge_negative": dataset(None, **base | {"edge_index": ("I32", [2, 1], [-1, 0])}),
+    "edge_over_32_bits": dataset(None, **base | {"edge_index": ("I64", [2, 1], [2**32, 0])}),
+    "edges_transposed": dataset(None, **base | {"edge_index": ("I32", [4, 2], [0] * 8)}),
+    "edge_weights": dataset(None, **base, edge_weight=("F32", [3], [1, 1, 1])),
+    "pointers_short": dataset(None, **base | {"x_indptr": ("I32", [3], [0, 2, 3])}),
+    "pointers_start": dataset(None, **base | {"x_indptr": ("I32", [4], [1, 2, 2, 3])}),
+    "pointers_end": dataset(None, **base | {"x_indptr": ("I32", [4], [0, 2, 2, 4])}),
+    "pointers_down": dataset(None, **base | {"x_indptr": ("I32", [4], [0, 9, 2, 3])}),
+    "column_too_high": dataset(named | {"num_features": "4"}, **base),
+    "column_negative": dataset(None, **base | {"x_indices": ("I16", [3], [0, -4, 1])}),
+    "no_columns": dataset(None, **{k: v for k, v in base.items() if k != "x_indices"}),
+    "values_short": dataset(None, **base, x_values=("F32", [2], [1, 1])),
+    "features_huge": dataset(named | {"num_features": "9000000000000000000"}, **base),
+    "features_rows": dataset(None, **bits | {"x": ("U8", [8, 1], range(8))}),
+    "split_too_high": dataset(None, **base | {"test_idx": ("I32", [1], [3])}),
+    "mask_width": dataset(None, **masks | {"val_masks": ("U8", [1, 2], [0, 1])}),
+    "mask_none": dataset(None, **masks | {"val_masks": ("U8", [0, 3], [])}),
+    "not_safetensors": b"text",
+}
+for name, data in sets_good.items():
+    put("node_dataset", "good_" + name, data)
+for name, data in sets_bad.items():
+    put("node_dataset", "bad_" + name, data)
