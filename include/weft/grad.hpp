@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// Gradients: Var and Parameter record, backward() differentiates, expect_grad() checks.
+
+#include <weft/grad/backward.hpp>
+#include <weft/grad/expect_grad.hpp>
+#include <weft/grad/var.hpp>

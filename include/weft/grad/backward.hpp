@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/grad/var.hpp>
+
+namespace weft::inline WEFT_ABI {
+
+struct BackwardOptions {
+    bool keep_graph = false; ///< keep what a second backward() through the same graph needs
+};
+
+namespace detail {
+
+/// Lists the graph above `root` so that every node comes before the nodes computed from it, linked by `next`.
+/// Depth-first with the path threaded through the nodes: no recursion, no allocation.
+inline TapeNode* sweep_order(TapeNode* root) {
+    TapeNode *first = nullptr, *last = nullptr, *at = root;
+    root->visited = true;
+    root->internal = 0;
+    root->next_parent = 0;
+    root->up = nullptr;
+    while (at) {
+        if (at->next_parent < at->parent_count) {
+            TapeNode* const parent = at->parents[at->next_parent++];
+            if (!parent) continue;
+            if (!parent->visited) {
+                parent->visited = true;
+                parent->internal = 0;
+                parent->next_parent = 0;
+                parent->up = at;
+                ++parent->internal;
+                at = parent;
+            } else {
+                ++parent->internal;
+            }
+            continue;
+        }
+        at->next = nullptr;
+        (last ? last->next : first) = at;
+        last = at;
+        at = at->up;
+    }
+    return first;
+}
+
+/// Runs the sweep; the gradient of `root` is set.
+inline void run_backward(TapeNode* root, const BackwardOptions& options) {
+    TapeNode* list = sweep_order(root);
+    TapeNode* reversed = nullptr;
+    for (TapeNode* node = list; node;) {
+        node->visited = false;
+        node->wanted = node->leaf && node->references.load(std::memory_order_relaxed) > node->internal;
+        for (int k = 0; k < node->parent_count; ++k)
+            node->wanted = node->wanted || (node->parents[k] && node->parents[k]->wanted);
+        TapeNode* const next = node->next;
+        node->next = reversed;
+        reversed = node;
+        node = next;
+    }
+    struct Cleanup { // whatever is thrown on the way, no half-done adjoint stays behind
+        TapeNode* at;
+        ~Cleanup() {
+            for (; at; at = at->next)
+                if (!at->leaf) at->drop_gradient();
+        }
+    } cleanup{reversed};
+    for (TapeNode* node = reversed; node; node = node->next) {
+        if (node->leaf) continue;
+        if (node->released)
+            throw error("backward", "this graph was already used: pass {.keep_graph = true} to the first backward()");
+        if (node->wanted && node->has_gradient()) node->backward();
+        node->drop_gradient();
+        if (!options.keep_graph) {
+            node->release_saved();
+            node->released = true;
+            if (node->references.load(std::memory_order_relaxed) == node->internal) node->drop_value();
+        }
+        cleanup.at = node->next;
+    }
+}
+
+} // namespace detail
+
+/// Adds d(loss)/d(leaf) to the gradient of every Var and Parameter that `loss` depends on. The graph is used up unless
+/// `keep_graph`. Errors: the loss has more than one element; the graph was used up before.
+template <class T, int N>
+void backward(const Var<T, N>& loss, const BackwardOptions& options = {}) {
+    if (loss.size() != 1)
+        throw error("backward", "the loss is {}: it must have one element, or pass its adjoint",
+                    detail::shape_text(loss.shape()));
+    backward(loss, Tensor<T, N>::ones(loss.shape()), options);
+}
+
+/// The same from a value of any shape with its adjoint `dy`.
+template <class T, int N>
+void backward(const Var<T, N>& y, const Tensor<T, N>& dy, const BackwardOptions& options = {}) {
+    if (dy.shape() != y.shape())
+        throw error("backward", "the adjoint is {}, the value is {}: they must be equal",
+                    detail::shape_text(dy.shape()), detail::shape_text(y.shape()));
+    auto* const node = y.node().get();
+    if (!node->has_gradient() && y.size() == node->size && y.strides() == dy.strides() && !dy.storage().foreign() &&
+        reinterpret_cast<const std::byte*>(dy.data()) == dy.storage().data())
+        node->gradient = dy.storage();
+    else
+        detail::add_strided(node->gradient_to_update() + y.offset(), y.shape(), y.strides().data(), dy.data());
+    detail::run_backward(node, options);
+}
+
+} // namespace weft::inline WEFT_ABI
