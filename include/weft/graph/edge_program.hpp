@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/graph/edge_kernel.hpp>
+#include <weft/graph/graph.hpp>
+
+#include <array>
+
+namespace weft::inline WEFT_ABI {
+
+/// A value per edge that is computed from all edges of a destination (softmax_in) or from a row (sum over channels):
+/// inside an expression it is evaluated for a tile of destinations at a time, into scratch.
+template <class Operation, class Inner>
+class EdgeStage : public detail::ExpressionBase {
+public:
+    using value_type = typename Inner::value_type;
+    using operation = Operation;
+    static constexpr int rank = Operation::rank(Inner::rank);
+    static constexpr bool edge_expression = true;
+    static constexpr bool recorded = detail::Structure<Inner>::recorded;
+    static constexpr bool differentiable = detail::Structure<Inner>::differentiable;
+    static constexpr detail::Row row = detail::Row::stage;
+
+    explicit EdgeStage(Inner inner) : inner_(std::move(inner)) {
+        std::copy_n(inner_.shape().begin(), rank, extents_.begin());
+    }
+    const Extents<rank>& shape() const noexcept { return extents_; }
+    const Inner& inner() const noexcept { return inner_; }
+
+private:
+    Inner inner_;
+    Extents<rank> extents_{};
+};
+
+namespace detail {
+
+/// What a stage does with the values of the inner expression, `in` [edges of the tile, row], for rows of edges.
+template <class T>
+struct StageFunctions {
+    bool in_place; // `out` is `in`
+    index (*width)(const RowExtents&);
+    void (*forward)(const EdgeRows&, index row_begin, index row_end, index base, const RowExtents&, const T* in,
+                    T* out);
+    /// From the values and their adjoints (in place) to the adjoints of the inner values, spread over the row.
+    void (*backward)(const EdgeRows&, index row_begin, index row_end, index base, index width, const T* values, T* adj);
+};
+
+template <class T>
+using EdgeReduceFunction = void (*)(const EdgeRows&, const EdgeTables<T>&, index, index, index, T*, T*);
+template <class T>
+using EdgeMapFunction = void (*)(const EdgeRows&, const EdgeTables<T>&, index, index, index, bool, T*);
+template <class T>
+using EdgeBackwardFunction = void (*)(const EdgeRows&, const EdgeTables<T>&, const EdgeAdjoint<T>&, index, index,
+                                      index);
+
+/// One expression over edges: the outer one, or that of a stage.
+template <class T>
+struct EdgeProgram {
+    struct Leaf {
+        int value = -1;   // position among all operands
+        int program = -1; // or the stage's program
+        Row row = Row::all;
+        Spread spread = Spread::full;
+        bool differentiable = false;
+    };
+    EdgeTables<T> tables;
+    Leaf leaf[EdgeTables<T>::max_leaves];
+    int leaves = 0;
+    const StageFunctions<T>* stage = nullptr;
+    int packets = 1;                      // of features at a time, of the first of each two kernels
+    EdgeReduceFunction<T> reduce[2] = {}; // that many packets, one packet
+    EdgeMapFunction<T> map = nullptr;
+    EdgeBackwardFunction<T> backward_dst[2] = {};
+    EdgeBackwardFunction<T> backward_src[2] = {};
+};
+
+/// An edge expression with its stages: program 0 is the outer one, a stage comes after the program that reads it.
+template <class T, int Programs>
+using EdgePlan = std::array<EdgeProgram<T>, static_cast<std::size_t>(Programs)>;
+
+template <class E>
+inline constexpr bool is_stage = false;
+template <class Operation, class Inner>
+inline constexpr bool is_stage<EdgeStage<Operation, Inner>> = true;
+
+/// Facts about an edge expression and all its stages.
+template <class E>
+struct EdgeFacts {
+    static constexpr int programs = 0;
+    static constexpr bool src = [] {
+        if constexpr (requires { E::row; })
+            return E::row == Row::src && Structure<E>::differentiable;
+        else
+            return false;
+    }();
+    static constexpr bool dst = [] {
+        if constexpr (requires { E::row; })
+            return E::row == Row::dst && Structure<E>::differentiable;
+        else
+            return false;
+    }();
+};
+template <class Op, class... A>
+struct EdgeFacts<Node<Op, A...>> {
+    static constexpr int programs = (EdgeFacts<A>::programs + ...);
+    static constexpr bool src = (EdgeFacts<A>::src || ...), dst = (EdgeFacts<A>::dst || ...);
+};
+template <class Operation, class Inner>
+struct EdgeFacts<EdgeStage<Operation, Inner>> {
+    static constexpr int programs = 1 + EdgeFacts<Inner>::programs;
+    static constexpr bool src = EdgeFacts<Inner>::src;
+    static constexpr bool dst = EdgeFacts<Inner>::dst || Structure<Inner>::differentiable;
+};
+
+/// The operands of an edge expression, left to right, those of stages in their place.
+template <class E>
+auto edge_operands(const E& e) {
+    if constexpr (is_node<E>) {
+        if constexpr (E::arity == 1)
+            return edge_operands(e.template operand<0>());
+        else if constexpr (E::arity == 2)
+            return std::tuple_cat(edge_operands(e.template operand<0>()), edge_operands(e.template operand<1>()));
+        else
+            return std::tuple_cat(edge_operands(e.template operand<0>()), edge_operands(e.template operand<1>()),
+                                  edge_operands(e.template operand<2>()));
+    } else if constexpr (is_stage<E>) {
+        return edge_operands(e.inner());
+    } else if constexpr (requires { e.rows(); }) {
+        return std::tuple(e.rows());
+    } else if constexpr (is_constant<E>) {
+        return std::tuple<>();
+    } else {
+        return std::tuple(contiguous(e));
+    }
+}
+
+/// Fills the leaves of program `self`, and appends the programs of its stages.
+template <class Sweeps, int MessageRank, class T, class E>
+void describe_leaves(const E& e, EdgeProgram<T>* programs, int self, int& leaf, int& constants, int& value, int& count);
+
+struct NoReduction {};
+
+template <class Sweeps, class Reduction, Row AdjointRow, Spread AdjointSpread, class T, class E>
+void describe_program(const E& e, EdgeProgram<T>* programs, int& value, int& count) {
+    using S = Structure<E>;
+    constexpr int rank = E::rank;
+    static_assert(
+        S::leaves <= EdgeTables<T>::max_leaves && S::constants <= EdgeTables<T>::max_leaves,
+        "weft: an edge expression has at most 16 leaves: land a part of it first, const auto h = eval(part);");
+    const int self = count++;
+    EdgeProgram<T>& program = programs[self];
+    program.leaves = S::leaves;
+    RowExtents& extents = program.tables.extents;
+    extents.rank = rank;
+    extents.heads = rank >= 1 ? e.shape()[0] : 1;
+    extents.channels = 1;
+    for (int a = 1; a < rank; ++a) extents.channels *= e.shape()[static_cast<std::size_t>(a)];
+    extents.width = extents.heads * extents.channels;
+
+    using K = typename S::template kernel<EdgeLeaves<rank>, 0, 0, false>;
+    // Several packets at a time share the reading of the edge; where a message is work, that is not worth compiling.
+    constexpr int packets = S::cost < 0.5 ? 4 : 1;
+    program.packets = packets;
+    if constexpr (std::same_as<Reduction, NoReduction>) {
+        program.map = &edge_map_kernel<K, S::leaves, S::constants, T>;
+    } else {
+        program.reduce[0] = &edge_reduce_kernel<K, S::leaves, S::constants, Reduction, packets, T>;
+        program.reduce[1] = &edge_reduce_kernel<K, S::leaves, S::constants, Reduction, 1, T>;
+    }
+    if constexpr (S::differentiable) {
+        using B = typename S::template kernel<EdgeLeaves<rank>, 0, 0, true>;
+        constexpr bool selects = [] {
+            if constexpr (std::same_as<Reduction, NoReduction>)
+                return false;
+            else
+                return Reduction::selects;
+        }();
+        if constexpr (Sweeps::dst) {
+            using Owner = Sweep<Row::dst, Sweeps::rest_with_dst>;
+            program.backward_dst[0] = &edge_backward_kernel<B, S::leaves, S::constants, Owner, AdjointRow,
+                                                            AdjointSpread, selects, packets, T>;
+            program.backward_dst[1] =
+                &edge_backward_kernel<B, S::leaves, S::constants, Owner, AdjointRow, AdjointSpread, selects, 1, T>;
+        }
+        if constexpr (EdgeFacts<E>::src) {
+            using Owner = Sweep<Row::src, !Sweeps::rest_with_dst>;
+            program.backward_src[0] = &edge_backward_kernel<B, S::leaves, S::constants, Owner, AdjointRow,
+                                                            AdjointSpread, selects, packets, T>;
+            program.backward_src[1] =
+                &edge_backward_kernel<B, S::leaves, S::constants, Owner, AdjointRow, AdjointSpread, selects, 1, T>;
+        }
+    }
+    int leaf = 0, constants = 0;
+    describe_leaves<Sweeps, rank>(e, programs, self, leaf, constants, value, count);
+}
+
+template <class Sweeps, int MessageRank, class T, class E>
+void describe_leaves(const E& e, EdgeProgram<T>* programs, int self, int& leaf, int& constants, int& value,
+                     int& count) {
+    if constexpr (is_node<E>) {
+        describe_leaves<Sweeps, MessageRank>(e.template operand<0>(), programs, self, leaf, constants, value, count);
+        if constexpr (E::arity > 1)
+            describe_leaves<Sweeps, MessageRank>(e.template operand<1>(), programs, self, leaf, constants, value,
+                                                 count);
+        if constexpr (E::arity > 2)
+            describe_leaves<Sweeps, MessageRank>(e.template operand<2>(), programs, self, leaf, constants, value,
+                                                 count);
+    } else if constexpr (is_constant<E>) {
+        programs[self].tables.constants[constants++] = static_cast<T>(e.value);
+    } else {
+        static_assert(std::same_as<typename E::value_type, T>,
+                      "weft: all operands of an edge expression have the same element type: use cast<T>(x)");
+        auto& described = programs[self].leaf[leaf++];
+        described.row = EdgeLeaves<MessageRank>::template row<E>();
+        described.spread = EdgeLeaves<MessageRank>::template spread<E>();
+        described.differentiable = Structure<E>::differentiable;
+        if constexpr (is_stage<E>) {
+            described.program = count;
+            using Operation = typename E::operation;
+            static_assert(
+                requires { Operation::template functions<T>(); },
+                "weft: softmax_out goes with reductions over the edges of a source (sum_out, ...), softmax_in "
+                "with those of a destination (sum_in, ...)");
+            const int stage = count;
+            using Inner = std::remove_cvref_t<decltype(e.inner())>;
+            describe_program<Sweeps, NoReduction, Row::stage, Operation::template adjoint_spread<Inner::rank>()>(
+                e.inner(), programs, value, count);
+            programs[stage].stage = Operation::template functions<T>();
+        } else {
+            described.value = value++;
+        }
+    }
+}
+
+/// Which sweeps the backward of E takes, and which of them owns what belongs to no node.
+template <class E>
+struct EdgeSweeps {
+    static constexpr bool rest_with_dst = EdgeFacts<E>::dst || !EdgeFacts<E>::src;
+    static constexpr bool dst = rest_with_dst;
+    static constexpr bool src = EdgeFacts<E>::src;
+};
+
+inline EdgeRows rows_by_dst(const Graph& g) {
+    const auto& in = g.in();
+    EdgeRows rows;
+    rows.row_ptr = in.row_ptr.data();
+    rows.col = in.col.data();
+    rows.edge = in.eid_is_identity ? nullptr : in.eid.data();
+    rows.dst_ptr = rows.row_ptr;
+    rows.edges = g.num_edges();
+    return rows;
+}
+inline EdgeRows rows_by_src(const Graph& g) {
+    const auto& out = g.out();
+    EdgeRows rows;
+    rows.row_ptr = out.row_ptr.data();
+    rows.col = out.col.data();
+    rows.edge = out.eid.data();
+    rows.slot = out.slot.data();
+    rows.dst_ptr = g.in().row_ptr.data();
+    rows.edges = g.num_edges();
+    return rows;
+}
+
+/// Calls f(kernel number, first feature) for the blocks of a row: four packets while `least` or more remain.
+template <class T, class F>
+void for_each_feature_block(const EdgeProgram<T>& program, index least, F&& f) {
+    const index width = program.tables.extents.width;
+    for (index at = 0; at < width;) {
+        const index packets = (width - at + lanes<T> - 1) / lanes<T>;
+        const int kind = program.packets == 4 && packets >= least ? 0 : 1;
+        f(kind, at);
+        at += (kind == 0 ? 4 : 1) * lanes<T>;
+    }
+}
+
+/// Tiles of destinations whose stage values stay in the cache. A destination with more edges is a tile of its own.
+inline constexpr index tile_elements = 8192;
+
+inline index tile_end(const EdgeRows& rows, index begin, index end, index max_edges) {
+    index row = begin + 1;
+    while (row < end && rows.row_ptr[row + 1] - rows.row_ptr[begin] <= max_edges) ++row;
+    return row;
+}
+
+/// Evaluates the stages of a copied plan on tiles of destinations. Values go to scratch, or, for a backward sweep, to
+/// arrays over all edges.
+template <class T>
+class StageEvaluator {
+public:
+    static constexpr int max_programs = 8;
+
+    StageEvaluator(EdgeProgram<T>* programs, int count) : programs_(programs), count_(count) {
+        for (int s = 1; s < count; ++s) widest_ = std::max(widest_, programs[s].tables.extents.width);
+    }
+    index tile_edges() const { return count_ > 1 ? std::max<index>(tile_elements / widest_, 1) : 0; }
+
+    /// `values[s]`: memory of all edges for stage s, or null for scratch.
+    void run(const EdgeRows& rows, index row_begin, index row_end, T* const* values) {
+        const index base = rows.row_ptr[row_begin], edges = rows.row_ptr[row_end] - base;
+        for (int s = count_ - 1; s >= 1; --s) { // inner stages come behind the programs that read them
+            EdgeProgram<T>& program = programs_[s];
+            const index width = program.stage->width(program.tables.extents);
+            T* out = values ? values[s] + base * width : reserve(out_[s], edges * width);
+            T* const in = program.stage->in_place ? out : reserve(in_[s], edges * program.tables.extents.width);
+            connect(program, values ? 0 : base);
+            program.map(rows, program.tables, row_begin, row_end, base, false, in);
+            program.stage->forward(rows, row_begin, row_end, base, program.tables.extents, in, out);
+            result_[s] = values ? values[s] : out;
+        }
+        connect(programs_[0], values ? 0 : base);
+    }
+
+private:
+    void connect(EdgeProgram<T>& program, index base) {
+        for (int l = 0; l < program.leaves; ++l)
+            if (program.leaf[l].program >= 0) program.tables.pointers[l] = result_[program.leaf[l].program];
+        program.tables.stage_base = base;
+    }
+    static T* reserve(Storage& storage, index n) {
+        const auto bytes = static_cast<std::size_t>(n) * sizeof(T);
+        if (storage.bytes() < bytes) storage = Storage::allocate(bytes + bytes / 2);
+        return reinterpret_cast<T*>(storage.data());
+    }
+
+    EdgeProgram<T>* programs_;
+    int count_;
+    index widest_ = 1;
+    Storage in_[max_programs], out_[max_programs];
+    const T* result_[max_programs] = {};
+};
+
+template <class T>
+double edge_time(const EdgeRows& rows, index width) {
+    return static_cast<double>(rows.edges) * (3.0 + 0.25 * static_cast<double>(width));
+}
+
+/// out [N_dst, width] (or per edge when `by_edge`) of an expression whose operands are in place.
+template <class T, std::size_t N>
+void edge_forward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, T* out, T* selected, bool by_edge) {
+    const EdgeRows rows = rows_by_dst(g);
+    const auto chunks = g.in().chunks();
+    const index width = plan[0].tables.extents.width;
+    for_each_chunk(static_cast<index>(chunks.size()) - 1, edge_time<T>(rows, width), [&](index chunk) {
+        std::array<EdgeProgram<T>, N> programs = plan;
+        StageEvaluator<T> stages(programs.data(), static_cast<int>(N));
+        const index end = chunks[static_cast<std::size_t>(chunk) + 1];
+        for (index begin = chunks[static_cast<std::size_t>(chunk)]; begin < end;) {
+            const index stop = N > 1 ? tile_end(rows, begin, end, stages.tile_edges()) : end;
+            if constexpr (N > 1) stages.run(rows, begin, stop, nullptr);
+            if (by_edge)
+                programs[0].map(rows, programs[0].tables, begin, stop, 0, true, out);
+            else
+                for_each_feature_block(programs[0], 3, [&](int kind, index f) {
+                    programs[0].reduce[kind](rows, programs[0].tables, begin, stop, f, out, selected);
+                });
+            begin = stop;
+        }
+    });
+}
+
+template <class T>
+struct EdgeGradient {
+    T* data = nullptr; // null: not wanted
+    index size = 0;
+};
+
+/// Gradients of all operands. `dy`: adjoint of the result, already divided by the degree for means; the gradients of
+/// operands that are spread or constant begin as zeros, all others are stored.
+template <class T, std::size_t N>
+void edge_backward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, const EdgeAdjoint<T>& dy, bool dst_sweep,
+                   bool src_sweep, const EdgeGradient<T>* gradients) {
+    // Values and adjoints of stages, for all edges; and a place for gradients nobody wants.
+    Storage value_memory[N], adjoint_memory[N];
+    T* values[N] = {};
+    T* adjoints[N] = {};
+    const EdgeRows by_dst = rows_by_dst(g);
+    for (std::size_t s = 1; s < N; ++s) {
+        const auto bytes =
+            static_cast<std::size_t>(by_dst.edges * plan[s].stage->width(plan[s].tables.extents)) * sizeof(T);
+        value_memory[s] = Storage::allocate(bytes);
+        adjoint_memory[s] = Storage::allocate(bytes);
+        values[s] = reinterpret_cast<T*>(value_memory[s].data());
+        adjoints[s] = reinterpret_cast<T*>(adjoint_memory[s].data());
+    }
+    index constant_size = 0; // gradients of constant rows: one partial per chunk
+    index constant_at[64] = {};
+    for (std::size_t s = 0; s < N; ++s)
+        for (int l = 0; l < plan[s].leaves; ++l)
+            if (const auto& leaf = plan[s].leaf[l]; leaf.row == Row::all && leaf.value >= 0 && leaf.differentiable) {
+                constant_at[leaf.value] = constant_size;
+                constant_size += Scratch<T>::rounded(gradients[leaf.value].size + lanes<T>);
+            }
+
+    const auto sweep = [&](const EdgeRows& rows, const auto& chunks, bool by_src) {
+        const index chunk_count = static_cast<index>(chunks.size()) - 1;
+        const bool constants_here = constant_size > 0 && (by_src ? !dst_sweep : true);
+        const Storage partials =
+            Storage::allocate(static_cast<std::size_t>(constants_here ? chunk_count * constant_size : 0) * sizeof(T));
+        T* const partial = reinterpret_cast<T*>(partials.data());
+        if (constants_here) std::fill_n(partial, chunk_count * constant_size, T{});
+        for_each_chunk(chunk_count, 3 * edge_time<T>(rows, plan[0].tables.extents.width), [&](index chunk) {
+            std::array<EdgeProgram<T>, N> programs = plan;
+            StageEvaluator<T> stages(programs.data(), static_cast<int>(N));
+            for (std::size_t s = 0; s < N; ++s)
+                for (int l = 0; l < programs[s].leaves; ++l) {
+                    const auto& leaf = programs[s].leaf[l];
+                    EdgeTables<T>& tables = programs[s].tables;
+                    tables.gradients[l] = leaf.program >= 0 ? adjoints[leaf.program]
+                                          : leaf.row == Row::all
+                                              ? partial + chunk * constant_size + constant_at[leaf.value]
+                                              : gradients[leaf.value].data;
+                    if (leaf.spread == Spread::full && leaf.row != Row::all) tables.first |= 1u << l;
+                    if (leaf.program >= 0) tables.pointers[l] = values[leaf.program];
+                }
+            const auto run = [&](std::size_t s, index begin, index stop) {
+                const auto& kernels = by_src ? programs[s].backward_src : programs[s].backward_dst;
+                if (!kernels[0]) return;
+                const EdgeAdjoint<T> adjoint = s == 0 ? dy : EdgeAdjoint<T>{adjoints[s], nullptr};
+                for_each_feature_block(programs[s], 4, [&](int kind, index f) {
+                    kernels[kind](rows, programs[s].tables, adjoint, begin, stop, f);
+                });
+            };
+            const index end = chunks[static_cast<std::size_t>(chunk) + 1];
+            for (index begin = chunks[static_cast<std::size_t>(chunk)]; begin < end;) {
+                const bool tiled = N > 1 && !by_src;
+                const index stop = tiled ? tile_end(rows, begin, end, stages.tile_edges()) : end;
+                const index base = rows.row_ptr[begin], edges = rows.row_ptr[stop] - base;
+                if (tiled) {
+                    stages.run(rows, begin, stop, values);
+                    for (std::size_t s = 1; s < N; ++s) {
+                        const index width = plan[s].stage->width(plan[s].tables.extents);
+                        std::fill_n(adjoints[s] + base * width, edges * width, T{});
+                    }
+                }
+                run(0, begin, stop);
+                for (std::size_t s = 1; s < N; ++s) {
+                    if (tiled) {
+                        const index width = plan[s].stage->width(plan[s].tables.extents);
+                        if (plan[s].stage->backward)
+                            plan[s].stage->backward(rows, begin, stop, base, width, values[s] + base * width,
+                                                    adjoints[s] + base * width);
+                    }
+                    run(s, begin, stop);
+                }
+                begin = stop;
+            }
+        });
+        if (!constants_here) return;
+        for (index step = 1; step < chunk_count; step *= 2)
+            for (index c = 0; c + step < chunk_count; c += 2 * step)
+                combine_run<SumOf>(partial + c * constant_size, partial + (c + step) * constant_size, constant_size);
+        for (std::size_t s = 0; s < N; ++s)
+            for (int l = 0; l < plan[s].leaves; ++l)
+                if (const auto& leaf = plan[s].leaf[l];
+                    leaf.row == Row::all && leaf.value >= 0 && leaf.differentiable && gradients[leaf.value].data)
+                    std::copy_n(partial + constant_at[leaf.value], gradients[leaf.value].size,
+                                gradients[leaf.value].data);
+    };
+    if (dst_sweep) sweep(by_dst, g.in().chunks(), false);
+    if (src_sweep) sweep(rows_by_src(g), g.out().chunks(), true);
+}
+
+} // namespace detail
+} // namespace weft::inline WEFT_ABI

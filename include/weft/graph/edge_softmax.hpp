@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/graph/edge_reduce.hpp>
+
+#include <numeric>
+
+namespace weft::inline WEFT_ABI {
+
+struct SoftmaxIn;
+
+/// The mirror image of SoftmaxIn: over the edges of each source. It stands in reductions over these (sum_out, ...).
+struct SoftmaxOut {
+    using mirror = SoftmaxIn;
+    static constexpr int rank(int inner) { return inner; }
+};
+
+/// Softmax over the edges of each destination, per element of the row: exp(s - max) / (sum exp(s - max) + 1e-16). A
+/// destination without edges has nothing.
+struct SoftmaxIn {
+    static constexpr auto name = "softmax_in";
+    using mirror = SoftmaxOut;
+    static constexpr int rank(int inner) { return inner; }
+    template <int InnerRank>
+    static constexpr detail::Spread adjoint_spread() {
+        return detail::Spread::full;
+    }
+
+    template <class T>
+    static const detail::StageFunctions<T>* functions() {
+        static constexpr detail::StageFunctions<T> table{true, &SoftmaxIn::width, &SoftmaxIn::forward<T>,
+                                                         &SoftmaxIn::backward<T>};
+        return &table;
+    }
+
+private:
+    static index width(const detail::RowExtents& row) { return row.width; }
+
+    // Rows of `heads` values are treated as one flat run: `period` elements hold whole rows and whole packets.
+    template <class T>
+    static index period(index heads) {
+        return std::lcm(heads, lanes<T>);
+    }
+
+    template <class T>
+    static void forward(const detail::EdgeRows& rows, index row_begin, index row_end, index base,
+                        const detail::RowExtents& row, const T*, T* values) {
+        using std::exp;
+        const index heads = row.width;
+        const index repeat = period<T>(heads);
+        detail::Scratch<T> scratch(2 * detail::Scratch<T>::rounded(repeat + lanes<T>));
+        T* const maximum = scratch.take(repeat + lanes<T>);
+        T* const sum = scratch.take(repeat + lanes<T>);
+        for (index i = row_begin; i < row_end; ++i) {
+            T* const s = values + (rows.row_ptr[i] - base) * heads;
+            const index n = (rows.row_ptr[i + 1] - rows.row_ptr[i]) * heads;
+            if (n == 0) continue;
+            const index used = std::min(repeat, n);
+            fold<MaximumOf>(s, n, heads, maximum, repeat);
+            for (index k = heads; k < used; ++k) maximum[k] = maximum[k - heads];
+            for_each_packet<T>(s, n, repeat,
+                               [&](index at, index k) { return exp(load_packet(s + at) - load_packet(maximum + k)); });
+            fold<SumOf>(s, n, heads, sum, repeat);
+            for (index h = 0; h < heads; ++h) sum[h] = T(1) / (sum[h] + T(1e-16));
+            for (index k = heads; k < used; ++k) sum[k] = sum[k - heads];
+            for_each_packet<T>(s, n, repeat,
+                               [&](index at, index k) { return load_packet(s + at) * load_packet(sum + k); });
+        }
+    }
+
+    /// adj = p * (adj - sum over the row's edges of p * adj), computed as p * (d - sum of p * d) with d = adj - c,
+    /// where c is the adjoint at the largest p: where one p is nearly 1, nothing cancels.
+    template <class T>
+    static void backward(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
+                         const T* values, T* adj) {
+        const index repeat = period<T>(heads);
+        detail::Scratch<T> scratch(3 * detail::Scratch<T>::rounded(repeat + lanes<T>));
+        T* const sum = scratch.take(repeat + lanes<T>);
+        T* const largest = scratch.take(repeat + lanes<T>);
+        T* const shift = scratch.take(repeat + lanes<T>);
+        for (index i = row_begin; i < row_end; ++i) {
+            const index first = (rows.row_ptr[i] - base) * heads;
+            const T* const p = values + first;
+            T* const d = adj + first;
+            const index n = (rows.row_ptr[i + 1] - rows.row_ptr[i]) * heads;
+            if (n == 0) continue;
+            const index used = std::min(repeat, n);
+            select_largest(p, d, n, heads, largest, shift, repeat);
+            for (index k = heads; k < used; ++k) shift[k] = shift[k - heads];
+            std::fill_n(sum, repeat, T{});
+            for (index at = 0, k = 0; at < n; at += lanes<T>) {
+                const Packet<T> difference = load_packet(d + at) - load_packet(shift + k);
+                const Packet<T> weighted = first_lanes<T>(load_packet(p + at) * difference, n - at);
+                store_packet(sum + k, load_packet(sum + k) + weighted);
+                if (at + lanes<T> <= n)
+                    store_packet(d + at, difference);
+                else
+                    store_first(d + at, difference, n - at);
+                if (k += lanes<T>; k == repeat) k = 0;
+            }
+            for (index k = heads; k < repeat; k += heads)
+                for (index h = 0; h < heads; ++h) sum[h] = sum[h] + sum[k + h];
+            for (index k = heads; k < used; ++k) sum[k] = sum[k - heads];
+            for_each_packet<T>(d, n, repeat, [&](index at, index k) {
+                return load_packet(p + at) * (load_packet(d + at) - load_packet(sum + k));
+            });
+        }
+    }
+
+    /// shift[h] = the element of d where p is largest among h, h + heads, ...
+    template <class T>
+    static void select_largest(const T* p, const T* d, index n, index heads, T* largest, T* shift, index repeat) {
+        const index begun = n < repeat ? heads : repeat;
+        std::copy_n(p, begun, largest);
+        std::copy_n(d, begun, shift);
+        index at = begun;
+        if (begun == repeat) {
+            for (; at + repeat <= n; at += repeat)
+                for (index k = 0; k < repeat; k += lanes<T>) {
+                    const Packet<T> a = load_packet(p + at + k), b = load_packet(largest + k);
+                    const auto more = a > b;
+                    store_packet(largest + k, select(more, a, b));
+                    store_packet(shift + k, select(more, load_packet(d + at + k), load_packet(shift + k)));
+                }
+            for (index k = heads; k < repeat; k += heads) take_larger(largest + k, shift + k, heads, largest, shift);
+        }
+        for (; at < n; at += heads) take_larger(p + at, d + at, heads, largest, shift);
+    }
+    template <class T>
+    static void take_larger(const T* p, const T* d, index heads, T* largest, T* shift) {
+        for (index h = 0; h < heads; ++h)
+            if (p[h] > largest[h]) {
+                largest[h] = p[h];
+                shift[h] = d[h];
+            }
+    }
+
+    /// s[at] = f(at, at % repeat) for n elements; stores nothing behind them.
+    template <class T, class F>
+    static void for_each_packet(T* s, index n, index repeat, F&& f) {
+        index k = 0;
+        for (index at = 0; at < n; at += lanes<T>) {
+            const Packet<T> value = f(at, k);
+            if (at + lanes<T> <= n)
+                store_packet(s + at, value);
+            else
+                store_first(s + at, value, n - at);
+            k += lanes<T>;
+            if (k == repeat) k = 0;
+        }
+    }
+
+    /// result[h] = combination of s[h], s[h + heads], ..., in an order that depends on the sizes only.
+    template <class Monoid, class T>
+    static void fold(const T* s, index n, index heads, T* result, index repeat) {
+        if (n < repeat) {
+            std::copy_n(s, heads, result);
+            for (index at = heads; at < n; at += heads)
+                for (index h = 0; h < heads; ++h) result[h] = Monoid::combine(result[h], s[at + h]);
+            return;
+        }
+        index at = repeat;
+        if (repeat == lanes<T>) {
+            Packet<T> all = load_packet(s);
+            for (; at + repeat <= n; at += repeat) all = Monoid::combine(all, load_packet(s + at));
+            store_packet(result, all);
+        } else {
+            std::copy_n(s, repeat, result);
+            for (; at + repeat <= n; at += repeat) detail::combine_run<Monoid>(result, s + at, repeat);
+        }
+        for (index k = heads; k < repeat; k += heads)
+            for (index h = 0; h < heads; ++h) result[h] = Monoid::combine(result[h], result[k + h]);
+        for (; at < n; at += heads)
+            for (index h = 0; h < heads; ++h) result[h] = Monoid::combine(result[h], s[at + h]);
+    }
+};
+
+/// In an edge expression: the softmax of `e` over the edges that enter the same destination.
+template <EdgeExpression E>
+auto softmax_in(const E& e) {
+    return EdgeStage<SoftmaxIn, E>(e);
+}
+/// The softmax per edge [E, ...], in the order in which the edges were given.
+template <EdgeExpression E>
+auto softmax_in(const Graph& g, const E& e) {
+    return edges(g, softmax_in(e));
+}
+/// In an expression for sum_out and the like: the softmax of `e` over the edges that leave the same source.
+template <EdgeExpression E>
+auto softmax_out(const E& e) {
+    return EdgeStage<SoftmaxOut, E>(e);
+}
+template <EdgeExpression E>
+auto softmax_out(const Graph& g, const E& e) {
+    return edges(g.reverse(), detail::mirrored(softmax_out(e)));
+}
+
+} // namespace weft::inline WEFT_ABI

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Comparison with results of reference implementations: safetensors files whose metadata lists cases, each with its
+// options as a JSON object, and whose tensors are named `case.tensor`. Results are in double; the code under test runs
+// in double and in float. Tag such tests [golden], and those whose files are not in tests/golden/ also [external].
+
+#include "weft_test.hpp"
+
+#include <weft/io/safetensors.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace weft_test {
+
+/// The tensors and options of one case, and what has been compared with them.
+class GoldenCase {
+public:
+    GoldenCase(const weft::io::SafetensorsFile& file, std::string name, nlohmann::json options = {})
+        : file_(file), name_(std::move(name)), options_(std::move(options)) {}
+
+    const std::string& name() const { return name_; }
+    const nlohmann::json& options() const { return options_; }
+    /// All that the file says in words.
+    const weft::io::Metadata& metadata() const { return file_.metadata(); }
+    /// The option `key`, or `otherwise` where the case does not have it.
+    template <class T>
+    T option(const std::string& key, T otherwise) const {
+        return options_.is_object() ? options_.value(key, otherwise) : otherwise;
+    }
+
+    bool has(const std::string& tensor) const { return file_.contains(full(tensor)); }
+    /// The names of the case's tensors that begin with `prefix`, the rest of each: tensors("g.") gives "x" for "g.x".
+    std::vector<std::string> tensors(const std::string& prefix = "") const {
+        const std::string all = full(prefix);
+        std::vector<std::string> found;
+        for (const std::string& t : file_.names())
+            if (t.compare(0, all.size(), all) == 0) found.push_back(t.substr(all.size()));
+        return found;
+    }
+    std::vector<weft::index> shape(const std::string& tensor) const { return file_.info(full(tensor)).shape; }
+    template <class T, int N>
+    weft::Tensor<T, N> get(const std::string& tensor) const {
+        return file_.get<T, N>(full(tensor), weft::io::Conversion::rounding);
+    }
+    /// The number in a tensor of one element, whatever its rank.
+    template <class T>
+    T number(const std::string& tensor) const {
+        const weft::io::AnyTensor any = file_.any(full(tensor));
+        REQUIRE(any.size() == 1);
+        const weft::io::AnyTensor one(any.dtype(), {1}, any.storage(), any.bytes().data());
+        return one.to<T, 1>(weft::io::Conversion::rounding, full(tensor)).item();
+    }
+
+    /// Checks `actual` against the tensor of that name: the shape; integers exactly; double within
+    /// 1e-10 (1 + |reference|) at each element; float within `float_tolerance` of the largest |reference|.
+    template <class T, int N>
+    void compare(const std::string& tensor, const weft::Tensor<T, N>& actual, double float_tolerance = 3e-5) {
+        using Reference = std::conditional_t<std::is_floating_point_v<T>, double, T>;
+        ++compared_;
+        INFO(full(tensor) << " in " << file_.file());
+        const auto expected = get<Reference, N>(tensor);
+        const std::vector<weft::index> actual_shape(actual.shape().begin(), actual.shape().end());
+        REQUIRE(actual_shape == shape(tensor));
+        double largest = 0;
+        if constexpr (std::is_floating_point_v<T>)
+            for (const double r : expected.values()) largest = std::max(largest, std::abs(r));
+        for (weft::index i = 0; i < actual.size(); ++i) {
+            const T a = actual.data()[i];
+            const Reference r = expected.data()[i];
+            bool equal = static_cast<Reference>(a) == r;
+            if constexpr (std::is_same_v<T, double>)
+                equal = equal || std::abs(a - r) <= 1e-10 * (1 + std::abs(r));
+            else if constexpr (std::is_floating_point_v<T>)
+                equal = equal || std::abs(double(a) - r) <= float_tolerance * largest;
+            INFO("element " << i << " is " << a << ", the reference " << r << ", the largest reference " << largest);
+            if (!equal) FAIL("differs from the reference");
+        }
+        SUCCEED();
+    }
+    int compared() const { return compared_; }
+
+private:
+    std::string full(const std::string& tensor) const { return name_.empty() ? tensor : name_ + "." + tensor; }
+
+    const weft::io::SafetensorsFile& file_;
+    std::string name_;
+    nlohmann::json options_;
+    int compared_ = 0;
+};
+
+namespace detail {
+
+inline std::filesystem::path golden_path(const std::string& name, const std::string& file) {
+    const auto given = folder("WEFT_GOLDEN_DIR", name) / (file + ".safetensors");
+    if (std::filesystem::exists(given)) return given;
+    return std::filesystem::path(WEFT_TEST_FOLDER) / "golden" / name / (file + ".safetensors");
+}
+
+/// Runs f(case) for the cases that list(file) names; fails when there is none or one in which nothing is compared.
+template <class List, class F>
+void run_golden(const std::string& name, const std::string& file, List list, F f) {
+    const auto path = golden_path(name, file);
+    if (!std::filesystem::exists(path)) {
+        const std::string message = "skipped: there is no " + path.string();
+#ifdef SKIP
+        SKIP(message);
+#else
+        WARN(message);
+        return;
+#endif
+    }
+    const auto opened = weft::io::SafetensorsFile::read(path);
+    int cases = 0, tensors = 0;
+    for (GoldenCase& golden : list(opened)) {
+        INFO("case " << golden.name() << " " << golden.options().dump());
+        f(golden);
+        if (golden.compared() == 0) FAIL("nothing was compared");
+        ++cases;
+        tensors += golden.compared();
+    }
+    INFO(path.string());
+    REQUIRE(cases > 0);
+    std::printf("golden %s/%s: compared %d tensors of %d cases\n", name.c_str(), file.c_str(), tensors, cases);
+}
+
+} // namespace detail
+
+/// Runs f(GoldenCase&) for every case of tests/golden/NAME/FILE.safetensors (or that file below WEFT_GOLDEN_DIR) with
+/// chosen(case). Without the file the test is skipped, visibly.
+template <class F, class Chosen>
+void for_each_golden_case(const std::string& name, const std::string& file, F f, Chosen chosen) {
+    detail::run_golden(
+        name, file,
+        [&](const weft::io::SafetensorsFile& opened) {
+            std::vector<GoldenCase> cases;
+            for (const auto& [key, options] : opened.metadata()) {
+                GoldenCase golden(opened, key, nlohmann::json::parse(options, nullptr, false));
+                if (golden.options().is_object() && chosen(std::as_const(golden))) cases.push_back(std::move(golden));
+            }
+            return cases;
+        },
+        f);
+}
+template <class F>
+void for_each_golden_case(const std::string& name, const std::string& file, F f) {
+    for_each_golden_case(name, file, f, [](const GoldenCase&) { return true; });
+}
+
+/// Runs f(GoldenCase&) for the tensors `case_name.…` of a file as one case without options, or for all tensors of a
+/// file without cases when `case_name` is empty.
+template <class F>
+void with_golden_case(const std::string& name, const std::string& file, const std::string& case_name, F f) {
+    detail::run_golden(
+        name, file,
+        [&](const weft::io::SafetensorsFile& opened) { return std::vector<GoldenCase>{GoldenCase(opened, case_name)}; },
+        f);
+}
+
+} // namespace weft_test
