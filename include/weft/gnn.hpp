@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// Message-passing layers.
+
+#include <weft/gnn/gat_conv.hpp>
+#include <weft/gnn/gcn_conv.hpp>
+#include <weft/gnn/sage_conv.hpp>

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// Modules, layers, losses and optimisers.
+
+#include <weft/nn/adam.hpp>
+#include <weft/nn/dropout.hpp>
+#include <weft/nn/init.hpp>
+#include <weft/nn/linear.hpp>
+#include <weft/nn/loss.hpp>
+#include <weft/nn/module.hpp>
+#include <weft/nn/optimizer.hpp>
+#include <weft/nn/schedule.hpp>
+#include <weft/nn/sgd.hpp>
+#include <weft/nn/state_dict.hpp>

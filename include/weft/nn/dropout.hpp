@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/ops/multiply.hpp>
+#include <weft/core/random.hpp>
+#include <weft/grad/var.hpp>
+#include <weft/nn/init.hpp>
+
+#include <cmath>
+#include <new>
+
+namespace weft::inline WEFT_ABI::nn {
+
+/// A leaf of expressions whose elements are 0 with probability p, else 1 / (1 - p): those of fill_bernoulli at a place
+/// of a generator, in row-major order. They are computed where they are read, in the backward again, and never stored.
+/// The expression must have the mask's own shape: broadcasting it would draw anew for every copy.
+template <class T, int N>
+class RandomMask : public weft::detail::ExpressionBase {
+public:
+    using value_type = T;
+    using shape_type = AnyShape<N>;
+    static constexpr int rank = N;
+
+    RandomMask(const Extents<N>& extents, const Generator& at, double p)
+        : state_(Storage::allocate(sizeof(State))), extents_(extents) {
+        new (state_.data()) State{at, 1 - p, p < 1 ? T(1 / (1 - p)) : T(0)};
+    }
+
+    const Extents<N>& shape() const noexcept { return extents_; }
+    index extent(int axis) const { return extents_[static_cast<std::size_t>(normalize_axis(axis, N, "extent"))]; }
+    index size() const noexcept { return weft::detail::product(extents_); }
+
+    template <class C>
+    weft::detail::Operand<C> as_operand() const {
+        static_assert(std::same_as<C, T>, "weft: a RandomMask stands in expressions of its own element type only");
+        weft::detail::Operand<C> o;
+        o.data = state_.data();
+        o.generate = [](const void* state, index begin, C* to, index n) {
+            const State& s = *static_cast<const State*>(state);
+            fill_bernoulli_block(s.at, begin, to, n, s.keep, s.scale);
+        };
+        o.rank = N;
+        const auto strides = weft::detail::contiguous_strides(extents_);
+        std::copy(extents_.begin(), extents_.end(), o.extents);
+        std::copy(strides.begin(), strides.end(), o.strides);
+        o.storage = state_;
+        return o;
+    }
+
+private:
+    struct State {
+        Generator at;
+        double keep;
+        T scale;
+    };
+    Storage state_;
+    Extents<N> extents_;
+};
+
+namespace detail {
+
+inline void check_probability(double p) {
+    if (!(p >= 0 && p <= 1)) throw error("dropout", "p is {}: must be in [0, 1]", p);
+}
+
+} // namespace detail
+
+/// Each element 0 with probability p, else divided by 1 - p: for Vars, that is in training. Tensors pass as they are.
+/// Every call draws from the generator and moves it; the gradient draws the same again. What computes x is fused into
+/// the loop. Errors: p is not in [0, 1].
+template <Expression E>
+auto dropout(const E& x, double p, Generator& generator) {
+    detail::check_probability(p);
+    if constexpr (kind_of<E> == Kind::tensor) {
+        return eval(x);
+    } else {
+        using T = weft::detail::compute_type<E>;
+        using Y = Var<T, E::rank>;
+        if (p == 0) return Y(eval(x));
+        const RandomMask<T, E::rank> mask(x.shape(), generator, p);
+        skip(generator, x.size());
+        // Landed at once: within an expression that broadcasts it, one mask would become many.
+        return Y(x * mask);
+    }
+}
+
+/// dropout as a layer that draws anew in every call, from a generator of its own. The generator is not part of the
+/// state dict; calls from several threads must not overlap.
+struct Dropout {
+    double p = 0.5;
+    mutable Generator generator = unseeded_generator();
+
+    Dropout() = default;
+    /// Errors: p is not in [0, 1].
+    explicit Dropout(double probability) : p(probability) { detail::check_probability(p); }
+    Dropout(double probability, const Generator& at) : p(probability), generator(at) { detail::check_probability(p); }
+
+    template <Expression E>
+    auto operator()(const E& x) const {
+        return dropout(x, p, generator);
+    }
+
+    /// A mask of that shape, stored: for values per edge, which are read more than once.
+    template <class T, int N>
+    Tensor<T, N> mask(const Extents<N>& extents) const {
+        const RandomMask<T, N> drawn(extents, generator, p);
+        skip(generator, drawn.size());
+        return drawn;
+    }
+
+    /// Gives the draws a stream of their own.
+    void reset_parameters(Generator& from) {
+        const auto stream = uniform_integer(from, 0, std::int64_t{1} << 62);
+        generator = {from.seed, static_cast<std::uint64_t>(stream), 0};
+    }
+
+    void visit(auto&&) {}
+};
+
+} // namespace weft::inline WEFT_ABI::nn

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "layer_golden.hpp"
+
+#include <weft/gnn/gat_conv.hpp>
+
+using namespace weft;
+using namespace weft_test;
+
+namespace {
+
+template <class T>
+void run_gat(GoldenCase& golden) {
+    const Graph g = golden_graph(golden);
+    const bool bipartite = golden.has("x_src");
+    gnn::GATOptions options{.heads = golden.option<weft::index>("heads", 1),
+                            .concat = golden.option("concat", true),
+                            .negative_slope = golden.option("negative_slope", 0.2),
+                            .add_self_loops = golden.option("add_self_loops", true),
+                            .edge_dim = golden.option<weft::index>("edge_dim", 0),
+                            .bias = golden.option("bias", true)};
+    if (golden.options().contains("fill_value") && golden.options()["fill_value"].is_number())
+        options.fill_value = golden.options()["fill_value"].get<double>();
+    if (bipartite) options.in_channels_dst = golden.shape("x_dst")[1];
+    gnn::GATConv<T> conv(golden.shape(bipartite ? "x_src" : "x")[1], golden.shape("p.att_src")[2], options);
+    load_parameters<T>(golden, conv);
+    const auto x = golden_input<T, 2>(golden, "x"), e = golden_input<T, 2>(golden, "edge_attr");
+    const auto x_src = golden_input<T, 2>(golden, "x_src"), x_dst = golden_input<T, 2>(golden, "x_dst");
+    const auto check = [&](const auto& inferred, const auto& trained) {
+        golden.compare("edge_index_used", inferred.graph.edge_index());
+        golden.compare("alpha", Tensor<T, 2>(inferred.alpha));
+        compare_output(golden, Tensor<T, 2>(inferred.out), Var<T, 2>(trained));
+    };
+    if (bipartite && e)
+        check(conv.bipartite_with_attention(g, x_src->value(), x_dst->value(), e->value()),
+              conv.bipartite(g, *x_src, *x_dst, *e));
+    else if (bipartite)
+        check(conv.bipartite_with_attention(g, x_src->value(), x_dst->value()), conv.bipartite(g, *x_src, *x_dst));
+    else if (e)
+        check(conv.with_attention(g, x->value(), e->value()), conv(g, *x, *e));
+    else
+        check(conv.with_attention(g, x->value()), conv(g, *x));
+    compare_input_gradient(golden, "x", x);
+    compare_input_gradient(golden, "x_src", x_src);
+    compare_input_gradient(golden, "x_dst", x_dst);
+    compare_input_gradient(golden, "edge_attr", e);
+    compare_parameter_gradients(golden, conv);
+}
+
+} // namespace
+
+TEST_CASE("gat_conv: golden, double", "[gnn][golden]") { for_each_golden_case("gnn-core", "gat", run_gat<double>); }
+TEST_CASE("gat_conv: golden, float", "[gnn][golden]") { for_each_golden_case("gnn-core", "gat", run_gat<float>); }
+
+TEST_CASE("gat_conv: without attention vectors the mean over the closed neighbourhood", "[gnn]") {
+    const Graph g = Graph::from_edges({{0, 1}, {2, 1}, {2, 0}, {1, 2}}, 4);
+    gnn::GATConv<double> conv(3, 2, {.heads = 2});
+    conv.att_src.set_value(Tensor<double, 3>::zeros({1, 2, 2}));
+    conv.att_dst.set_value(Tensor<double, 3>::zeros({1, 2, 2}));
+    const auto x = Tensor<double, 2>::from({{1, 2, 3}, {4, -5, 6}, {7, 8, -9}, {1, 0, 1}});
+    const Tensor<double, 2> h = (*conv.lin)(x);
+    const Tensor<double, 2> mean = mean_in(add_self_loops(g), src(h));
+    const Tensor<double, 2> out = conv(g, x);
+    for (weft::index i = 0; i < out.size(); ++i) REQUIRE(out.data()[i] == Approx(mean.data()[i]).epsilon(1e-12));
+}
+
+TEST_CASE("gat_conv: errors name the argument", "[gnn]") {
+    const Graph g = Graph::from_edges({{0, 1}, {1, 2}}, 3);
+    gnn::GATConv<float> plain(4, 2, {.heads = 2}), with_edges(4, 2, {.heads = 2, .edge_dim = 3});
+    const auto x = zeros<float>({3, 4});
+    REQUIRE_THROWS_WITH(with_edges(g, x), ContainsSubstring("edge_attr is missing"));
+    REQUIRE_THROWS_WITH(plain(g, x, zeros<float>({2, 3})), ContainsSubstring("no edge_dim"));
+    REQUIRE_THROWS_WITH(with_edges(g, x, zeros<float>({5, 3})), ContainsSubstring("5") && ContainsSubstring("2 edges"));
+    REQUIRE_THROWS_WITH(plain(g, zeros<float>({3, 5})), ContainsSubstring("[3, 5]"));
+    REQUIRE_THROWS_WITH((gnn::GATConv<float>(4, 2, {.heads = 0})), ContainsSubstring("heads is 0"));
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "layer_golden.hpp"
+
+#include <weft/gnn/gcn_conv.hpp>
+
+using namespace weft;
+using namespace weft_test;
+
+namespace {
+
+template <class T>
+void run_gcn(GoldenCase& golden) {
+    const Graph g = golden_graph(golden);
+    gnn::GCNConv<T> conv(golden.shape("p.lin.weight")[1], golden.shape("p.lin.weight")[0],
+                         {.improved = golden.option("improved", false),
+                          .add_self_loops = golden.option("add_self_loops", golden.option("normalize", true)),
+                          .normalize = golden.option("normalize", true),
+                          .bias = golden.option("bias", true)});
+    load_parameters<T>(golden, conv);
+    const auto x = golden_input<T, 2>(golden, "x");
+    const auto w = golden_input<T, 1>(golden, "edge_weight");
+    if (w)
+        compare_output(golden, Tensor<T, 2>(conv(g, x->value(), w->value())), Var<T, 2>(conv(g, *x, *w)));
+    else
+        compare_output(golden, Tensor<T, 2>(conv(g, x->value())), Var<T, 2>(conv(g, *x)));
+    compare_input_gradient(golden, "x", x);
+    compare_input_gradient(golden, "edge_weight", w);
+    compare_parameter_gradients(golden, conv);
+}
+
+} // namespace
+
+TEST_CASE("gcn_conv: golden, double", "[gnn][golden]") { for_each_golden_case("gnn-core", "gcn", run_gcn<double>); }
+TEST_CASE("gcn_conv: golden, float", "[gnn][golden]") { for_each_golden_case("gnn-core", "gcn", run_gcn<float>); }
+
+TEST_CASE("gcn_conv: errors name the argument", "[gnn]") {
+    const Graph g = Graph::from_edges({{0, 1}, {1, 2}}, 3);
+    REQUIRE_THROWS_WITH((gnn::GCNConv<float>(2, 2, {.add_self_loops = true, .normalize = false})),
+                        ContainsSubstring("add_self_loops needs normalize"));
+    gnn::GCNConv<float> conv(4, 2);
+    REQUIRE_THROWS_WITH(conv(g, zeros<float>({3, 5})), ContainsSubstring("[3, 5]"));
+    REQUIRE_THROWS_WITH(conv(g, zeros<float>({4, 4})),
+                        ContainsSubstring("4 rows") && ContainsSubstring("3 source nodes"));
+    REQUIRE_THROWS_WITH(conv(g, zeros<float>({3, 4}), zeros<float>({3})),
+                        ContainsSubstring("3") && ContainsSubstring("2 edges"));
+    REQUIRE_THROWS_WITH(conv(g, zeros<float>({3, 4}), full<float>({2}, -2.0f)), ContainsSubstring("negative"));
+}
+
+TEST_CASE("gcn_conv: a graph without nodes or edges", "[gnn]") {
+    gnn::GCNConv<double> conv(4, 2);
+    const Tensor<double, 2> none = conv(Graph::from_edges({}, 0), zeros<double>({0, 4}));
+    REQUIRE(none.shape() == Extents<2>{0, 2});
+    const Tensor<double, 2> one = conv(Graph::from_edges({}, 1), ones<double>({1, 4}));
+    REQUIRE(one.shape() == Extents<2>{1, 2});
+}

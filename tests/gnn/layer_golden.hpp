@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Golden tests of graph layers: parameters `p.NAME` are loaded by name, results and the gradients `g.NAME` of inputs
+// and parameters compared, in double and in float.
+
+#include "../golden.hpp"
+
+#include <weft/core/ops.hpp>
+#include <weft/core/reduce.hpp>
+#include <weft/grad/backward.hpp>
+#include <weft/graph/graph.hpp>
+#include <weft/nn/module.hpp>
+
+#include <optional>
+
+namespace weft_test {
+
+/// The graph of a case; of `x`, or of `x_src` and `x_dst` where it is bipartite.
+inline weft::Graph golden_graph(const GoldenCase& golden) {
+    const auto ends = golden.get<std::int32_t, 2>("edge_index");
+    if (golden.has("x")) return weft::Graph(ends, golden.shape("x")[0]);
+    return weft::Graph(ends, golden.shape("x_src")[0], golden.shape("x_dst")[0]);
+}
+
+/// The parameters of `module` from the tensors `p.NAME`; every one must be there, and none be left over.
+template <class T, class M>
+void load_parameters(const GoldenCase& golden, M& module) {
+    std::size_t loaded = 0;
+    weft::nn::for_each_parameter(module, [&](std::string_view name, auto& parameter) {
+        using P = std::remove_cvref_t<decltype(parameter)>;
+        const std::string tensor = "p." + std::string(name);
+        INFO(tensor);
+        REQUIRE(golden.has(tensor));
+        const auto value = golden.get<T, P::rank>(tensor);
+        REQUIRE(value.shape() == parameter.shape());
+        parameter.set_value(value);
+        ++loaded;
+    });
+    REQUIRE(loaded == golden.tensors("p.").size());
+}
+
+/// Compares the gradients of all parameters.
+template <class M>
+void compare_parameter_gradients(GoldenCase& golden, M& module, double float_tolerance = 3e-5) {
+    weft::nn::for_each_parameter(module, [&](std::string_view name, auto& parameter) {
+        golden.compare("g.p." + std::string(name), parameter.grad(), float_tolerance);
+    });
+}
+
+/// A named input as a leaf; none where the case has none.
+template <class T, int N>
+std::optional<weft::Var<T, N>> golden_input(const GoldenCase& golden, const std::string& name) {
+    if (!golden.has(name)) return {};
+    return weft::Var<T, N>(golden.get<T, N>(name));
+}
+template <class V>
+void compare_input_gradient(GoldenCase& golden, const std::string& name, const std::optional<V>& input) {
+    if (input && golden.has("g." + name)) golden.compare("g." + name, input->grad());
+}
+
+/// Compares the result of Tensors and of Vars, and runs the backward of sum(out * r.out).
+template <class T, int N>
+void compare_output(GoldenCase& golden, const weft::Tensor<T, N>& inferred, const weft::Var<T, N>& trained,
+                    const char* name = "out") {
+    golden.compare(name, inferred);
+    golden.compare(name, trained.value());
+    weft::backward(weft::Var(weft::sum(trained * golden.get<T, N>(std::string("r.") + name))));
+}
+
+} // namespace weft_test

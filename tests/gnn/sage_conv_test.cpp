@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "layer_golden.hpp"
+
+#include <weft/gnn/sage_conv.hpp>
+
+using namespace weft;
+using namespace weft_test;
+
+namespace {
+
+template <class T>
+void run_sage(GoldenCase& golden) {
+    const Graph g = golden_graph(golden);
+    const std::string aggr = golden.option<std::string>("aggr", "mean");
+    gnn::SAGEOptions options{.aggr = aggr == "max"   ? gnn::Aggregation::max
+                                     : aggr == "min" ? gnn::Aggregation::min
+                                     : aggr == "add" ? gnn::Aggregation::add
+                                                     : gnn::Aggregation::mean,
+                             .normalize = golden.option("normalize", false),
+                             .root_weight = golden.option("root_weight", true),
+                             .project = golden.option("project", false),
+                             .bias = golden.option("bias", true)};
+    const bool bipartite = golden.has("x_src");
+    if (bipartite) options.in_channels_dst = golden.shape("x_dst")[1];
+    gnn::SAGEConv<T> conv(golden.shape("p.lin_l.weight")[1], golden.shape("p.lin_l.weight")[0], options);
+    load_parameters<T>(golden, conv);
+    const auto x = golden_input<T, 2>(golden, "x");
+    const auto x_src = golden_input<T, 2>(golden, "x_src"), x_dst = golden_input<T, 2>(golden, "x_dst");
+    if (bipartite)
+        compare_output(golden, Tensor<T, 2>(conv(g, x_src->value(), x_dst->value())),
+                       Var<T, 2>(conv(g, *x_src, *x_dst)));
+    else
+        compare_output(golden, Tensor<T, 2>(conv(g, x->value())), Var<T, 2>(conv(g, *x)));
+    compare_input_gradient(golden, "x", x);
+    compare_input_gradient(golden, "x_src", x_src);
+    compare_input_gradient(golden, "x_dst", x_dst);
+    compare_parameter_gradients(golden, conv);
+}
+
+} // namespace
+
+TEST_CASE("sage_conv: golden, double", "[gnn][golden]") { for_each_golden_case("gnn-core", "sage", run_sage<double>); }
+TEST_CASE("sage_conv: golden, float", "[gnn][golden]") { for_each_golden_case("gnn-core", "sage", run_sage<float>); }
+
+TEST_CASE("sage_conv: errors name the argument", "[gnn]") {
+    const Graph g = Graph::from_edges({{0, 1}, {1, 2}}, 3);
+    gnn::SAGEConv<float> conv(4, 2);
+    REQUIRE_THROWS_WITH(conv(g, zeros<float>({3, 5})), ContainsSubstring("[3, 5]"));
+    REQUIRE_THROWS_WITH(conv(g, zeros<float>({2, 4})), ContainsSubstring("2 rows"));
+}
