@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// One training step on Cora with the published hyper-parameters: forward with dropout, loss on the training nodes,
+// backward, Adam. Cora comes from $WEFT_DATA_DIR/cora; without it, a random graph of its size stands in.
+#include "graphs.hpp"
+
+#include <weft/core/ops.hpp>
+#include <weft/gnn/gat_conv.hpp>
+#include <weft/gnn/gcn_conv.hpp>
+#include <weft/grad/backward.hpp>
+#include <weft/io/node_dataset.hpp>
+#include <weft/nn/adam.hpp>
+#include <weft/nn/loss.hpp>
+
+#include <numeric>
+
+namespace {
+
+using namespace weft;
+using weft::index; // there is a function of that name in the C library
+using weft_bench::Bytes, weft_bench::repeat;
+
+/// A graph of Cora's size: bag-of-words features, classes in turn.
+io::NodeDataset stand_in() {
+    constexpr index nodes = 2708, pairs = 5278, features = 1433, nonzeros = 49216, classes = 7;
+    io::NodeDataset data;
+    data.num_nodes = nodes;
+    data.num_features = features;
+    data.num_classes = classes;
+
+    std::vector<index> order(static_cast<std::size_t>(nodes * features));
+    std::iota(order.begin(), order.end(), index{0});
+    std::nth_element(order.begin(), order.begin() + nonzeros, order.end(), [](index a, index b) {
+        return weft_bench::splitmix64(static_cast<std::uint64_t>(a)) <
+               weft_bench::splitmix64(static_cast<std::uint64_t>(b));
+    });
+    data.x = Tensor<float, 2>::zeros({nodes, features});
+    float* const x = data.x.mutable_data();
+    std::vector<float> words(static_cast<std::size_t>(nodes));
+    for (index k = 0; k < nonzeros; ++k)
+        ++words[static_cast<std::size_t>(order[static_cast<std::size_t>(k)] / features)];
+    for (index k = 0; k < nonzeros; ++k) {
+        const index place = order[static_cast<std::size_t>(k)];
+        x[place] = 1 / words[static_cast<std::size_t>(place / features)];
+    }
+
+    const auto one_way = weft_bench::random_edges(nodes, pairs);
+    data.edge_index = Tensor<std::int32_t, 2>::empty({2, 2 * pairs});
+    std::int32_t* const ends = data.edge_index.mutable_data();
+    for (index e = 0; e < pairs; ++e) {
+        ends[e] = ends[3 * pairs + e] = one_way.data()[e];
+        ends[pairs + e] = ends[2 * pairs + e] = one_way.data()[pairs + e];
+    }
+
+    data.y = Tensor<std::int32_t, 1>::empty({nodes});
+    std::int32_t* const y = data.y.mutable_data();
+    for (index i = 0; i < nodes; ++i) y[i] = static_cast<std::int32_t>(i % classes);
+    data.train = Tensor<std::int32_t, 1>::empty({20 * classes});
+    std::iota(data.train.mutable_data(), data.train.mutable_data() + 20 * classes, 0);
+    return data;
+}
+
+io::NodeDataset cora() {
+    const char* const folder = std::getenv("WEFT_DATA_DIR");
+    return folder ? io::load_node_dataset(std::filesystem::path(folder) / "cora", {.normalize_features = true})
+                  : stand_in();
+}
+
+template <class Layer>
+struct Net {
+    Layer conv1, conv2;
+    void visit(auto&& v) {
+        v("conv1", conv1);
+        v("conv2", conv2);
+    }
+};
+
+/// The features are read once, by the product that finds what is not zero in them; a dropout reads and writes them too.
+double feature_bytes(const io::NodeDataset& data, double dropout) {
+    return (dropout > 0 ? 3 : 1) * 4.0 * static_cast<double>(data.x.size());
+}
+
+template <class Layer, class Activation>
+void train(benchmark::State& state, Net<Layer>& net, nn::Adam& optimizer, const io::NodeDataset& data, double p,
+           const Activation& activation) {
+    const Graph graph(data.edge_index, data.num_nodes);
+    const nn::Dropout dropout(p, Generator{1});
+    repeat(state, Bytes{feature_bytes(data, p)}, [&] {
+        const Var h = activation(net.conv1(graph, dropout(Var{data.x})));
+        const Var out = net.conv2(graph, dropout(h));
+        backward(nn::cross_entropy(out, data.y, data.train));
+        optimizer.step();
+    });
+}
+
+void gcn_epoch(benchmark::State& state, double dropout) {
+    const io::NodeDataset data = cora();
+    Generator generator{0};
+    using Layer = gnn::GCNConv<float>;
+    Net<Layer> net{Layer(data.num_features, 16, {.generator = &generator}),
+                   Layer(16, data.num_classes, {.generator = &generator})};
+    nn::Adam optimizer(net, {.lr = 0.01});
+    optimizer.add_group(net.conv1, {.lr = 0.01, .weight_decay = 5e-4});
+    train(state, net, optimizer, data, dropout, [](const auto& x) { return relu(x); });
+}
+
+void gat_epoch(benchmark::State& state, double dropout) {
+    const io::NodeDataset data = cora();
+    Generator generator{0};
+    using Layer = gnn::GATConv<float>;
+    Net<Layer> net{Layer(data.num_features, 8, {.heads = 8, .dropout = dropout, .generator = &generator}),
+                   Layer(64, data.num_classes, {.concat = false, .dropout = dropout, .generator = &generator})};
+    nn::Adam optimizer(net, {.lr = 0.005, .weight_decay = 5e-4});
+    train(state, net, optimizer, data, dropout, [](const auto& x) { return elu(x); });
+}
+
+BENCHMARK_CAPTURE(gcn_epoch, cora, 0.5)->Name("gcn_epoch/cora")->UseRealTime();
+BENCHMARK_CAPTURE(gat_epoch, cora, 0.6)->Name("gat_epoch/cora")->UseRealTime();
+BENCHMARK_CAPTURE(gcn_epoch, cora, 0.0)->Name("gcn_epoch_without_dropout/cora")->UseRealTime();
+BENCHMARK_CAPTURE(gat_epoch, cora, 0.0)->Name("gat_epoch_without_dropout/cora")->UseRealTime();
+
+} // namespace
+
+int main(int argc, char** argv) { return weft_bench::run(argc, argv); }

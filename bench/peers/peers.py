@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: MIT
+"""Times PyTorch and torch_geometric on the CPU on the inputs of weft's own benchmarks.
+
+Optional: nothing in weft needs Python. To get the peers:
+
+    python3 -m venv peers && peers/bin/pip install torch torch_geometric
+    peers/bin/python bench/peers/peers.py --threads 2 --filter '^spmm' --json out.json
+
+(a CPU build of torch is enough, and smaller).
+WEFT_DATA_DIR=<folder with cora/cora.safetensors> makes the epochs run on Cora, else on a random graph of its size.
+
+An entry has the name of the C++ benchmark it is compared with; what was timed is in its field `peer`.
+Everything is float32. `name_backward` is the forward pass and the gradients of what is listed, for a given gradient of
+the result:
+
+    spmm/NxExF               y_i = sum_{e -> i} w_e x_src(e), random graph; backward: gradient of x
+    spmm_weighted/NxExF      backward only: gradients of x and of w
+    chain/n                  relu(a * b + c) * d - e; backward: all five gradients
+    bias_gelu/RxC            gelu(x + b), tanh form; backward: x and b
+    softmax, log_softmax     along the last axis; backward: x
+    matmul/MxKxN             [M, K] x [K, N]; backward: both
+    gat/NxE/HxC              GATConv, 64 channels in, H heads of C; backward: x and all parameters
+    gcn, sage_mean, sage_max GCNConv, SAGEConv, F channels to F; backward: x and all parameters
+    gcn_epoch, gat_epoch     one training step (forward, loss on the training nodes, backward, Adam) with the published
+                             hyper-parameters and dropout, features dense as in torch_geometric's own examples
+    gcn_epoch_without_dropout, gat_epoch_without_dropout
+                             the same with dropout 0: torch draws its masks serially, with a fast path for some
+                             processors only, so that an epoch on a small graph may be mostly random numbers
+
+The peer "torch_geometric sparse" gets the graph as a CSR matrix and keeps its normalisation. Its GCNConv adds a self
+loop also to a node that has one, which the others do not: the work is the same, the values of those few rows are not.
+
+Two things would otherwise decide the numbers unseen. What ran before in a process changes where the C library finds
+memory: every entry therefore runs in a fresh process. And glibc gives large blocks back to the system at once, so that
+every large temporary is paid for in page faults, often with more time than the operation itself: --allocator default is
+what a user of torch gets, --allocator recycling makes glibc keep the memory. Entries carry the
+allocator and the faults per call.
+"""
+
+import argparse
+import ctypes
+import json
+import multiprocessing
+import os
+import re
+import resource
+import statistics
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Callable
+
+import torch
+import torch.nn.functional as F
+
+import inputs
+
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled")
+warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.jit")
+
+try:
+    import torch_geometric
+    from torch_geometric.nn import GATConv, GCNConv, SAGEConv
+except ImportError:
+    torch_geometric = None
+
+TORCH_SPARSE_MM = "torch sparse.mm"
+TORCH_INDEX_ADD = "torch index_add"
+TORCH = "torch"
+GEOMETRIC = "torch_geometric"
+GEOMETRIC_CACHED = "torch_geometric cached"
+GEOMETRIC_SPARSE = "torch_geometric sparse"  # cached where the layer has it, the graph as a CSR matrix
+ALLOCATORS = ("default", "recycling")
+
+
+@dataclass
+class Case:
+    name: str
+    peer: str
+    build: Callable  # makes the inputs and returns the function to time
+
+
+def tensor(shape, stream, grad=False):
+    return torch.from_numpy(inputs.uniform(shape, stream)).requires_grad_(grad)
+
+
+def forward(function):
+    """Times only the value: no tape is written."""
+
+    def run():
+        with torch.no_grad():
+            function()
+
+    return run
+
+
+def backward(function, leaves):
+    """Times the value and the gradients of `leaves`, for a fixed gradient of the result."""
+    with torch.no_grad():
+        upstream = tensor(function().shape, stream=99)
+    return lambda: torch.autograd.grad(function(), leaves, upstream)
+
+
+def both(name, peer, make):
+    """The entries `name` and `name_backward`; make(grad) returns the function and its leaves."""
+    head, _, size = name.partition("/")
+    return [
+        Case(name, peer, lambda: forward(make(False)[0])),
+        Case(f"{head}_backward/{size}", peer, lambda: backward(*make(True))),
+    ]
+
+
+def spmm_index_add(nodes, edges, channels, weight_grad):
+    def make(grad):
+        src, dst = torch.from_numpy(inputs.random_edges(nodes, edges))
+        x, w = tensor((nodes, channels), 1, grad), tensor((edges, 1), 2, grad and weight_grad)
+
+        def function():
+            return torch.zeros(nodes, channels).index_add_(0, dst, x.index_select(0, src) * w)
+
+        return function, [x, w] if weight_grad else [x]
+
+    return make
+
+
+def csr(nodes, src, dst, weight):
+    """The adjacency with one row per destination, int32 indices; edges keep their order inside a row."""
+    order = torch.argsort(dst, stable=True)
+    rows = torch.zeros(nodes + 1, dtype=torch.int64)
+    rows[1:] = torch.bincount(dst, minlength=nodes).cumsum(0)
+    return torch.sparse_csr_tensor(rows.int(), src[order].int(), weight[order], (nodes, nodes), check_invariants=False)
+
+
+def spmm_sparse(nodes, edges, channels, weight_grad):
+    def make(grad):
+        src, dst = torch.from_numpy(inputs.random_edges(nodes, edges))
+        x, w = tensor((nodes, channels), 1, grad), tensor((edges,), 2)
+        adjacency = csr(nodes, src, dst, w).requires_grad_(grad and weight_grad)
+        return lambda: torch.sparse.mm(adjacency, x), [x, adjacency] if weight_grad else [x]
+
+    return make
+
+
+def chain(n):
+    def make(grad):
+        leaves = [tensor((n,), stream, grad) for stream in range(5)]
+        a, b, c, d, e = leaves
+        return lambda: torch.relu(a * b + c) * d - e, leaves
+
+    return make
+
+
+def bias_gelu(rows, columns):
+    def make(grad):
+        x, b = tensor((rows, columns), 1, grad), tensor((columns,), 2, grad)
+        return lambda: F.gelu(x + b, approximate="tanh"), [x, b]
+
+    return make
+
+
+def row_function(function, rows, columns):
+    def make(grad):
+        x = tensor((rows, columns), 1, grad)
+        return lambda: function(x, -1), [x]
+
+    return make
+
+
+def matmul(m, k, n):
+    def make(grad):
+        a, b = tensor((m, k), 1, grad), tensor((k, n), 2, grad)
+        return lambda: a @ b, [a, b]
+
+    return make
+
+
+def layer(construct, nodes, edges, channels, sparse=False):
+    """A torch_geometric layer on the random graph, called as its documentation says: layer(x, edge_index)."""
+
+    def make(grad):
+        torch.manual_seed(0)
+        module = construct()
+        graph = torch.from_numpy(inputs.random_edges(nodes, edges))
+        if sparse:
+            graph = csr(nodes, graph[0], graph[1], torch.ones(edges))
+        x = tensor((nodes, channels), 1, grad)
+        return lambda: module(x, graph), [x, *module.parameters()]
+
+    return make
+
+
+def epoch(first, second, activation, dropout, rate, decay_first_only, sparse=False):
+    def build():
+        data = inputs.cora()
+        torch.manual_seed(0)
+        one, two = first(), second()
+        one.train(), two.train()
+        x, y, train = (torch.from_numpy(values) for values in (data.x, data.y, data.train))
+        graph = torch.from_numpy(data.edge_index)
+        if sparse:
+            graph = csr(x.shape[0], graph[0], graph[1], torch.ones(graph.shape[1]))
+        groups = [
+            {"params": one.parameters(), "weight_decay": 5e-4},
+            {"params": two.parameters(), "weight_decay": 0.0 if decay_first_only else 5e-4},
+        ]
+        adam = torch.optim.Adam(groups, lr=rate)
+
+        def run():
+            adam.zero_grad()
+            h = activation(one(F.dropout(x, dropout), graph))
+            out = two(F.dropout(h, dropout), graph)
+            F.cross_entropy(out[train], y[train]).backward()
+            adam.step()
+
+        return run
+
+    return build
+
+
+def gcn_epoch(dropout=0.5, cached=False, sparse=False):
+    first, second = lambda: GCNConv(1433, 16, cached=cached), lambda: GCNConv(16, 7, cached=cached)
+    return epoch(first, second, F.relu, dropout, 0.01, True, sparse)
+
+
+def gat_epoch(dropout=0.6):
+    first = lambda: GATConv(1433, 8, heads=8, dropout=dropout)
+    second = lambda: GATConv(64, 7, heads=1, concat=False, dropout=dropout)
+    return epoch(first, second, F.elu, dropout, 0.005, False)
+
+
+def cases():
+    """Every entry, in the order of the docstring."""
+    found = []
+    for nodes, edges, channels in [(20_000, 300_000, 64), (200_000, 3_000_000, 64)]:
+        size = f"{nodes}x{edges}x{channels}"
+        for peer, make in [(TORCH_INDEX_ADD, spmm_index_add), (TORCH_SPARSE_MM, spmm_sparse)]:
+            found += both(f"spmm/{size}", peer, make(nodes, edges, channels, False))
+            found += both(f"spmm_weighted/{size}", peer, make(nodes, edges, channels, True))[1:]
+    for n in (2**24, 2**16):
+        found += both(f"chain/{n}", TORCH, chain(n))
+    found += both("bias_gelu/4096x1024", TORCH, bias_gelu(4096, 1024))
+    for rows, columns in [(4096, 1024), (20_000, 8)]:
+        found += both(f"softmax/{rows}x{columns}", TORCH, row_function(torch.softmax, rows, columns))
+        found += both(f"log_softmax/{rows}x{columns}", TORCH, row_function(torch.log_softmax, rows, columns))
+    for m, k, n in [(512, 512, 512), (1024, 1024, 1024), (2708, 1433, 16)]:
+        found += both(f"matmul/{m}x{k}x{n}", TORCH, matmul(m, k, n))
+    if torch_geometric is None:
+        return found
+
+    n, e, f = 20_000, 300_000, 64
+    found += both(f"gat/{n}x{e}/8x8", GEOMETRIC, layer(lambda: GATConv(f, 8, heads=8), n, e, f))
+    found += both(f"gcn/{n}x{e}x{f}", GEOMETRIC, layer(lambda: GCNConv(f, f), n, e, f))
+    found += both(f"gcn/{n}x{e}x{f}", GEOMETRIC_CACHED, layer(lambda: GCNConv(f, f, cached=True), n, e, f))
+    found += both(f"gcn/{n}x{e}x{f}", GEOMETRIC_SPARSE, layer(lambda: GCNConv(f, f, cached=True), n, e, f, sparse=True))
+    for reduce in ("mean", "max"):
+        found += both(f"sage_{reduce}/{n}x{e}x{f}", GEOMETRIC, layer(lambda r=reduce: SAGEConv(f, f, aggr=r), n, e, f))
+    found += both(f"sage_mean/{n}x{e}x{f}", GEOMETRIC_SPARSE, layer(lambda: SAGEConv(f, f), n, e, f, sparse=True))
+    found += [
+        Case("gcn_epoch/cora", GEOMETRIC, gcn_epoch()),
+        Case("gcn_epoch/cora", GEOMETRIC_CACHED, gcn_epoch(cached=True)),
+        Case("gcn_epoch/cora", GEOMETRIC_SPARSE, gcn_epoch(cached=True, sparse=True)),
+        Case("gat_epoch/cora", GEOMETRIC, gat_epoch()),
+        Case("gcn_epoch_without_dropout/cora", GEOMETRIC, gcn_epoch(dropout=0.0)),
+        Case("gcn_epoch_without_dropout/cora", GEOMETRIC_CACHED, gcn_epoch(dropout=0.0, cached=True)),
+        Case("gcn_epoch_without_dropout/cora", GEOMETRIC_SPARSE, gcn_epoch(dropout=0.0, cached=True, sparse=True)),
+        Case("gat_epoch_without_dropout/cora", GEOMETRIC, gat_epoch(dropout=0.0)),
+    ]
+    return found
+
+
+def measure(run, seconds=1.0, least=5, most=1000):
+    """Times of one call, in seconds, and page faults per call: after four warm calls at least `least` samples and
+    `seconds` in all. Calls shorter than a millisecond are timed several at a time."""
+    for _ in range(4):
+        start = time.perf_counter()
+        run()
+        once = time.perf_counter() - start
+    calls = max(1, round(1e-3 / max(once, 1e-7)))
+    samples, faults, began = [], page_faults(), time.perf_counter()
+    while len(samples) < least or (len(samples) < most and time.perf_counter() - began < seconds):
+        start = time.perf_counter()
+        for _ in range(calls):
+            run()
+        samples.append((time.perf_counter() - start) / calls)
+    return samples, (page_faults() - faults) / (len(samples) * calls)
+
+
+def page_faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def keep_memory():
+    """Makes glibc serve every block from its heap and never shrink it, and touches the heap's first 2 GiB."""
+    library = ctypes.CDLL(None)
+    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
+    settings = [(mmap_max, 0), (trim_threshold, -1)]
+    if not hasattr(library, "mallopt") or not all(library.mallopt(*setting) for setting in settings):
+        raise RuntimeError("--allocator recycling needs the mallopt of glibc")
+    library.malloc.restype = ctypes.c_void_p
+    block = ctypes.c_void_p(library.malloc(ctypes.c_size_t(2**31)))
+    if block.value:
+        library.memset(block, 1, ctypes.c_size_t(2**31))
+    library.free(block)
+
+
+def work(sender, name, peer, threads, allocator, seconds):
+    """The body of the fresh process of one entry."""
+    if allocator == "recycling":
+        keep_memory()
+    torch.set_num_threads(threads)
+    case = next(case for case in cases() if (case.name, case.peer) == (name, peer))
+    samples, faults = measure(case.build(), seconds)
+    sender.send({
+        "name": name,
+        "peer": peer,
+        "threads": threads,
+        "allocator": allocator,
+        "median": statistics.median(samples),
+        "min": min(samples),
+        "repeats": len(samples),
+        "page_faults_per_call": round(faults, 1),
+    })
+
+
+def entry(case, threads, allocator="default", seconds=1.0):
+    """Builds and times one case in a fresh process. RuntimeError if that process fails; it has printed why."""
+    # Spawned, not forked: in a forked child torch.softmax was measured 24 times slower than in a process of its own.
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(sender, case.name, case.peer, threads, allocator, seconds))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(f"{case.name} ({case.peer}) failed with exit code {process.exitcode}") from None
+    finally:
+        process.join()
+
+
+def versions():
+    """What is compared with, and how busy the machine is before: one line for the head of a table."""
+    geometric = torch_geometric.__version__ if torch_geometric else "not found"
+    machine = f"{torch.backends.cpu.get_cpu_capability()}, load average {os.getloadavg()[0]:.1f}"
+    return f"torch {torch.__version__}, torch_geometric {geometric}, {machine}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default 1)")
+    parser.add_argument("--filter", default="", help="regular expression searched in the names")
+    parser.add_argument("--allocator", choices=[*ALLOCATORS, "both"], default="both", help="see above (default both)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="least time per entry (default 1)")
+    parser.add_argument("--json", metavar="OUT", help="also write the entries to this file")
+    options = parser.parse_args()
+
+    if torch_geometric is None:
+        print("torch_geometric was not found: its entries are left out", file=sys.stderr)
+    source = inputs.cora().source
+    print(f"{versions()}; epochs on: {source}")
+    entries, failures = [], []
+    for case in cases():
+        if not re.search(options.filter, case.name):
+            continue
+        for allocator in ALLOCATORS if options.allocator == "both" else [options.allocator]:
+            try:
+                found = entry(case, options.threads, allocator, options.seconds)
+            except RuntimeError as failure:
+                failures.append(str(failure))
+                continue
+            entries.append(found)
+            print(f"{case.name:41} {case.peer:23} {allocator:10} threads {options.threads}"
+                  f"  median {found['median']:.3e} s  min {found['min']:.3e} s"
+                  f"  ({found['repeats']} repeats, {found['page_faults_per_call']:.0f} faults per call)", flush=True)
+    if options.json:
+        with open(options.json, "w") as out:
+            json.dump({"context": f"{versions()}; epochs on: {source}", "entries": entries}, out, indent=1)
+    if failures:
+        sys.exit("\n".join(failures))
+    if not entries:
+        sys.exit(f"no entry matches {options.filter!r}")
+
+
+if __name__ == "__main__":
+    main()

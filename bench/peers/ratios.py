@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""One table of peer time / weft time, both measured in the same run on the same machine.
+
+    python3 -m venv peers && peers/bin/pip install torch torch_geometric
+    peers/bin/python bench/peers/ratios.py build --filter '^spmm' --threads 1 2
+
+Looks under the build folder for Google Benchmark programs: executables whose own name, or whose folder, is `bench`,
+starts with `bench_` or ends with `_bench`. They get their number of threads from the environment variable WEFT_THREADS.
+An entry called spmm/20000x300000x64 there (a suffix like /threads:1 or /real_time is allowed) is joined with the peers
+of that name in peers.py. Every round runs the C++ entry, then its peers; the table shows the medians over the rounds.
+
+torch's times depend on how the C library hands out memory (see peers.py), so each peer is shown, and its bar judged,
+with both settings. The bars of the epochs include dropout; gcn_epoch_without_dropout says what is left without it.
+
+Exit status: 0 if every bar that was measured is met, 1 if one is missed or a program failed, 2 if nothing was compared.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+try:
+    import peers
+except ImportError as missing:
+    peers, why_no_peers = None, missing
+
+# (names, peer, least ratio)
+BARS = [
+    (r"spmm/", "torch index_add", 15.0),
+    (r"spmm/", "torch sparse.mm", 2.5),
+    (r"(gcn|gat)_epoch/", "torch_geometric", 8.0),
+]
+
+SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+SUFFIX = re.compile(r"(/((real|process|manual)_time|(threads|min_time|min_warmup_time|iterations|repeats):[^/]+))+$")
+
+
+def bar(name, peer):
+    return next((least for names, which, least in BARS if which == peer and re.match(names, name)), None)
+
+
+def is_bench_name(name):
+    return name == "bench" or name.startswith("bench_") or name.endswith("_bench")
+
+
+def programs(build):
+    """The benchmark executables under `build`."""
+    found = []
+    for folder, _, files in os.walk(build):
+        for file in files:
+            path = Path(folder) / file
+            named = is_bench_name(path.stem) or is_bench_name(path.parent.name)
+            if named and path.suffix in ("", ".exe") and os.access(path, os.X_OK):
+                found.append(path)
+    return sorted(found)
+
+
+def listed(program):
+    """Full names of the entries of a Google Benchmark program; none, with a word to say so, if it is not one."""
+    try:
+        run = subprocess.run([program, "--benchmark_list_tests=true"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as failure:
+        print(f"not a benchmark program: {program}: {failure}", file=sys.stderr)
+        return []
+    if run.returncode:
+        print(f"not a benchmark program: {program}: exit status {run.returncode}", file=sys.stderr)
+        return []
+    return [line for line in run.stdout.splitlines() if line]
+
+
+def suffix_threads(full):
+    """The number in /threads:N at the end of a name, or None."""
+    suffix = SUFFIX.search(full)
+    found = suffix and re.search(r"/threads:(\d+)", suffix.group())
+    return int(found.group(1)) if found else None
+
+
+def time_weft(program, full, threads, seconds):
+    """Real time of one call, in seconds."""
+    exact = "^" + re.sub(r"([.\[{()*+?^$|\\])", r"\\\1", full) + "$"
+    command = [program, f"--benchmark_filter={exact}", "--benchmark_format=json", f"--benchmark_min_time={seconds}"]
+    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "WEFT_THREADS": str(threads)})
+    if run.returncode:
+        raise RuntimeError(f"{full}: {program} ended with status {run.returncode}: {run.stderr.strip()[-300:]}")
+    entries = [e for e in json.loads(run.stdout)["benchmarks"] if e.get("run_type", "iteration") == "iteration"]
+    if not entries or entries[0].get("error_occurred"):
+        raise RuntimeError(f"{full}: {entries[0].get('error_message') if entries else 'no result'}")
+    return statistics.median(e["real_time"] * SECONDS[e["time_unit"]] for e in entries)
+
+
+def compare(name, program, full, cases, threads, options):
+    """Rows (name, peer, allocator, threads, peer time, weft time) of one entry."""
+    weft, peer = [], {}
+    for _ in range(options.rounds):
+        weft.append(time_weft(program, full, threads, options.seconds))
+        for case in cases:
+            for allocator in options.allocator:
+                found = peers.entry(case, threads, allocator, options.seconds)
+                peer.setdefault((case.peer, allocator), []).append(found["median"])
+    ours = statistics.median(weft)
+    return [(name, *which, threads, statistics.median(times), ours) for which, times in peer.items()]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=Path, help="build folder that holds the benchmark executables")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--filter", default="", help="regular expression searched in the names")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.5, help="least time per entry and round")
+    parser.add_argument("--allocator", nargs="+", choices=["default", "recycling"], default=["default", "recycling"],
+                        help="how torch gets its memory, see peers.py")
+    parser.add_argument("--json", metavar="OUT", help="also write the rows to this file")
+    options = parser.parse_args()
+
+    problems = []
+    found = programs(options.build)
+    if not found:
+        problems.append(f"not found: a benchmark executable under {options.build}")
+    if peers is None:
+        problems.append(f"not found: torch ({why_no_peers}); run this with the Python of an environment that has it")
+    if problems:
+        print("\n".join(problems), file=sys.stderr)
+        return 2
+    if peers.torch_geometric is None:
+        print("not found: torch_geometric; its peers are left out", file=sys.stderr)
+
+    ours = {}
+    for program in found:
+        for full in listed(program):
+            ours.setdefault(SUFFIX.sub("", full), []).append((program, full))
+    theirs = {}
+    for case in peers.cases():
+        theirs.setdefault(case.name, []).append(case)
+    names = [name for name in theirs if name in ours and re.search(options.filter, name)]
+
+    source = peers.inputs.cora().source
+    print(f"{peers.versions()}; peers' epochs on: {source}; {options.rounds} rounds")
+    heads = f"{'threads':>7} {'peer s':>11} {'weft s':>11} {'ratio':>8}  bar"
+    print(f"{'entry':41} {'peer':23} {'allocator':10} {heads}")
+    rows, failures, missed = [], [], 0
+    for name in names:
+        for threads in options.threads:
+            fitting = [at for at in ours[name] if suffix_threads(at[1]) in (None, threads)]
+            if not fitting:
+                failures.append(f"{name}: no entry for {threads} threads")
+                continue
+            try:
+                compared = compare(name, *fitting[0], theirs[name], threads, options)
+            except RuntimeError as failure:
+                failures.append(str(failure))
+                continue
+            rows += compared
+            for _, peer, allocator, _, peer_time, weft_time in compared:
+                ratio, least = peer_time / weft_time, bar(name, peer)
+                verdict = "" if least is None else f">= {least:g} {'met' if ratio >= least else 'MISSED'}"
+                missed += "MISSED" in verdict
+                times = f"{threads:7} {peer_time:11.3e} {weft_time:11.3e} {ratio:8.2f}"
+                print(f"{name:41} {peer:23} {allocator:10} {times}  {verdict}", flush=True)
+
+    for name in sorted(n for n in theirs if n not in ours and re.search(options.filter, n)):
+        print(f"not found: no C++ benchmark is called {name}", file=sys.stderr)
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    if options.json:
+        keys = ("name", "peer", "allocator", "threads", "peer_seconds", "weft_seconds")
+        table = {"context": f"{peers.versions()}; {source}", "rows": [dict(zip(keys, row)) for row in rows]}
+        Path(options.json).write_text(json.dumps(table, indent=1))
+    if not rows:
+        print("nothing could be compared", file=sys.stderr)
+        return 2
+    return 1 if missed or failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

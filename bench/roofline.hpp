@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/iteration.hpp>
+#include <weft/core/tensor.hpp>
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+/// What every benchmark has in common: the number of threads from WEFT_THREADS, inputs, and how near a result is to
+/// what the machine can do, measured in the same process.
+namespace weft_bench {
+
+/// Inputs of float in [-1, 1), from the position by SplitMix64, as bench/peers/inputs.py makes them.
+template <int N>
+weft::Tensor<float, N> uniform(const weft::Extents<N>& extents, std::uint64_t stream) {
+    auto x = weft::Tensor<float, N>::empty(extents);
+    std::uint64_t counter = stream << 40;
+    for (float& v : x.mutable_values()) {
+        std::uint64_t z = ++counter * 0x9E3779B97F4A7C15u;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+        v = static_cast<float>((z ^ (z >> 31)) >> 40) * 0x1p-23f - 1.0f;
+    }
+    return x;
+}
+
+/// The shortest of some calls of f, in seconds.
+template <class F>
+double shortest(int calls, const F& f) {
+    double best = 1e30;
+    for (int i = 0; i < calls; ++i) {
+        const auto begin = std::chrono::steady_clock::now();
+        f();
+        best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    }
+    return best;
+}
+
+/// Bytes per second of a[i] = b[i] + s c[i] over 3 x 64 MiB (STREAM's triad, counted as 12 bytes per float), with
+/// weft's threads. Measured once.
+inline double triad_bandwidth() {
+    static const double bandwidth = [] {
+        constexpr weft::index n = 16 << 20;
+        auto a = weft::Tensor<float, 1>::zeros({n});
+        const auto b = weft::Tensor<float, 1>::ones({n}), c = weft::Tensor<float, 1>::ones({n});
+        float* const to = a.mutable_data();
+        const double seconds = shortest(20, [&] {
+            weft::parallel_for_ranges(n, 1 << 18, [&](weft::index begin, weft::index end) {
+                const auto s = weft::splat(3.0f);
+                for (weft::index i = begin; i < end; i += weft::lanes<float>)
+                    weft::store_packet(to + i, weft::multiply_add(weft::load_packet(c.data() + i), s,
+                                                                  weft::load_packet(b.data() + i)));
+            });
+            benchmark::ClobberMemory();
+        });
+        return 12.0 * n / seconds;
+    }();
+    return bandwidth;
+}
+
+/// x[k] = a x[k] + b for all of them; unrolled, so that they stay in registers.
+template <std::size_t... K>
+WEFT_ALWAYS_INLINE void multiply_add_all(weft::Packet<float>* x, const weft::Packet<float>& a,
+                                         const weft::Packet<float>& b, std::index_sequence<K...>) {
+    ((x[K] = weft::multiply_add(x[K], a, b)), ...);
+}
+
+/// Floating-point operations per second of independent multiply-adds in registers, with weft's threads. Measured once.
+inline double multiply_add_peak() {
+    static const double peak = [] {
+        constexpr weft::index rounds = 200000, chains = 12;
+        const weft::index chunks = weft::thread_count();
+        weft::Tensor<float, 1> sink = weft::Tensor<float, 1>::zeros({chunks * 64});
+        float* const to = sink.mutable_data();
+        const double seconds = shortest(20, [&] {
+            weft::parallel_for(chunks, [&](weft::index chunk) {
+                weft::Packet<float> x[chains];
+                for (auto& v : x) v = weft::splat(1.0f);
+                const auto a = weft::splat(0.999f), b = weft::splat(0.001f);
+                for (weft::index i = 0; i < rounds; ++i) multiply_add_all(x, a, b, std::make_index_sequence<chains>{});
+                for (weft::index k = 1; k < chains; ++k) x[0] = x[0] + x[k];
+                weft::store_packet(to + 64 * chunk, x[0]);
+            });
+            benchmark::ClobberMemory();
+        });
+        return 2.0 * static_cast<double>(rounds * chains * weft::lanes<float> * chunks) / seconds;
+    }();
+    return peak;
+}
+
+/// What one iteration does, for `repeat`.
+struct Bytes {
+    double count;
+};
+struct Operations {
+    double count;
+};
+
+/// Times f, after one call that is not timed, and adds GB/s and the share of the triad's bandwidth, or GFLOP/s and the
+/// share of the multiply-add peak.
+template <class Work, class F>
+void repeat(benchmark::State& state, Work work, const F& f) {
+    f();
+    const auto begin = std::chrono::steady_clock::now();
+    for (auto _ : state) f();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double rate = work.count * static_cast<double>(state.iterations()) / seconds;
+    constexpr bool moves = std::is_same_v<Work, Bytes>;
+    state.counters[moves ? "GB/s" : "GFLOP/s"] = rate * 1e-9;
+    state.counters[moves ? "of_triad" : "of_peak"] = rate / (moves ? triad_bandwidth() : multiply_add_peak());
+}
+
+/// The main function of a benchmark program.
+inline int run(int argc, char** argv) {
+    if (const char* const threads = std::getenv("WEFT_THREADS")) weft::set_thread_count(std::atoi(threads));
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    benchmark::RunSpecifiedBenchmarks();
+    benchmark::Shutdown();
+    return 0;
+}
+
+} // namespace weft_bench

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs the example program on the graph that is built in: sh node_classification.sh <program>
+set -u
+program=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+unset WEFT_DATA_DIR
+
+fail() {
+    echo "FAILED: $*" >&2
+    cat out err >&2
+    exit 1
+}
+run() { # <argument>...: must work
+    "$program" "$@" >out 2>err || fail "$*: exit code $?"
+}
+refuse() { # <part of the message> <argument>...: must fail, with that on stderr
+    message=$1
+    shift
+    "$program" "$@" >out 2>err
+    code=$?
+    [ $code -eq 2 ] || fail "$*: exit code $code, must be 2"
+    grep -q -e "$message" err || fail "$*: no \"$message\" on stderr"
+}
+
+run --help
+grep -q -e '--weight-decay' out || fail "--help does not name the options"
+
+# The defaults put every member but at most two on the right side.
+run --quiet --predict default.csv
+wrong=$(awk -F, 'NR > 1 && $3 != $4' default.csv | wc -l)
+[ "$wrong" -le 2 ] || fail "$wrong members on the wrong side"
+[ ! -s err ] || fail "--quiet writes on stderr"
+
+for model in gcn sage gat; do
+    run --model $model --epochs 30 --save $model.safetensors --predict $model.csv --svg $model.svg
+    [ "$(grep -c '^seed 0 ' err)" -eq 10 ] || fail "$model: not a line for every tenth of the run"
+    [ "$(wc -l <$model.csv)" -eq 35 ] || fail "$model: not a line for every member"
+    [ "$(tail -n 1 $model.svg)" = "</svg>" ] || fail "$model: the picture has no end"
+    [ "$(grep -c '<circle' $model.svg)" -ge 34 ] || fail "$model: the picture lacks members"
+
+    # What was saved predicts the same; so does a second run, on another number of threads.
+    run --load $model.safetensors --predict loaded.csv
+    cmp $model.csv loaded.csv || fail "$model: the model that was saved predicts something else"
+    run --model $model --epochs 30 --threads 2 --quiet --predict again.csv
+    cmp $model.csv again.csv || fail "$model: a second run predicts something else"
+    run --model $model --epochs 30 --seed 1 --quiet --predict other.csv
+    if cmp -s $model.csv other.csv; then fail "$model: the seed changes nothing"; fi
+done
+grep -q 'conv1.lin.weight' gcn.safetensors || fail "gcn: not the names of PyTorch Geometric"
+grep -q 'conv2.lin_l.bias' sage.safetensors || fail "sage: not the names of PyTorch Geometric"
+grep -q 'conv1.att_src' gat.safetensors || fail "gat: not the names of PyTorch Geometric"
+
+run --seeds 3 --epochs 5 --quiet
+[ "$(grep -c '^ *[0-2]  ' out)" -eq 3 ] || fail "not a line for every seed"
+grep -q '^ *mean ' out || fail "no mean"
+
+# Wrong options, data and files.
+echo "not a model" >text.safetensors
+mkdir empty
+refuse 'model' --model transformer
+refuse 'epochs' --epochs 0
+refuse 'epochs' --epochs many
+refuse 'dropout' --dropout 1.5
+refuse 'nonsense' --nonsense
+refuse 'heads' --heads 4
+refuse 'patience' --patience 5
+refuse 'split' --split 1
+refuse 'no such file' --data nowhere
+refuse '0 safetensors files' --data empty
+refuse 'text.safetensors' --data text.safetensors
+refuse 'WEFT_DATA_DIR' --dataset cora
+refuse 'nowhere.safetensors' --load nowhere.safetensors
+refuse 'text.safetensors' --load text.safetensors
+refuse 'gat' --model gcn --load gat.safetensors
+refuse 'conv1' --hidden 5 --load gcn.safetensors
+refuse 'save' --load gcn.safetensors --save again.safetensors
+refuse 'nowhere' --epochs 5 --save nowhere/gcn.safetensors
+refuse 'lr' --lr 1e30 --epochs 200 --save diverged.safetensors
+[ ! -e diverged.safetensors ] || fail "a run that diverged was saved"
+[ -z "$(find . -name '*.tmp')" ] || fail "temporary files were left"
