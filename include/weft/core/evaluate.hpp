@@ -12,7 +12,7 @@ namespace detail {
 template <class T, class E>
 void collect(const E& e, Operand<T>*& operands, T*& constants) {
     if constexpr (is_node<E>) {
-        Operand<T>* const first = operands;
+        [[maybe_unused]] Operand<T>* const first = operands;
         collect<T>(e.template operand<0>(), operands, constants);
         if constexpr (E::arity > 1) collect<T>(e.template operand<1>(), operands, constants);
         if constexpr (E::arity > 2) collect<T>(e.template operand<2>(), operands, constants);
@@ -21,40 +21,46 @@ void collect(const E& e, Operand<T>*& operands, T*& constants) {
             for (Operand<T>* o = first; o != operands; ++o) o->node = nullptr;
     } else if constexpr (is_constant<E>) {
         *constants++ = static_cast<T>(e.value);
-    } else if constexpr (requires { e.template as_operand<T>(); }) {
-        *operands++ = e.template as_operand<T>();
+    } else if constexpr (requires { e.describe(*operands); }) {
+        e.describe(*operands++);
     } else {
-        *operands++ = make_operand<T>(e);
+        describe_operand(e, *operands++);
     }
 }
 
-/// The tables of one expression, ready for the dense loops.
+/// The tables of one expression, ready for the dense loops. What does not depend on the expression itself is here, so
+/// that it is compiled once for all of them.
+template <class T, int Leaves, int Constants, int Rank>
+struct DenseTables {
+    Operand<T> operands[Leaves + 1];
+    T constants[Constants + 1];
+    Extents<Rank> extents;
+    DenseForward<T> forward = nullptr;
+    double cost = 0;
+
+    DenseTask<T> task() const { return {forward, operands, Leaves, constants, extents, cost}; }
+};
+
 template <class E>
-struct Prepared {
+using DenseTablesOf = DenseTables<compute_type<E>, Structure<E>::leaves, Structure<E>::constants, E::rank>;
+
+template <class E>
+struct Prepared : DenseTablesOf<E> {
     using T = compute_type<E>;
     using S = Structure<E>;
     static_assert(S::leaves <= max_operands - 2,
                   "weft: an expression has at most 22 leaves: land a part of it first, const auto h = eval(part);");
     using kernel = typename S::template kernel<DenseLeaves, 0, 0, false>;
 
-    Operand<T> operands[S::leaves + 1];
-    T constants[S::constants + 1];
-    Extents<E::rank> extents;
-
-    explicit Prepared(const E& e) : extents(e.shape()) {
+    explicit Prepared(const E& e) {
         static_assert(!is_edge_expression<E>,
                       "weft: an expression over edges lands through a reduction: sum_in(g, e), edges(g, e), ...");
-        Operand<T>* o = operands;
-        T* c = constants;
+        this->extents = e.shape();
+        this->forward = &dense_forward_kernel<kernel, S::leaves, S::constants, T>;
+        this->cost = S::cost;
+        Operand<T>* o = this->operands;
+        T* c = this->constants;
         collect<T>(e, o, c);
-    }
-    DenseTask<T> task() const {
-        return {&dense_forward_kernel<kernel, S::leaves, S::constants, T>,
-                operands,
-                S::leaves,
-                constants,
-                extents,
-                S::cost};
     }
 };
 
@@ -195,18 +201,23 @@ struct AsExpression {
 template <class X>
 using as_expression = typename AsExpression<X>::type;
 
-/// Operand X in a node computed in T: an expression computed in another type (a mask of integers) lands first, and so
-/// does one over tensors within one over edges.
-template <class T, bool Edge, class X>
-auto fused(X&& operand) {
-    using E = std::remove_cvref_t<X>;
-    if constexpr (!Expression<E>)
-        return Constant<E>(operand);
-    else if constexpr (is_node<E> && (!std::same_as<compute_type<E>, T> || (Edge && !is_edge_expression<E>)))
-        return Lander<kind_of<E>>::land(operand);
-    else
-        return E(std::forward<X>(operand));
-}
+/// Makes the operands of a node computed in T from what they are given as: numbers become constants; an expression
+/// computed in another type (a mask of integers) lands first, and so does one over tensors within one over edges.
+template <class T, bool Edge>
+struct MakeOperand {
+    template <class X>
+    auto operator()(X&& operand) const {
+        using E = std::remove_cvref_t<X>;
+        if constexpr (!Expression<E>)
+            return Constant<E>(operand);
+        else if constexpr (Edge && !is_edge_expression<E> && !is_constant<E>)
+            return contiguous(operand);
+        else if constexpr (is_node<E> && !std::same_as<compute_type<E>, T>)
+            return Lander<kind_of<E>>::land(operand);
+        else
+            return E(std::forward<X>(operand));
+    }
+};
 
 } // namespace detail
 
@@ -214,9 +225,8 @@ auto fused(X&& operand) {
 template <class Op, detail::OperandOf... A>
 requires(Expression<A> || ...) auto apply(A&&... operands) {
     using T = typename detail::NodeCompute<Op, detail::as_expression<A>...>::type;
-    constexpr bool edge = (detail::is_edge_expression<detail::as_expression<A>> || ...);
-    return Node<Op, decltype(detail::fused<T, edge>(std::forward<A>(operands)))...>(
-        detail::fused<T, edge>(std::forward<A>(operands))...);
+    using Make = detail::MakeOperand<T, (detail::is_edge_expression<detail::as_expression<A>> || ...)>;
+    return Node<Op, decltype(Make{}(std::forward<A>(operands)))...>(Make{}, std::forward<A>(operands)...);
 }
 
 /// Operands of a binary operator: two expressions, or an expression and a number.

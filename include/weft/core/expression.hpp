@@ -7,7 +7,6 @@
 #include <weft/core/tensor.hpp>
 
 #include <complex>
-#include <tuple>
 
 namespace weft::inline WEFT_ABI {
 
@@ -188,6 +187,27 @@ struct NodeCompute {
 
 } // namespace detail
 
+namespace detail {
+
+/// The operands of a node under the name of their position. (std::tuple costs the compiler more than all the rest.)
+template <class A, class B = void, class C = void>
+struct Operands {
+    A a;
+    B b;
+    C c;
+};
+template <class A, class B>
+struct Operands<A, B, void> {
+    A a;
+    B b;
+};
+template <class A>
+struct Operands<A, void, void> {
+    A a;
+};
+
+} // namespace detail
+
 /// An element-wise operation and its operands, owned by value; computed when it lands in a Tensor or Var.
 /// `Op` is a struct of static functions over packets: `value`, and `slope` or `adjoint` per operand; see core/ops.
 template <class Op, class... A>
@@ -203,7 +223,10 @@ public:
     static constexpr bool edge_expression = (detail::is_edge_expression<A> || ...);
     using shape_type = AnyShape<rank>;
 
-    explicit Node(A... operands) : operands_(std::move(operands)...) { extents_ = broadcast(); }
+    /// Operands are what `make` returns for each source: they are made in their place, and never moved.
+    template <class Make, class... Source>
+    Node(const Make& make, Source&&... sources)
+        : operands_{make(std::forward<Source>(sources))...}, extents_(broadcast()) {}
 
     const Extents<rank>& shape() const noexcept { return extents_; }
     index extent(int axis) const { return extents_[static_cast<std::size_t>(normalize_axis(axis, rank, "extent"))]; }
@@ -211,18 +234,22 @@ public:
     /// The K-th operand: expressions can be walked.
     template <int K>
     const auto& operand() const noexcept {
-        return std::get<K>(operands_);
+        if constexpr (K == 0)
+            return operands_.a;
+        else if constexpr (K == 1)
+            return operands_.b;
+        else
+            return operands_.c;
     }
 
 private:
     Extents<rank> broadcast() const {
         if constexpr (sizeof...(A) == 1)
-            return std::get<0>(operands_).shape();
+            return operands_.a.shape();
         else if constexpr (sizeof...(A) == 2)
-            return join(std::get<0>(operands_).shape(), std::get<1>(operands_).shape());
+            return join(operands_.a.shape(), operands_.b.shape());
         else
-            return join(join(std::get<0>(operands_).shape(), std::get<1>(operands_).shape()),
-                        std::get<2>(operands_).shape());
+            return join(join(operands_.a.shape(), operands_.b.shape()), operands_.c.shape());
     }
     static auto join(const auto& a, const auto& b) {
         if constexpr (edge_expression)
@@ -231,7 +258,7 @@ private:
             return broadcast_shapes(a, b, Op::name);
     }
 
-    std::tuple<A...> operands_;
+    detail::Operands<A...> operands_;
     Extents<rank> extents_;
 };
 

@@ -31,11 +31,10 @@ void read_converted(const std::byte* from, index stride, T* to, index n) {
     for (index i = 0; i < n; ++i) to[i] = static_cast<T>(p[i * stride]);
 }
 
-/// Operand of the elements of a tensor-like leaf (data, shape, strides, storage).
+/// Describes the elements of a tensor-like leaf (data, shape, strides, storage).
 template <class T, class L>
-Operand<T> make_operand(const L& leaf) {
+WEFT_NOINLINE void describe_operand(const L& leaf, Operand<T>& o) {
     using S = typename L::value_type;
-    Operand<T> o;
     o.data = reinterpret_cast<const std::byte*>(leaf.data());
     o.item = sizeof(S);
     if constexpr (!std::is_same_v<S, T>) o.read = &read_converted<S, T>;
@@ -46,7 +45,6 @@ Operand<T> make_operand(const L& leaf) {
         o.strides[i] = strides[static_cast<std::size_t>(i)];
     }
     o.storage = leaf.storage();
-    return o;
 }
 
 /// n elements, `stride` apart, to contiguous T.

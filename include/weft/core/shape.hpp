@@ -79,8 +79,8 @@ constexpr bool is_contiguous(const std::array<index, N>& extents, const std::arr
 
 /// NumPy broadcasting of two shapes, aligned at the last axis: equal extents, or one of them 1.
 template <std::size_t A, std::size_t B>
-constexpr std::array<index, (A > B ? A : B)> broadcast_shapes(const std::array<index, A>& a,
-                                                              const std::array<index, B>& b, const char* operation) {
+WEFT_NOINLINE constexpr std::array<index, (A > B ? A : B)>
+broadcast_shapes(const std::array<index, A>& a, const std::array<index, B>& b, const char* operation) {
     constexpr std::size_t N = A > B ? A : B;
     std::array<index, N> out{};
     for (std::size_t i = 0; i < N; ++i) {
@@ -97,8 +97,8 @@ constexpr std::array<index, (A > B ? A : B)> broadcast_shapes(const std::array<i
 /// Broadcasting of the rows of nodes and edges: aligned at the first axis, so that one value per head ([H]) goes with a
 /// row per head ([H, C]), and a number per edge with everything.
 template <std::size_t A, std::size_t B>
-constexpr std::array<index, (A > B ? A : B)> broadcast_rows(const std::array<index, A>& a,
-                                                            const std::array<index, B>& b, const char* operation) {
+WEFT_NOINLINE constexpr std::array<index, (A > B ? A : B)>
+broadcast_rows(const std::array<index, A>& a, const std::array<index, B>& b, const char* operation) {
     std::array<index, (A > B ? A : B)> out{};
     for (std::size_t i = 0; i < out.size(); ++i) {
         if (i < A && i < B && a[i] != b[i])

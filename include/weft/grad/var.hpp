@@ -7,10 +7,9 @@ namespace weft::inline WEFT_ABI {
 
 namespace detail {
 
-template <class E, class T>
-auto* make_fused_node(const Prepared<E>& prepared, const Extents<E::rank>& adjoint_strides);
-template <class T, int N>
-NodeRef<ValueNode<T>> node_with_value(ValueNode<T>* node, const Tensor<T, N>& value);
+template <class E>
+NodeRef<ValueNode<compute_type<E>>> make_fused_node(Prepared<E>& prepared, const Extents<E::rank>& adjoint_strides,
+                                                    const Storage& value, const compute_type<E>* data, index size);
 
 /// A strided window on a recorded value; what Var and Parameter share.
 template <template <class, int> class Self, class T, int N>
@@ -51,20 +50,20 @@ public:
     Self<T, N> copied() const {
         using Me = Self<T, N>;
         const Me& me = static_cast<const Me&>(*this);
-        const Prepared<Me> prepared(me);
+        Prepared<Me> prepared(me);
         const Tensor<T, N> value = this->value();
-        auto node = node_with_value<T>(make_fused_node<Me, T>(prepared, contiguous_strides(extents_)), value);
-        return Me(std::move(node), 0, extents_, contiguous_strides(extents_));
+        const Extents<N> strides = contiguous_strides(extents_);
+        return Me(make_fused_node(prepared, strides, value.storage(), value.data(), value.size()), 0, extents_,
+                  strides);
     }
 
     template <class C>
-    Operand<C> as_operand() const {
+    WEFT_NOINLINE void describe(Operand<C>& o) const {
         static_assert(std::is_same_v<C, T>, "weft: a Var stands in an expression of its own element type only: use "
                                             "cast<T>(x) on it or on the others");
-        Operand<C> o = make_operand<C>(tensor());
+        describe_operand(tensor(), o);
         o.node = node_.get();
         o.node_offset = offset_;
-        return o;
     }
     const NodeRef<ValueNode<T>>& node() const noexcept { return node_; }
     index offset() const noexcept { return offset_; }
@@ -165,36 +164,90 @@ public:
 
 namespace detail {
 
-template <class T, int N>
-NodeRef<ValueNode<T>> node_with_value(ValueNode<T>* node, const Tensor<T, N>& value) {
-    node->value = value.storage();
-    node->data = value.data();
-    node->size = value.size();
-    return NodeRef<ValueNode<T>>(node);
+/// A node of tables that it takes over, with its value and the kernel of its backward.
+template <class T, int Leaves, int Constants, int Rank>
+WEFT_NOINLINE NodeRef<ValueNode<T>> make_fused_node(DenseTables<T, Leaves, Constants, Rank>& tables,
+                                                    DenseBackward<T> kernel, const Extents<Rank>& adjoint_strides,
+                                                    const Storage& value, const T* data, index size) {
+    auto* const node = new FusedNode<T, Leaves, Constants>;
+    NodeRef<ValueNode<T>> made(node);
+    for (int k = 0; k < Leaves; ++k) {
+        node->operands[k] = std::move(tables.operands[k]);
+        node->parent_array[k] = static_cast<ValueNode<T>*>(node->operands[k].node);
+        if (node->parent_array[k]) node->parent_array[k]->retain();
+    }
+    std::copy_n(tables.constants, Constants, node->constants);
+    node->parents = node->parent_array;
+    node->parent_count = Leaves;
+    node->kernel = kernel;
+    node->rank = Rank;
+    std::copy_n(tables.extents.begin(), Rank, node->extents);
+    std::copy_n(adjoint_strides.begin(), Rank, node->adjoint_strides);
+    node->cost = tables.cost;
+    node->value = value;
+    node->data = data;
+    node->size = size;
+    return made;
 }
 
 /// The tape node of an expression; its adjoint has the given strides over the expression's axes.
-template <class E, class T>
-auto* make_fused_node(const Prepared<E>& prepared, const Extents<E::rank>& adjoint_strides) {
+template <class E>
+NodeRef<ValueNode<compute_type<E>>> make_fused_node(Prepared<E>& prepared, const Extents<E::rank>& adjoint_strides,
+                                                    const Storage& value, const compute_type<E>* data, index size) {
     using S = Structure<E>;
     using K = typename S::template kernel<DenseLeaves, 0, 0, true>;
     static_assert(S::leaves < 32, "weft: too many leaves in one expression");
-    auto* const node = new FusedNode<T, S::leaves, S::constants>;
-    for (int k = 0; k < S::leaves; ++k) {
-        node->operands[k] = prepared.operands[k];
-        node->parent_array[k] = static_cast<ValueNode<T>*>(prepared.operands[k].node);
-        if (node->parent_array[k]) node->parent_array[k]->retain();
-    }
-    std::copy_n(prepared.constants, S::constants, node->constants);
-    node->parents = node->parent_array;
-    node->parent_count = S::leaves;
-    node->kernel = &dense_backward_kernel<K, S::leaves, S::constants, T>;
-    node->rank = E::rank;
-    std::copy_n(prepared.extents.begin(), E::rank, node->extents);
-    std::copy_n(adjoint_strides.begin(), E::rank, node->adjoint_strides);
-    node->cost = S::cost;
-    return node;
+    DenseTablesOf<E>& tables = prepared;
+    return make_fused_node(tables, &dense_backward_kernel<K, S::leaves, S::constants, compute_type<E>>, adjoint_strides,
+                           value, data, size);
 }
+
+/// Computes the value of an expression and records it.
+template <class T, int Leaves, int Constants, int Rank>
+WEFT_NOINLINE Var<T, Rank> record_fused(DenseTables<T, Leaves, Constants, Rank>& tables, DenseBackward<T> kernel) {
+    auto value = Tensor<T, Rank>::empty(tables.extents);
+    dense_evaluate(tables.task(), reinterpret_cast<std::byte*>(value.mutable_data()));
+    const Extents<Rank> shape = tables.extents, strides = contiguous_strides(shape);
+    return Var<T, Rank>(make_fused_node(tables, kernel, strides, value.storage(), value.data(), value.size()), 0, shape,
+                        strides);
+}
+
+/// Adds a gradient to that of an operand, part of a recorded value; the first whole one is taken as it is.
+template <class T>
+WEFT_NOINLINE void add_gradient(ValueNode<T>* node, index offset, const Storage& storage, const T* gradient,
+                                index size) {
+    const bool own_block = reinterpret_cast<const std::byte*>(gradient) == storage.data();
+    if (!node->has_gradient() && node->size == size && own_block)
+        node->gradient = storage;
+    else
+        combine_run<SumOf>(node->gradient_to_update() + offset, gradient, size);
+}
+
+/// Takes the gradients of the operands, values V, of a recorded operation.
+template <class... V>
+struct GradientSink {
+    const char* operation;
+    const std::tuple<V...>* values;
+    TapeNode* const* parents;
+    const index* offsets;
+
+    template <std::size_t K>
+    bool wants() const {
+        return parents[K] && parents[K]->wanted;
+    }
+    template <std::size_t K, class E>
+    void add(const E& gradient) {
+        using Value = std::tuple_element_t<K, std::tuple<V...>>;
+        using U = typename Value::value_type;
+        if (!wants<K>()) return;
+        const Tensor<U, Value::rank> g = gradient;
+        const Extents<Value::rank>& shape = std::get<K>(*values).shape();
+        if (g.shape() != shape)
+            throw error(operation, "the gradient of operand {} is {}, the operand is {}", K, shape_text(g.shape()),
+                        shape_text(shape));
+        add_gradient<U>(static_cast<ValueNode<U>*>(parents[K]), offsets[K], g.storage(), g.data(), g.size());
+    }
+};
 
 /// A recorded operation with a rule of its own.
 template <class Op, class Y, class... V>
@@ -223,35 +276,9 @@ public:
         return result_;
     }
 
-    /// Takes the gradients of the operands.
-    struct Sink {
-        OperationNode* self;
-        template <std::size_t K>
-        bool wants() const {
-            return self->parents_[K] && self->parents_[K]->wanted;
-        }
-        template <std::size_t K, class E>
-        void add(const E& gradient) {
-            using Value = std::tuple_element_t<K, std::tuple<V...>>;
-            using U = typename Value::value_type;
-            if (!wants<K>()) return;
-            auto* const node = static_cast<ValueNode<U>*>(self->parents_[K]);
-            const Tensor<U, Value::rank> g = gradient;
-            const Extents<Value::rank>& shape = std::get<K>(self->values_).shape();
-            if (g.shape() != shape)
-                throw error(Op::name, "the gradient of operand {} is {}, the operand is {}", K, shape_text(g.shape()),
-                            shape_text(shape));
-            const bool own_block = reinterpret_cast<const std::byte*>(g.data()) == g.storage().data();
-            if (!node->has_gradient() && node->size == g.size() && own_block)
-                node->gradient = g.storage();
-            else
-                combine_run<SumOf>(node->gradient_to_update() + self->offsets_[K], g.data(), g.size());
-        }
-    };
-
     void backward() override {
         const Y dy = Y::share(this->gradient, this->gradient_data(), result_.shape());
-        Sink sink{this};
+        GradientSink<V...> sink{operation_.name, &values_, parents_, offsets_};
         std::apply([&](const V&... v) { operation_.backward(dy, result_, sink, v...); }, values_);
     }
     void release_saved() noexcept override {
@@ -306,8 +333,9 @@ struct Lander<Kind::var> {
         Extents<E::rank> strides = contiguous_strides(kept);
         for (std::size_t a = 0; a < strides.size(); ++a)
             if (kept[a] != prepared.extents[a]) strides[a] = 0;
-        auto node = node_with_value<T>(make_fused_node<E, T>(prepared, strides), result);
-        return Var<T, static_cast<int>(N)>(std::move(node), 0, result.shape(), result.strides());
+        return Var<T, static_cast<int>(N)>(
+            make_fused_node(prepared, strides, result.storage(), result.data(), result.size()), 0, result.shape(),
+            result.strides());
     }
 
 private:
@@ -346,12 +374,11 @@ void Var<T, N>::record(const E& e) {
     } else {
         static_assert(std::is_same_v<detail::compute_type<E>, T>,
                       "weft: a Var has the element type its expression is computed in");
-        const detail::Prepared<E> prepared(e);
-        auto value = Tensor<T, N>::empty(e.shape());
-        detail::dense_evaluate(prepared.task(), reinterpret_cast<std::byte*>(value.mutable_data()));
-        auto node = detail::node_with_value<T>(
-            detail::make_fused_node<E, T>(prepared, detail::contiguous_strides(e.shape())), value);
-        *this = Var(std::move(node), 0, value.shape(), value.strides());
+        using S = detail::Structure<E>;
+        using K = typename S::template kernel<detail::DenseLeaves, 0, 0, true>;
+        detail::Prepared<E> prepared(e);
+        detail::DenseTablesOf<E>& tables = prepared;
+        *this = detail::record_fused(tables, &detail::dense_backward_kernel<K, S::leaves, S::constants, T>);
     }
 }
 

@@ -53,6 +53,16 @@ template <class T>
 using EdgeBackwardFunction = void (*)(const EdgeRows&, const EdgeTables<T>&, const EdgeAdjoint<T>&, index, index,
                                       index);
 
+/// The kernels of one expression over edges.
+template <class T>
+struct EdgeFunctions {
+    int packets;                     // of features at a time, of the first of each two kernels
+    EdgeReduceFunction<T> reduce[2]; // that many packets, one packet
+    EdgeMapFunction<T> map;
+    EdgeBackwardFunction<T> backward_dst[2];
+    EdgeBackwardFunction<T> backward_src[2];
+};
+
 /// One expression over edges: the outer one, or that of a stage.
 template <class T>
 struct EdgeProgram {
@@ -67,11 +77,7 @@ struct EdgeProgram {
     Leaf leaf[EdgeTables<T>::max_leaves];
     int leaves = 0;
     const StageFunctions<T>* stage = nullptr;
-    int packets = 1;                      // of features at a time, of the first of each two kernels
-    EdgeReduceFunction<T> reduce[2] = {}; // that many packets, one packet
-    EdgeMapFunction<T> map = nullptr;
-    EdgeBackwardFunction<T> backward_dst[2] = {};
-    EdgeBackwardFunction<T> backward_src[2] = {};
+    const EdgeFunctions<T>* functions = nullptr;
 };
 
 /// An edge expression with its stages: program 0 is the outer one, a stage comes after the program that reads it.
@@ -112,122 +118,153 @@ struct EdgeFacts<EdgeStage<Operation, Inner>> {
     static constexpr bool dst = EdgeFacts<Inner>::dst || Structure<Inner>::differentiable;
 };
 
-/// The operands of an edge expression, left to right, those of stages in their place.
+template <class... A>
+struct TypeList {
+    static constexpr std::size_t size = sizeof...(A);
+};
+template <class... L>
+struct Joined;
+template <class... A>
+struct Joined<TypeList<A...>> {
+    using type = TypeList<A...>;
+};
+template <class... A, class... B, class... L>
+struct Joined<TypeList<A...>, TypeList<B...>, L...> : Joined<TypeList<A..., B...>, L...> {};
+
+/// The types of the operands of an edge expression, left to right, those of stages in their place.
 template <class E>
-auto edge_operands(const E& e) {
-    if constexpr (is_node<E>) {
-        if constexpr (E::arity == 1)
-            return edge_operands(e.template operand<0>());
-        else if constexpr (E::arity == 2)
-            return std::tuple_cat(edge_operands(e.template operand<0>()), edge_operands(e.template operand<1>()));
-        else
-            return std::tuple_cat(edge_operands(e.template operand<0>()), edge_operands(e.template operand<1>()),
-                                  edge_operands(e.template operand<2>()));
-    } else if constexpr (is_stage<E>) {
-        return edge_operands(e.inner());
-    } else if constexpr (requires { e.rows(); }) {
-        return std::tuple(e.rows());
-    } else if constexpr (is_constant<E>) {
-        return std::tuple<>();
-    } else {
-        return std::tuple(contiguous(e));
-    }
-}
+struct EdgeOperands {
+    using type = TypeList<E>;
+};
+template <class T>
+struct EdgeOperands<Constant<T>> {
+    using type = TypeList<>;
+};
+template <Row R, class X>
+struct EdgeOperands<EdgeLeaf<R, X>> {
+    using type = TypeList<X>;
+};
+template <class Op, class... A>
+struct EdgeOperands<Node<Op, A...>> : Joined<typename EdgeOperands<A>::type...> {};
+template <class Operation, class Inner>
+struct EdgeOperands<EdgeStage<Operation, Inner>> : EdgeOperands<Inner> {};
 
-/// Fills the leaves of program `self`, and appends the programs of its stages.
+/// Takes down a plan and its operands, in the order of EdgeOperands.
+template <class T>
+struct PlanWriter {
+    EdgeProgram<T>* programs;
+    const void** operands;
+    int count = 0; // of programs
+    int value = 0; // of operands
+};
+
+/// No reduction: the messages themselves.
+struct NoReduction {
+    static constexpr auto name = "edges";
+    static constexpr bool selects = false;
+};
+
+/// Fills the leaves of a program, and appends the programs of its stages.
 template <class Sweeps, int MessageRank, class T, class E>
-void describe_leaves(const E& e, EdgeProgram<T>* programs, int self, int& leaf, int& constants, int& value, int& count);
+void describe_leaves(const E& e, EdgeProgram<T>& program, int& leaf, int& constants, PlanWriter<T>& writer);
 
-struct NoReduction {};
-
-template <class Sweeps, class Reduction, Row AdjointRow, Spread AdjointSpread, class T, class E>
-void describe_program(const E& e, EdgeProgram<T>* programs, int& value, int& count) {
+/// The kernels of expression E: one table for all its uses.
+template <class T, class E, class Sweeps, class Reduction, Row AdjointRow, Spread AdjointSpread>
+struct EdgeKernels {
     using S = Structure<E>;
-    constexpr int rank = E::rank;
     static_assert(
         S::leaves <= EdgeTables<T>::max_leaves && S::constants <= EdgeTables<T>::max_leaves,
         "weft: an edge expression has at most 16 leaves: land a part of it first, const auto h = eval(part);");
-    const int self = count++;
-    EdgeProgram<T>& program = programs[self];
-    program.leaves = S::leaves;
+    // Several packets at a time share the reading of the edge; where a message is work, that is not worth compiling.
+    static constexpr int packets = S::cost < 0.5 ? 4 : 1;
+
+    template <int B>
+    static constexpr EdgeReduceFunction<T> reduce() {
+        using K = typename S::template kernel<EdgeLeaves<E::rank>, 0, 0, false>;
+        if constexpr (std::same_as<Reduction, NoReduction>)
+            return nullptr;
+        else
+            return &edge_reduce_kernel<K, S::leaves, S::constants, Reduction, B, T>;
+    }
+    static constexpr EdgeMapFunction<T> map() {
+        using K = typename S::template kernel<EdgeLeaves<E::rank>, 0, 0, false>;
+        if constexpr (std::same_as<Reduction, NoReduction>)
+            return &edge_map_kernel<K, S::leaves, S::constants, T>;
+        else
+            return nullptr;
+    }
+    template <bool Sweeping, class Owner, int B>
+    static constexpr EdgeBackwardFunction<T> backward() {
+        if constexpr (Sweeping && S::differentiable) {
+            using K = typename S::template kernel<EdgeLeaves<E::rank>, 0, 0, true>;
+            return &edge_backward_kernel<K, S::leaves, S::constants, Owner, AdjointRow, AdjointSpread,
+                                         Reduction::selects, B, T>;
+        } else {
+            return nullptr;
+        }
+    }
+
+    using Dst = Sweep<Row::dst, Sweeps::rest_with_dst>;
+    using Src = Sweep<Row::src, !Sweeps::rest_with_dst>;
+    static constexpr EdgeFunctions<T> table{
+        packets,
+        {reduce<packets>(), reduce<1>()},
+        map(),
+        {backward<Sweeps::dst, Dst, packets>(), backward<Sweeps::dst, Dst, 1>()},
+        {backward<EdgeFacts<E>::src, Src, packets>(), backward<EdgeFacts<E>::src, Src, 1>()}};
+};
+
+/// Appends the program of expression E.
+template <class Sweeps, class Reduction, Row AdjointRow, Spread AdjointSpread, class T, class E>
+void describe_program(const E& e, PlanWriter<T>& writer) {
+    constexpr int rank = E::rank;
+    EdgeProgram<T>& program = writer.programs[writer.count++];
+    program.leaves = Structure<E>::leaves;
+    program.functions = &EdgeKernels<T, E, Sweeps, Reduction, AdjointRow, AdjointSpread>::table;
     RowExtents& extents = program.tables.extents;
     extents.rank = rank;
     extents.heads = rank >= 1 ? e.shape()[0] : 1;
     extents.channels = 1;
     for (int a = 1; a < rank; ++a) extents.channels *= e.shape()[static_cast<std::size_t>(a)];
     extents.width = extents.heads * extents.channels;
-
-    using K = typename S::template kernel<EdgeLeaves<rank>, 0, 0, false>;
-    // Several packets at a time share the reading of the edge; where a message is work, that is not worth compiling.
-    constexpr int packets = S::cost < 0.5 ? 4 : 1;
-    program.packets = packets;
-    if constexpr (std::same_as<Reduction, NoReduction>) {
-        program.map = &edge_map_kernel<K, S::leaves, S::constants, T>;
-    } else {
-        program.reduce[0] = &edge_reduce_kernel<K, S::leaves, S::constants, Reduction, packets, T>;
-        program.reduce[1] = &edge_reduce_kernel<K, S::leaves, S::constants, Reduction, 1, T>;
-    }
-    if constexpr (S::differentiable) {
-        using B = typename S::template kernel<EdgeLeaves<rank>, 0, 0, true>;
-        constexpr bool selects = [] {
-            if constexpr (std::same_as<Reduction, NoReduction>)
-                return false;
-            else
-                return Reduction::selects;
-        }();
-        if constexpr (Sweeps::dst) {
-            using Owner = Sweep<Row::dst, Sweeps::rest_with_dst>;
-            program.backward_dst[0] = &edge_backward_kernel<B, S::leaves, S::constants, Owner, AdjointRow,
-                                                            AdjointSpread, selects, packets, T>;
-            program.backward_dst[1] =
-                &edge_backward_kernel<B, S::leaves, S::constants, Owner, AdjointRow, AdjointSpread, selects, 1, T>;
-        }
-        if constexpr (EdgeFacts<E>::src) {
-            using Owner = Sweep<Row::src, !Sweeps::rest_with_dst>;
-            program.backward_src[0] = &edge_backward_kernel<B, S::leaves, S::constants, Owner, AdjointRow,
-                                                            AdjointSpread, selects, packets, T>;
-            program.backward_src[1] =
-                &edge_backward_kernel<B, S::leaves, S::constants, Owner, AdjointRow, AdjointSpread, selects, 1, T>;
-        }
-    }
     int leaf = 0, constants = 0;
-    describe_leaves<Sweeps, rank>(e, programs, self, leaf, constants, value, count);
+    describe_leaves<Sweeps, rank>(e, program, leaf, constants, writer);
 }
 
 template <class Sweeps, int MessageRank, class T, class E>
-void describe_leaves(const E& e, EdgeProgram<T>* programs, int self, int& leaf, int& constants, int& value,
-                     int& count) {
+void describe_leaves(const E& e, EdgeProgram<T>& program, int& leaf, int& constants, PlanWriter<T>& writer) {
     if constexpr (is_node<E>) {
-        describe_leaves<Sweeps, MessageRank>(e.template operand<0>(), programs, self, leaf, constants, value, count);
+        describe_leaves<Sweeps, MessageRank>(e.template operand<0>(), program, leaf, constants, writer);
         if constexpr (E::arity > 1)
-            describe_leaves<Sweeps, MessageRank>(e.template operand<1>(), programs, self, leaf, constants, value,
-                                                 count);
+            describe_leaves<Sweeps, MessageRank>(e.template operand<1>(), program, leaf, constants, writer);
         if constexpr (E::arity > 2)
-            describe_leaves<Sweeps, MessageRank>(e.template operand<2>(), programs, self, leaf, constants, value,
-                                                 count);
+            describe_leaves<Sweeps, MessageRank>(e.template operand<2>(), program, leaf, constants, writer);
     } else if constexpr (is_constant<E>) {
-        programs[self].tables.constants[constants++] = static_cast<T>(e.value);
+        program.tables.constants[constants++] = static_cast<T>(e.value);
     } else {
         static_assert(std::same_as<typename E::value_type, T>,
                       "weft: all operands of an edge expression have the same element type: use cast<T>(x)");
-        auto& described = programs[self].leaf[leaf++];
+        auto& described = program.leaf[leaf++];
         described.row = EdgeLeaves<MessageRank>::template row<E>();
         described.spread = EdgeLeaves<MessageRank>::template spread<E>();
         described.differentiable = Structure<E>::differentiable;
         if constexpr (is_stage<E>) {
-            described.program = count;
             using Operation = typename E::operation;
             static_assert(
                 requires { Operation::template functions<T>(); },
                 "weft: softmax_out goes with reductions over the edges of a source (sum_out, ...), softmax_in "
                 "with those of a destination (sum_in, ...)");
-            const int stage = count;
+            described.program = writer.count;
+            writer.programs[writer.count].stage = Operation::template functions<T>();
             using Inner = std::remove_cvref_t<decltype(e.inner())>;
             describe_program<Sweeps, NoReduction, Row::stage, Operation::template adjoint_spread<Inner::rank>()>(
-                e.inner(), programs, value, count);
-            programs[stage].stage = Operation::template functions<T>();
+                e.inner(), writer);
         } else {
-            described.value = value++;
+            described.value = writer.value;
+            if constexpr (requires { e.rows(); })
+                writer.operands[writer.value++] = &e.rows();
+            else
+                writer.operands[writer.value++] = &e;
         }
     }
 }
@@ -268,7 +305,7 @@ void for_each_feature_block(const EdgeProgram<T>& program, index least, F&& f) {
     const index width = program.tables.extents.width;
     for (index at = 0; at < width;) {
         const index packets = (width - at + lanes<T> - 1) / lanes<T>;
-        const int kind = program.packets == 4 && packets >= least ? 0 : 1;
+        const int kind = program.functions->packets == 4 && packets >= least ? 0 : 1;
         f(kind, at);
         at += (kind == 0 ? 4 : 1) * lanes<T>;
     }
@@ -304,7 +341,7 @@ public:
             T* out = values ? values[s] + base * width : reserve(out_[s], edges * width);
             T* const in = program.stage->in_place ? out : reserve(in_[s], edges * program.tables.extents.width);
             connect(program, values ? 0 : base);
-            program.map(rows, program.tables, row_begin, row_end, base, false, in);
+            program.functions->map(rows, program.tables, row_begin, row_end, base, false, in);
             program.stage->forward(rows, row_begin, row_end, base, program.tables.extents, in, out);
             result_[s] = values ? values[s] : out;
         }
@@ -349,10 +386,10 @@ void edge_forward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, T* 
             const index stop = N > 1 ? tile_end(rows, begin, end, stages.tile_edges()) : end;
             if constexpr (N > 1) stages.run(rows, begin, stop, nullptr);
             if (by_edge)
-                programs[0].map(rows, programs[0].tables, begin, stop, 0, true, out);
+                programs[0].functions->map(rows, programs[0].tables, begin, stop, 0, true, out);
             else
                 for_each_feature_block(programs[0], 3, [&](int kind, index f) {
-                    programs[0].reduce[kind](rows, programs[0].tables, begin, stop, f, out, selected);
+                    programs[0].functions->reduce[kind](rows, programs[0].tables, begin, stop, f, out, selected);
                 });
             begin = stop;
         }
@@ -414,7 +451,8 @@ void edge_backward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, co
                     if (leaf.program >= 0) tables.pointers[l] = values[leaf.program];
                 }
             const auto run = [&](std::size_t s, index begin, index stop) {
-                const auto& kernels = by_src ? programs[s].backward_src : programs[s].backward_dst;
+                const EdgeFunctions<T>& functions = *programs[s].functions;
+                const auto& kernels = by_src ? functions.backward_src : functions.backward_dst;
                 if (!kernels[0]) return;
                 const EdgeAdjoint<T> adjoint = s == 0 ? dy : EdgeAdjoint<T>{adjoints[s], nullptr};
                 for_each_feature_block(programs[s], 4, [&](int kind, index f) {

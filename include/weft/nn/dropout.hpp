@@ -31,9 +31,8 @@ public:
     index size() const noexcept { return weft::detail::product(extents_); }
 
     template <class C>
-    weft::detail::Operand<C> as_operand() const {
+    void describe(weft::detail::Operand<C>& o) const {
         static_assert(std::same_as<C, T>, "weft: a RandomMask stands in expressions of its own element type only");
-        weft::detail::Operand<C> o;
         o.data = state_.data();
         o.generate = [](const void* state, index begin, C* to, index n) {
             const State& s = *static_cast<const State*>(state);
@@ -44,7 +43,6 @@ public:
         std::copy(extents_.begin(), extents_.end(), o.extents);
         std::copy(strides.begin(), strides.end(), o.strides);
         o.storage = state_;
-        return o;
     }
 
 private:
