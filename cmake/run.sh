@@ -43,7 +43,7 @@ need_tool cmake cmake
 need_tool ninja-build ninja make
 need_tool g++ "${CXX:-c++}" c++ g++ clang++
 need_libraries libeigen3-dev libxsimd-dev libfmt-dev catch2 libbenchmark-dev libcli11-dev nlohmann-json3-dev
-case $command in clang | tsan)
+case $command in asan | clang | tsan)
     need_tool clang clang++
     need_libraries libomp-dev libclang-rt-dev ;;
 esac

@@ -190,6 +190,21 @@ struct ApplyKernel<Op, A, B, C> {
     }
 };
 
+/// Every four packets, fetches what the loop over p[0 ... Leaves) + i needs next, stream by stream. Left alone, a loop
+/// over many streams runs so far ahead of the memory that it disturbs the processor's own prefetching (measured: 1.2
+/// times as slow). Where a packet is less than a line this is not worth its instructions.
+template <int Leaves, class T>
+WEFT_ALWAYS_INLINE void prefetch_streams(const T* const* p, index i) {
+    constexpr index block = 4 * lanes<T>;
+    if constexpr (sizeof(Packet<T>) == 64) {
+        if (i % block != 0) return;
+#pragma GCC unroll 1
+        for (int k = 0; k < Leaves; ++k)
+#pragma GCC unroll 1
+            for (index ahead = block; ahead < 2 * block; ahead += lanes<T>) __builtin_prefetch(p[k] + i + ahead);
+    }
+}
+
 /// out[i] = K at i, for n a multiple of lanes<T>. With `dense_backward_kernel` all that is compiled per expression.
 template <class K, int Leaves, int Constants, class T>
 WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* constants, T* out, index n) {
@@ -198,7 +213,10 @@ WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* const
     Packet<T> c[Constants + 1];
     for (int k = 0; k < Leaves; ++k) p[k] = pointers[k];
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
-    for (index i = 0; i < n; i += lanes<T>) store_packet(out + i, K::template at<T>(p, c, i));
+    for (index i = 0; i < n; i += lanes<T>) {
+        prefetch_streams<Leaves>(p, i);
+        store_packet(out + i, K::template at<T>(p, c, i));
+    }
 }
 
 template <class K, int Leaves, int Constants, class T>
@@ -213,8 +231,10 @@ WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* cons
     }
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
     const GradientPointers<T> to{g, first};
-    for (index i = 0; i < n; i += lanes<T>)
+    for (index i = 0; i < n; i += lanes<T>) {
+        prefetch_streams<Leaves>(p, i);
         K::template backward<T>(K::template forward<T>(p, c, i), load_packet(adjoint + i), to, i);
+    }
 }
 
 template <class T>
