@@ -23,12 +23,17 @@ struct EdgeNumbers {
     index src, dst, edge, slot;
 };
 
-/// For one packet of features: the heads of its lanes, counted from the first, and how many there are.
+/// Heads of some features: the first, and how many.
+struct HeadRange {
+    index first = 0, count = 1;
+};
+
+/// For one packet of features: the heads of its lanes, counted from the first of the block of packets it belongs to.
 template <class T>
 struct HeadLanes {
     LaneIndexOf<T> lane;
-    index first, count;
-    index features; // lanes within the row
+    HeadRange heads; // of the packet itself
+    index features;  // lanes within the row
 };
 
 template <class T>
@@ -37,6 +42,7 @@ struct EdgeAt {
     index f; // first feature of the packet
     index width, heads;
     index stage_base; // slot of the first row of stage values
+    HeadRange block;  // heads of all packets of the block
 };
 
 template <Row R, class T>
@@ -61,7 +67,7 @@ WEFT_ALWAYS_INLINE Packet<T> load_row(const T* rows, const EdgeAt<T>& at, const 
     else if constexpr (S == Spread::full)
         return load_packet(rows + row_of<R>(at) * at.width + at.f);
     else if constexpr (S == Spread::head)
-        return permute<T>(load_first(rows + row_of<R>(at) * at.heads + head.first, head.count), head.lane);
+        return permute<T>(load_first(rows + row_of<R>(at) * at.heads + at.block.first, at.block.count), head.lane);
     else
         return splat(rows[row_of<R>(at)]);
 }
@@ -96,7 +102,7 @@ template <class T>
 WEFT_ALWAYS_INLINE void add_heads(T* to, Packet<T> a, index f, const HeadSums<T>& sums, const HeadLanes<T>& head) {
     if (sums.exchanges >= 0) {
         for (int k = 0; k < sums.exchanges; ++k) a = a + permute<T>(a, sums.exchange[k]);
-        store_first(to + head.first, permute<T>(a, sums.gather), head.count);
+        store_first(to + head.heads.first, permute<T>(a, sums.gather), head.heads.count);
         return;
     }
     const index channels = sums.extents.channels;
@@ -317,23 +323,32 @@ struct EdgeAdjoint {
 inline constexpr index prefetch_distance = 12;
 
 template <class T, bool BySrc, bool Edges, bool Slots>
-WEFT_ALWAYS_INLINE EdgeAt<T> edge_at(const EdgeRows& rows, const EdgeTables<T>& tables, index row, index p, index f) {
+WEFT_ALWAYS_INLINE EdgeAt<T> edge_at(const EdgeRows& rows, const EdgeTables<T>& tables, index row, index p, index f,
+                                     const HeadRange& block) {
     EdgeNumbers id{};
     const index col = rows.col[p];
     id.src = BySrc ? row : col;
     id.dst = BySrc ? col : row;
     if constexpr (Edges) id.edge = rows.edge ? rows.edge[p] : p;
     if constexpr (Slots) id.slot = BySrc ? rows.slot[p] : p;
-    return {id, f, tables.extents.width, tables.extents.heads, tables.stage_base};
+    return {id, f, tables.extents.width, tables.extents.heads, tables.stage_base, block};
+}
+
+/// The heads of `packets` packets of features from f on.
+template <class T>
+HeadRange head_range(const RowExtents& extents, index f, index packets) {
+    const index last = std::max<index>(extents.width - 1, 0);
+    const index first = std::min(f, last) / extents.channels;
+    return {first, std::min(f + packets * lanes<T> - 1, last) / extents.channels - first + 1};
 }
 
 template <class T>
-HeadLanes<T> head_lanes(const RowExtents& extents, index f) {
+HeadLanes<T> head_lanes(const RowExtents& extents, index f, const HeadRange& block) {
     int lane[16] = {};
-    const index first = std::min(f, extents.width - 1) / extents.channels;
+    const index last = std::max<index>(extents.width - 1, 0);
     for (index i = 0; i < lanes<T>; ++i)
-        lane[i] = static_cast<int>(std::min(f + i, extents.width - 1) / extents.channels - first);
-    return {make_lane_index<T>(lane), first, lane[lanes<T> - 1] + 1, std::clamp<index>(extents.width - f, 1, lanes<T>)};
+        lane[i] = static_cast<int>(std::min(std::min(f + i, last) / extents.channels - block.first, lanes<T> - 1));
+    return {make_lane_index<T>(lane), head_range<T>(extents, f, 1), std::clamp<index>(extents.width - f, 1, lanes<T>)};
 }
 
 // Reductions over the edges of a row: `step` takes the message of the edge number `within` of the row.
@@ -397,11 +412,12 @@ WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& rows, const EdgeTables<T>&
     for (int k = 0; k < Leaves; ++k) p[k] = tables.pointers[k];
     for (int k = 0; k < Constants; ++k) c[k] = splat(tables.constants[k]);
     const index width = tables.extents.width;
+    const HeadRange block = head_range<T>(tables.extents, f0, B);
     HeadLanes<T> head[B];
     index feature[B]; // packets behind the row's end repeat its last one
     for (int b = 0; b < B; ++b) {
         feature[b] = std::min(f0 + b * lanes<T>, (width - 1) / lanes<T> * lanes<T>);
-        head[b] = head_lanes<T>(tables.extents, feature[b]);
+        head[b] = head_lanes<T>(tables.extents, feature[b], block);
     }
     const index last_edge = rows.edges - 1;
     for (index row = row_begin; row < row_end; ++row) {
@@ -415,7 +431,8 @@ WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& rows, const EdgeTables<T>&
         for (index e = begin; e < end; ++e) {
             const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
             EdgeAt<T> at =
-                edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(rows, tables, row, e, f0);
+                edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(rows, tables, row, e, f0,
+                                                                                              block);
             Packet<T> within{};
             if constexpr (Reduction::selects) within = splat(static_cast<T>(static_cast<double>(e - begin)));
 #pragma GCC unroll 4
@@ -447,13 +464,14 @@ WEFT_NOINLINE void edge_map_kernel(const EdgeRows& rows, const EdgeTables<T>& ta
     const index width = tables.extents.width;
     const index last_edge = rows.edges - 1;
     for (index f = 0; f < width; f += lanes<T>) {
-        const HeadLanes<T> head = head_lanes<T>(tables.extents, f);
+        const HeadRange block = head_range<T>(tables.extents, f, 1);
+        const HeadLanes<T> head = head_lanes<T>(tables.extents, f, block);
         for (index row = row_begin; row < row_end; ++row)
             for (index e = rows.row_ptr[row]; e < rows.row_ptr[row + 1]; ++e) {
                 EdgeVisitor<K>::template prefetch<Row::src>(p, rows.col[std::min(e + prefetch_distance, last_edge)],
                                                             width, f);
                 const EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
-                    rows, tables, row, e, f);
+                    rows, tables, row, e, f, block);
                 const index to = by_edge ? (rows.edge ? rows.edge[e] : e) : e - base;
                 store_features(out + to * width, K::template at<T>(p, c, at, head), f, width);
             }
@@ -488,9 +506,10 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& rows, const EdgeTables<T
     for (int k = 0; k < Leaves; ++k) p[k] = tables.pointers[k];
     for (int k = 0; k < Constants; ++k) c[k] = splat(tables.constants[k]);
     const index width = tables.extents.width;
+    const HeadRange block = head_range<T>(tables.extents, f0, B);
     HeadLanes<T> head[B];
     for (int b = 0; b < B; ++b) {
-        head[b] = head_lanes<T>(tables.extents, f0 + b * lanes<T>);
+        head[b] = head_lanes<T>(tables.extents, f0 + b * lanes<T>, block);
         g[b].pointer = pointer;
         g[b].edge = edge;
         g[b].first = tables.first;
@@ -505,8 +524,9 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& rows, const EdgeTables<T
             for (int k = 0; k < Leaves; ++k) g[b].row[k] = Packet<T>(0);
         for (index e = rows.row_ptr[row], end = rows.row_ptr[row + 1]; e < end; ++e) {
             const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
-            EdgeAt<T> at = edge_at < T, by_src, EdgeVisitor<K>::reads_edges || AdjointRow == Row::edge,
-                      EdgeVisitor<K>::reads_slots || AdjointRow == Row::stage || Selects > (rows, tables, row, e, f0);
+            constexpr bool edges = EdgeVisitor<K>::reads_edges || AdjointRow == Row::edge;
+            constexpr bool slots = EdgeVisitor<K>::reads_slots || AdjointRow == Row::stage || Selects;
+            EdgeAt<T> at = edge_at<T, by_src, edges, slots>(rows, tables, row, e, f0, block);
             if constexpr (by_src && (EdgeVisitor<K>::reads_slots || AdjointRow == Row::stage)) {
                 const index far_slot = rows.slot[std::min(e + prefetch_distance, last_edge)];
                 EdgeVisitor<K>::prefetch_stage(p, far_slot, tables.extents);
@@ -534,6 +554,7 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& rows, const EdgeTables<T
         at.id.src = at.id.dst = row;
         at.width = width;
         at.heads = tables.extents.heads;
+        at.block = block;
 #pragma GCC unroll 4
         for (int b = 0; b < B; ++b) {
             at.f = f0 + b * lanes<T>;

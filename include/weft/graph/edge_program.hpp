@@ -299,15 +299,17 @@ inline EdgeRows rows_by_src(const Graph& g) {
     return rows;
 }
 
-/// Calls f(kernel number, first feature) for the blocks of a row: four packets while `least` or more remain.
+/// Calls f(kernel number, first feature) for the blocks of a row: four packets while `least` or more remain, unless
+/// they have more heads than a packet has lanes.
 template <class T, class F>
 void for_each_feature_block(const EdgeProgram<T>& program, index least, F&& f) {
-    const index width = program.tables.extents.width;
-    for (index at = 0; at < width;) {
-        const index packets = (width - at + lanes<T> - 1) / lanes<T>;
-        const int kind = program.functions->packets == 4 && packets >= least ? 0 : 1;
-        f(kind, at);
-        at += (kind == 0 ? 4 : 1) * lanes<T>;
+    const RowExtents& row = program.tables.extents;
+    for (index at = 0; at < row.width;) {
+        const index packets = (row.width - at + lanes<T> - 1) / lanes<T>;
+        const bool four = program.functions->packets == 4 && packets >= least &&
+                          (row.rank < 2 || head_range<T>(row, at, 4).count <= lanes<T>);
+        f(four ? 0 : 1, at);
+        at += (four ? 4 : 1) * lanes<T>;
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/math.hpp>
 #include <weft/graph/edge_reduce.hpp>
 
 #include <numeric>
@@ -45,8 +46,8 @@ private:
     template <class T>
     static void forward(const detail::EdgeRows& rows, index row_begin, index row_end, index base,
                         const detail::RowExtents& row, const T*, T* values) {
-        using std::exp;
         const index heads = row.width;
+        if (heads < lanes<T> && lanes<T> % heads == 0) return forward_in_lanes(rows, row_begin, row_end, base, heads, values);
         const index repeat = period<T>(heads);
         detail::Scratch<T> scratch(2 * detail::Scratch<T>::rounded(repeat + lanes<T>));
         T* const maximum = scratch.take(repeat + lanes<T>);
@@ -59,12 +60,51 @@ private:
             fold<MaximumOf>(s, n, heads, maximum, repeat);
             for (index k = heads; k < used; ++k) maximum[k] = maximum[k - heads];
             for_each_packet<T>(s, n, repeat,
-                               [&](index at, index k) { return exp(load_packet(s + at) - load_packet(maximum + k)); });
+                               [&](index at, index k) {
+                                   return math::exp(load_packet(s + at) - load_packet(maximum + k));
+                               });
             fold<SumOf>(s, n, heads, sum, repeat);
             for (index h = 0; h < heads; ++h) sum[h] = T(1) / (sum[h] + T(1e-16));
             for (index k = heads; k < used; ++k) sum[k] = sum[k - heads];
             for_each_packet<T>(s, n, repeat,
                                [&](index at, index k) { return load_packet(s + at) * load_packet(sum + k); });
+        }
+    }
+
+    /// A packet holds whole rows of `heads` values: maximum and sum stay in registers.
+    template <class T>
+    static void forward_in_lanes(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
+                                 T* values) {
+        LaneIndexOf<T> exchange[4]{};
+        int exchanges = 0;
+        for (index step = heads; step < lanes<T>; step *= 2) {
+            int lane[16] = {};
+            for (int k = 0; k < static_cast<int>(lanes<T>); ++k) lane[k] = k ^ static_cast<int>(step);
+            exchange[exchanges++] = make_lane_index<T>(lane);
+        }
+        const T lowest = MaximumOf::identity<T>();
+        for (index i = row_begin; i < row_end; ++i) {
+            T* const s = values + (rows.row_ptr[i] - base) * heads;
+            const index n = (rows.row_ptr[i + 1] - rows.row_ptr[i]) * heads, whole = n - n % lanes<T>, rest = n - whole;
+            if (n == 0) continue;
+            Packet<T> maximum = splat(lowest), sum = splat(T{});
+            for (index at = 0; at < whole; at += lanes<T>) maximum = MaximumOf::combine(maximum, load_packet(s + at));
+            if (rest > 0) maximum = MaximumOf::combine(maximum, load_first(s + whole, rest, lowest));
+            for (int k = 0; k < exchanges; ++k) maximum = MaximumOf::combine(maximum, permute<T>(maximum, exchange[k]));
+            for (index at = 0; at < whole; at += lanes<T>) {
+                const Packet<T> e = math::exp(Packet<T>(load_packet(s + at) - maximum));
+                store_packet(s + at, e);
+                sum = sum + e;
+            }
+            if (rest > 0) {
+                const Packet<T> e = math::exp(Packet<T>(load_first(s + whole, rest, lowest) - maximum));
+                store_first(s + whole, e, rest);
+                sum = sum + first_lanes<T>(e, rest);
+            }
+            for (int k = 0; k < exchanges; ++k) sum = sum + permute<T>(sum, exchange[k]);
+            const Packet<T> scale = splat(T(1)) / (sum + splat(T(1e-16)));
+            for (index at = 0; at < whole; at += lanes<T>) store_packet(s + at, Packet<T>(load_packet(s + at) * scale));
+            if (rest > 0) store_first(s + whole, Packet<T>(load_packet(s + whole) * scale), rest);
         }
     }
 
