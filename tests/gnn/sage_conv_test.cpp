@@ -8,14 +8,18 @@ using namespace weft_test;
 
 namespace {
 
+gnn::Aggregation aggregation(const std::string& name) {
+    if (name == "max") return gnn::Aggregation::max;
+    if (name == "min") return gnn::Aggregation::min;
+    if (name == "add" || name == "sum") return gnn::Aggregation::add;
+    if (name != "mean") FAIL("there is no aggregation " << name);
+    return gnn::Aggregation::mean;
+}
+
 template <class T>
 void run_sage(GoldenCase& golden) {
     const Graph g = golden_graph(golden);
-    const std::string aggr = golden.option<std::string>("aggr", "mean");
-    gnn::SAGEOptions options{.aggr = aggr == "max"   ? gnn::Aggregation::max
-                                     : aggr == "min" ? gnn::Aggregation::min
-                                     : aggr == "add" ? gnn::Aggregation::add
-                                                     : gnn::Aggregation::mean,
+    gnn::SAGEOptions options{.aggr = aggregation(golden.option<std::string>("aggr", "mean")),
                              .normalize = golden.option("normalize", false),
                              .root_weight = golden.option("root_weight", true),
                              .project = golden.option("project", false),
