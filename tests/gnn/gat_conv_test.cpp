@@ -72,4 +72,16 @@ TEST_CASE("gat_conv: errors name the argument", "[gnn]") {
     REQUIRE_THROWS_WITH(with_edges(g, x, zeros<float>({5, 3})), ContainsSubstring("5") && ContainsSubstring("2 edges"));
     REQUIRE_THROWS_WITH(plain(g, zeros<float>({3, 5})), ContainsSubstring("[3, 5]"));
     REQUIRE_THROWS_WITH((gnn::GATConv<float>(4, 2, {.heads = 0})), ContainsSubstring("heads is 0"));
+    REQUIRE_THROWS_WITH(with_edges(g, x, zeros<float>({2, 2})), ContainsSubstring("must be 3"));
+    REQUIRE_THROWS_WITH(plain(g, zeros<float>({2, 4})), ContainsSubstring("2 rows") && ContainsSubstring("3"));
+    const Graph bipartite = Graph::from_edges({{0, 1}, {2, 0}}, 3, 2);
+    gnn::GATConv<float> two_sets(4, 2, {.heads = 2, .in_channels_dst = 5});
+    const auto x_dst = zeros<float>({2, 5});
+    REQUIRE_NOTHROW(two_sets.bipartite(bipartite, x, x_dst));
+    REQUIRE_THROWS_WITH(two_sets(g, x), ContainsSubstring("bipartite(graph, x_src, x_dst)"));
+    REQUIRE_THROWS_WITH(plain.bipartite(bipartite, x, x_dst), ContainsSubstring("in_channels_dst"));
+    REQUIRE_THROWS_WITH(two_sets.bipartite(bipartite, x, zeros<float>({2, 4})), ContainsSubstring("[2, 4]"));
+    REQUIRE_THROWS_WITH(two_sets.bipartite(bipartite, zeros<float>({3, 5}), x_dst), ContainsSubstring("[3, 5]"));
+    REQUIRE_THROWS_WITH(two_sets.bipartite(bipartite, x, zeros<float>({3, 5})),
+                        ContainsSubstring("3 rows") && ContainsSubstring("2 destination nodes"));
 }
