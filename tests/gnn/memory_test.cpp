@@ -19,18 +19,23 @@ namespace {
 std::atomic<std::size_t> live{0}, peak{0};
 
 // Every block is preceded by its size, at the distance of its alignment.
-std::size_t distance_of(std::size_t alignment) { return std::max(alignment, sizeof(std::max_align_t)); }
+std::size_t distance_of(std::size_t alignment) { return std::max<std::size_t>(alignment, 64); }
 
-void* take(std::size_t bytes, std::size_t alignment) {
+void* take(std::size_t bytes, std::size_t alignment, const std::nothrow_t&) noexcept {
     const std::size_t distance = distance_of(alignment);
     const std::size_t total = (bytes + 2 * distance - 1) / distance * distance;
     auto* const base = static_cast<std::byte*>(std::aligned_alloc(distance, total));
-    if (!base) throw std::bad_alloc();
+    if (!base) return nullptr;
     new (base) std::size_t(bytes);
     const std::size_t now = live.fetch_add(bytes) + bytes;
     for (std::size_t most = peak.load(); now > most && !peak.compare_exchange_weak(most, now);) {
     }
     return base + distance;
+}
+void* take(std::size_t bytes, std::size_t alignment) {
+    void* const p = take(bytes, alignment, std::nothrow);
+    if (!p) throw std::bad_alloc();
+    return p;
 }
 void give(void* p, std::size_t alignment) noexcept {
     if (!p) return;
@@ -41,18 +46,31 @@ void give(void* p, std::size_t alignment) noexcept {
 
 } // namespace
 
+// All of them: a library that replaces them too (a sanitizer) must not answer for some.
 void* operator new(std::size_t bytes) { return take(bytes, 1); }
-void* operator new[](std::size_t bytes) { return take(bytes, 1); }
-void* operator new(std::size_t bytes, std::align_val_t a) { return take(bytes, static_cast<std::size_t>(a)); }
-void* operator new[](std::size_t bytes, std::align_val_t a) { return take(bytes, static_cast<std::size_t>(a)); }
+void* operator new(std::size_t bytes, const std::nothrow_t& none) noexcept { return take(bytes, 1, none); }
+void* operator new(std::size_t bytes, std::align_val_t a) { return take(bytes, std::size_t(a)); }
+void* operator new(std::size_t bytes, std::align_val_t a, const std::nothrow_t& none) noexcept {
+    return take(bytes, std::size_t(a), none);
+}
 void operator delete(void* p) noexcept { give(p, 1); }
-void operator delete[](void* p) noexcept { give(p, 1); }
 void operator delete(void* p, std::size_t) noexcept { give(p, 1); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { give(p, 1); }
+void operator delete(void* p, std::align_val_t a) noexcept { give(p, std::size_t(a)); }
+void operator delete(void* p, std::size_t, std::align_val_t a) noexcept { give(p, std::size_t(a)); }
+void operator delete(void* p, std::align_val_t a, const std::nothrow_t&) noexcept { give(p, std::size_t(a)); }
+void* operator new[](std::size_t bytes) { return take(bytes, 1); }
+void* operator new[](std::size_t bytes, const std::nothrow_t& none) noexcept { return take(bytes, 1, none); }
+void* operator new[](std::size_t bytes, std::align_val_t a) { return take(bytes, std::size_t(a)); }
+void* operator new[](std::size_t bytes, std::align_val_t a, const std::nothrow_t& none) noexcept {
+    return take(bytes, std::size_t(a), none);
+}
+void operator delete[](void* p) noexcept { give(p, 1); }
 void operator delete[](void* p, std::size_t) noexcept { give(p, 1); }
-void operator delete(void* p, std::align_val_t a) noexcept { give(p, static_cast<std::size_t>(a)); }
-void operator delete[](void* p, std::align_val_t a) noexcept { give(p, static_cast<std::size_t>(a)); }
-void operator delete(void* p, std::size_t, std::align_val_t a) noexcept { give(p, static_cast<std::size_t>(a)); }
-void operator delete[](void* p, std::size_t, std::align_val_t a) noexcept { give(p, static_cast<std::size_t>(a)); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { give(p, 1); }
+void operator delete[](void* p, std::align_val_t a) noexcept { give(p, std::size_t(a)); }
+void operator delete[](void* p, std::size_t, std::align_val_t a) noexcept { give(p, std::size_t(a)); }
+void operator delete[](void* p, std::align_val_t a, const std::nothrow_t&) noexcept { give(p, std::size_t(a)); }
 
 namespace {
 
