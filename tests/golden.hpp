@@ -3,7 +3,8 @@
 
 // Comparison with results of reference implementations: safetensors files whose metadata lists cases, each with its
 // options as a JSON object, and whose tensors are named `case.tensor`. Results are in double; the code under test runs
-// in double and in float. Tag such tests [golden], and those whose files are not in tests/golden/ also [external].
+// in double and in float. Tag such tests [golden]. The files are read as they are: another file of the same form, below
+// WEFT_GOLDEN_DIR, may have other cases, sizes and options; a test that does not know one of them fails.
 
 #include "weft_test.hpp"
 
@@ -13,6 +14,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -30,10 +32,24 @@ public:
     const nlohmann::json& options() const { return options_; }
     /// All that the file says in words.
     const weft::io::Metadata& metadata() const { return file_.metadata(); }
-    /// The option `key`, or `otherwise` where the case does not have it.
+    /// The option `key`, or `otherwise` where the case does not have it or it is null.
     template <class T>
     T option(const std::string& key, T otherwise) const {
-        return options_.is_object() ? options_.value(key, otherwise) : otherwise;
+        known_options_.insert(key);
+        const auto found = options_.find(key);
+        if (found == options_.end() || found->is_null()) return otherwise;
+        INFO("option " << key << " is " << found->dump());
+        return found->template get<T>();
+    }
+    /// Fails when the case has an option that nobody asked for: the results would be those of something else.
+    void require_known_options() const {
+        if (!options_.is_object()) return;
+        for (const auto& [key, value] : options_.items()) {
+            const bool described_only = key == "note" || key == "op" || key == "eps" || key == "dim_size" ||
+                                        key == "edge_weight" || key == "bipartite";
+            if (!described_only && !known_options_.contains(key))
+                FAIL("this test does not know the option " << key << " = " << value.dump());
+        }
     }
 
     bool has(const std::string& tensor) const { return file_.contains(full(tensor)); }
@@ -48,11 +64,13 @@ public:
     std::vector<weft::index> shape(const std::string& tensor) const { return file_.info(full(tensor)).shape; }
     template <class T, int N>
     weft::Tensor<T, N> get(const std::string& tensor) const {
+        used_.insert(tensor);
         return file_.get<T, N>(full(tensor), weft::io::Conversion::rounding);
     }
     /// The number in a tensor of one element, whatever its rank.
     template <class T>
     T number(const std::string& tensor) const {
+        used_.insert(tensor);
         const weft::io::AnyTensor any = file_.any(full(tensor));
         REQUIRE(any.size() == 1);
         const weft::io::AnyTensor one(any.dtype(), {1}, any.storage(), any.bytes().data());
@@ -64,6 +82,7 @@ public:
     template <class T, int N>
     void compare(const std::string& tensor, const weft::Tensor<T, N>& actual, double float_tolerance = 3e-5) {
         using Reference = std::conditional_t<std::is_floating_point_v<T>, double, T>;
+        require_known_options();
         ++compared_;
         INFO(full(tensor) << " in " << file_.file());
         const auto expected = get<Reference, N>(tensor);
@@ -86,6 +105,11 @@ public:
         SUCCEED();
     }
     int compared() const { return compared_; }
+    /// Fails when the case has a tensor that nobody looked at.
+    void require_all_used() const {
+        for (const std::string& tensor : tensors())
+            if (!used_.contains(tensor)) FAIL("this test does not know the tensor " << full(tensor));
+    }
 
 private:
     std::string full(const std::string& tensor) const { return name_.empty() ? tensor : name_ + "." + tensor; }
@@ -93,48 +117,57 @@ private:
     const weft::io::SafetensorsFile& file_;
     std::string name_;
     nlohmann::json options_;
+    mutable std::set<std::string> known_options_, used_;
     int compared_ = 0;
 };
 
-namespace detail {
-
+/// NAME/FILE.safetensors below WEFT_GOLDEN_DIR where that is set, and only there, else in tests/golden/. The file may
+/// be missing: see skip_without.
 inline std::filesystem::path golden_path(const std::string& name, const std::string& file) {
-    const auto given = folder("WEFT_GOLDEN_DIR", name) / (file + ".safetensors");
-    if (std::filesystem::exists(given)) return given;
-    return std::filesystem::path(WEFT_TEST_FOLDER) / "golden" / name / (file + ".safetensors");
+    const auto given = detail::folder("WEFT_GOLDEN_DIR", name);
+    const auto kept = std::filesystem::path(WEFT_TEST_FOLDER) / "golden" / name;
+    return (given.empty() ? kept : given) / (file + ".safetensors");
 }
+
+/// Whether the test must end because there is no such file; says so.
+inline bool skip_without(const std::filesystem::path& path) {
+    if (std::filesystem::exists(path)) return false;
+    const std::string message = "skipped: there is no " + path.string();
+#ifdef SKIP
+    SKIP(message);
+#else
+    WARN(message);
+#endif
+    return true;
+}
+
+namespace detail {
 
 /// Runs f(case) for the cases that list(file) names; fails when there is none or one in which nothing is compared.
 template <class List, class F>
 void run_golden(const std::string& name, const std::string& file, List list, F f) {
     const auto path = golden_path(name, file);
-    if (!std::filesystem::exists(path)) {
-        const std::string message = "skipped: there is no " + path.string();
-#ifdef SKIP
-        SKIP(message);
-#else
-        WARN(message);
-        return;
-#endif
-    }
+    if (skip_without(path)) return;
     const auto opened = weft::io::SafetensorsFile::read(path);
     int cases = 0, tensors = 0;
     for (GoldenCase& golden : list(opened)) {
         INFO("case " << golden.name() << " " << golden.options().dump());
         f(golden);
         if (golden.compared() == 0) FAIL("nothing was compared");
+        golden.require_all_used();
         ++cases;
         tensors += golden.compared();
     }
     INFO(path.string());
     REQUIRE(cases > 0);
-    std::printf("golden %s/%s: compared %d tensors of %d cases\n", name.c_str(), file.c_str(), tensors, cases);
+    std::printf("golden %s: compared %d tensors of %d cases\n", path.string().c_str(), tensors, cases);
 }
 
 } // namespace detail
 
-/// Runs f(GoldenCase&) for every case of tests/golden/NAME/FILE.safetensors (or that file below WEFT_GOLDEN_DIR) with
-/// chosen(case). Without the file the test is skipped, visibly.
+/// Runs f(GoldenCase&) for every case of golden_path(NAME, FILE) with chosen(case). Fails when there is none, when
+/// nothing is compared in one, and at tensors and options that f does not look at. Without the file the test is
+/// skipped, visibly.
 template <class F, class Chosen>
 void for_each_golden_case(const std::string& name, const std::string& file, F f, Chosen chosen) {
     detail::run_golden(

@@ -12,9 +12,7 @@
 int main(int argc, char** argv) {
     Catch::Session session;
     if (const int error = session.applyCommandLine(argc, argv); error != 0) return error;
-    // Tests of files that are not in the repository run where a variable says where the files are.
-    auto& tests = session.configData().testsOrTags;
-    if (std::getenv("WEFT_GOLDEN_DIR") == nullptr) tests.push_back("~[external]");
-    if (std::getenv("WEFT_DATA_DIR") == nullptr) tests.push_back("~[data]");
+    // Tests of data sets that are not in the repository run where a variable says where these are.
+    if (std::getenv("WEFT_DATA_DIR") == nullptr) session.configData().testsOrTags.push_back("~[data]");
     return session.run();
 }

@@ -29,8 +29,8 @@ inline std::filesystem::path folder(const char* variable, const std::string& nam
 }
 } // namespace detail
 
-/// The folder of the reference results `name`: below WEFT_GOLDEN_DIR, else tests/golden/. Tag such tests [golden], and
-/// those whose results are not in tests/golden/ also [external]: they run only where WEFT_GOLDEN_DIR is set.
+/// The folder of the reference results `name`, of a form of their own (others: golden.hpp): below WEFT_GOLDEN_DIR where
+/// they are there, else in tests/golden/. Tag such tests [golden].
 inline std::filesystem::path golden_folder(const std::string& name) {
     const auto given = detail::folder("WEFT_GOLDEN_DIR", name);
     if (!given.empty() && std::filesystem::exists(given)) return given;

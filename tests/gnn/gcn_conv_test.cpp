@@ -44,12 +44,10 @@ TEST_CASE("gcn_conv: errors name the argument", "[gnn]") {
     REQUIRE_THROWS_WITH(conv(g, zeros<float>({3, 4}), zeros<float>({3})),
                         ContainsSubstring("3") && ContainsSubstring("2 edges"));
     REQUIRE_THROWS_WITH(conv(g, zeros<float>({3, 4}), full<float>({2}, -2.0f)), ContainsSubstring("negative"));
-}
-
-TEST_CASE("gcn_conv: a graph without nodes or edges", "[gnn]") {
-    gnn::GCNConv<double> conv(4, 2);
-    const Tensor<double, 2> none = conv(Graph::from_edges({}, 0), zeros<double>({0, 4}));
-    REQUIRE(none.shape() == Extents<2>{0, 2});
-    const Tensor<double, 2> one = conv(Graph::from_edges({}, 1), ones<double>({1, 4}));
-    REQUIRE(one.shape() == Extents<2>{1, 2});
+    gnn::GCNConv<float> plain(4, 2, {.add_self_loops = false, .normalize = false});
+    REQUIRE_THROWS_WITH(plain(g, zeros<float>({3, 4}), zeros<float>({1})),
+                        ContainsSubstring("GCNConv") && ContainsSubstring("[1]") && ContainsSubstring("2 edges"));
+    const Graph bipartite = Graph::from_edges({{0, 1}}, 3, 2);
+    REQUIRE_THROWS_WITH(conv(bipartite, zeros<float>({3, 4})), ContainsSubstring("3 source and 2 destination nodes"));
+    REQUIRE_THROWS_WITH((gnn::GCNConv<float>(-1, 2)), ContainsSubstring("-1 features in"));
 }

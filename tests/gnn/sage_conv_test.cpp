@@ -8,14 +8,18 @@ using namespace weft_test;
 
 namespace {
 
+gnn::Aggregation aggregation(const std::string& name) {
+    if (name == "max") return gnn::Aggregation::max;
+    if (name == "min") return gnn::Aggregation::min;
+    if (name == "add" || name == "sum") return gnn::Aggregation::add;
+    if (name != "mean") FAIL("there is no aggregation " << name);
+    return gnn::Aggregation::mean;
+}
+
 template <class T>
 void run_sage(GoldenCase& golden) {
     const Graph g = golden_graph(golden);
-    const std::string aggr = golden.option<std::string>("aggr", "mean");
-    gnn::SAGEOptions options{.aggr = aggr == "max"   ? gnn::Aggregation::max
-                                     : aggr == "min" ? gnn::Aggregation::min
-                                     : aggr == "add" ? gnn::Aggregation::add
-                                                     : gnn::Aggregation::mean,
+    gnn::SAGEOptions options{.aggr = aggregation(golden.option<std::string>("aggr", "mean")),
                              .normalize = golden.option("normalize", false),
                              .root_weight = golden.option("root_weight", true),
                              .project = golden.option("project", false),
@@ -47,4 +51,12 @@ TEST_CASE("sage_conv: errors name the argument", "[gnn]") {
     gnn::SAGEConv<float> conv(4, 2);
     REQUIRE_THROWS_WITH(conv(g, zeros<float>({3, 5})), ContainsSubstring("[3, 5]"));
     REQUIRE_THROWS_WITH(conv(g, zeros<float>({2, 4})), ContainsSubstring("2 rows"));
+    const Graph bipartite = Graph::from_edges({{0, 1}, {2, 0}}, 3, 2);
+    gnn::SAGEConv<float> two_sets(4, 2, {.project = true, .in_channels_dst = 5});
+    const auto x = zeros<float>({3, 4});
+    REQUIRE_NOTHROW(two_sets(bipartite, x, zeros<float>({2, 5})));
+    REQUIRE_THROWS_WITH(two_sets(bipartite, zeros<float>({3, 3}), zeros<float>({2, 5})), ContainsSubstring("[3, 3]"));
+    REQUIRE_THROWS_WITH(two_sets(bipartite, x, zeros<float>({2, 4})), ContainsSubstring("[2, 4]"));
+    REQUIRE_THROWS_AS(two_sets(bipartite, x, zeros<float>({3, 5})), Error);
+    REQUIRE_THROWS_WITH(two_sets(bipartite, zeros<float>({2, 4}), zeros<float>({2, 5})), ContainsSubstring("2 rows"));
 }

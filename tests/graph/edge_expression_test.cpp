@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "weft_test.hpp"
+#include "core/tensor_checks.hpp"
+#include "graph/random_graph.hpp"
 
 #include <weft/core/combine.hpp>
 #include <weft/core/ops.hpp>
@@ -11,6 +12,7 @@
 #include <weft/graph/row_sum.hpp>
 
 using namespace weft;
+using weft_test::same_bits;
 
 namespace {
 
@@ -24,19 +26,6 @@ Tensor<T, N> normal(const Extents<N>& extents, std::uint64_t seed) {
     return t;
 }
 
-/// Nodes without edges, loops, duplicates, and more edges at some nodes than at others.
-Graph random_graph(Index n_src, Index n_dst, Index edges, std::uint64_t seed) {
-    Generator generator{seed};
-    auto ends = Tensor<std::int32_t, 2>::zeros({2, edges});
-    for (Index e = 0; e < edges; ++e) {
-        ends(0, e) = static_cast<std::int32_t>(uniform_integer(generator, 0, std::max<Index>(n_src - 1, 1)));
-        const auto a = uniform_integer(generator, 0, std::max<Index>(n_dst - 2, 1));
-        const auto b = uniform_integer(generator, 0, std::max<Index>(n_dst - 2, 1));
-        ends(1, e) = static_cast<std::int32_t>(std::min(a, b));
-    }
-    return Graph(ends, n_src, n_dst);
-}
-
 template <class T, int N>
 void require_close(const Tensor<T, N>& a, const Tensor<T, N>& b, double tolerance) {
     REQUIRE(a.shape() == b.shape());
@@ -46,17 +35,12 @@ void require_close(const Tensor<T, N>& a, const Tensor<T, N>& b, double toleranc
     }
 }
 
-template <class T, int N>
-bool same_bits(const Tensor<T, N>& a, const Tensor<T, N>& b) {
-    return a.shape() == b.shape() && std::equal(a.data(), a.data() + a.size(), b.data());
-}
-
 } // namespace
 
 TEMPLATE_TEST_CASE("edge expressions: reductions equal gather and scatter, for all widths", "[graph]", float, double) {
     using T = TestType;
     const double tolerance = sizeof(T) == 4 ? 2e-5 : 1e-12;
-    const Graph g = random_graph(23, 31, 150, 1);
+    const Graph g = weft_test::random_bipartite_graph(23, 31, 150, 1);
     for (const Index f : {1, 3, 8, 15, 16, 17, 33, 48, 64, 65, 130}) {
         INFO("F = " << f);
         const auto x = normal<T, 2>({23, f}, 2), y = normal<T, 2>({31, f}, 3), m = normal<T, 2>({150, f}, 5);
@@ -81,7 +65,7 @@ TEMPLATE_TEST_CASE("edge expressions: reductions equal gather and scatter, for a
 TEMPLATE_TEST_CASE("edge expressions: heads of any number and width", "[graph]", float, double) {
     using T = TestType;
     const double tolerance = sizeof(T) == 4 ? 2e-5 : 1e-12;
-    const Graph g = random_graph(20, 20, 110, 2);
+    const Graph g = weft_test::random_graph(20, 110, 2);
     const std::pair<Index, Index> shapes[] = {{1, 1},  {1, 7},  {2, 3},  {3, 5}, {8, 8},
                                               {4, 16}, {5, 33}, {16, 2}, {7, 1}};
     for (const auto& [h, c] : shapes) {
@@ -103,7 +87,7 @@ TEMPLATE_TEST_CASE("edge expressions: heads of any number and width", "[graph]",
 }
 
 TEST_CASE("edge expressions: gradients, first and second order", "[graph]") {
-    const Graph g = random_graph(6, 7, 25, 3);
+    const Graph g = weft_test::random_bipartite_graph(6, 7, 25, 3);
     const auto x = normal<double, 2>({6, 5}, 1), y = normal<double, 2>({7, 5}, 2), m = normal<double, 2>({25, 5}, 4);
     const auto w = normal<double, 1>({25}, 3), p = normal<double, 1>({5}, 5);
     expect_grad([&](const auto& a, const auto& b) { return sum_in(g, src(a) * edge(b)); }, x, w);
@@ -126,7 +110,7 @@ TEST_CASE("edge expressions: gradients, first and second order", "[graph]") {
 }
 
 TEST_CASE("edge expressions: gradients of attention, by heads", "[graph]") {
-    const Graph g = random_graph(6, 6, 20, 4);
+    const Graph g = weft_test::random_graph(6, 20, 4);
     const std::pair<Index, Index> shapes[] = {{1, 3}, {2, 4}, {3, 2}, {2, 9}};
     for (const auto& [h, c] : shapes) {
         INFO("H = " << h << ", C = " << c);
@@ -148,7 +132,7 @@ TEST_CASE("edge expressions: gradients of attention, by heads", "[graph]") {
 }
 
 TEST_CASE("edge expressions: the same bits on any number of threads", "[graph]") {
-    const Graph g = random_graph(3000, 2500, 40000, 5);
+    const Graph g = weft_test::random_bipartite_graph(3000, 2500, 40000, 5);
     const auto x = normal<float, 3>({3000, 4, 8}, 1);
     const auto a = normal<float, 2>({3000, 4}, 2), b = normal<float, 2>({2500, 4}, 3);
     const auto w = normal<float, 1>({40000}, 4);
@@ -186,7 +170,7 @@ TEST_CASE("edge expressions: the same bits on any number of threads", "[graph]")
 }
 
 TEST_CASE("edge expressions: adjoints, permutations, duplicates", "[graph]") {
-    const Graph g = random_graph(15, 12, 60, 6);
+    const Graph g = weft_test::random_bipartite_graph(15, 12, 60, 6);
     const auto x = normal<double, 2>({15, 7}, 1), y = normal<double, 2>({12, 7}, 2);
     const Tensor<double, 2> ax = sum_in(g, src(x)), aty = sum_out(g, dst(y));
     const double left = sum(ax * y), right = sum(x * aty);

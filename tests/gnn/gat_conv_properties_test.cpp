@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "layer_properties.hpp"
+
+#include <weft/gnn/gat_conv.hpp>
+
+using namespace weft;
+using namespace weft_test;
+
+namespace {
+
+struct GAT {
+    std::string name;
+    gnn::GATOptions options;
+    weft::index edge_width = 0, in_dst = -1, in = 3, out = 2;
+    static constexpr bool positive_edges = false;
+
+    template <class T>
+    gnn::GATConv<T> make() const {
+        gnn::GATOptions o = options;
+        o.edge_dim = edge_width;
+        o.in_channels_dst = in_dst;
+        return {in, out, o};
+    }
+    template <class M, class X>
+    X apply(const M& module, const Graph& g, const X& x, const X& x_dst, const X& edges) const {
+        if (in_dst < 0) return edge_width > 0 ? module(g, x, edges) : module(g, x);
+        return edge_width > 0 ? module.bipartite(g, x, x_dst, edges) : module.bipartite(g, x, x_dst);
+    }
+};
+
+const std::vector<GAT> layers{
+    {"one head", {}},
+    {"three heads", {.heads = 3}},
+    {"mean of heads", {.heads = 2, .concat = false}},
+    {"steep", {.heads = 2, .negative_slope = 0.7}},
+    {"no loops added", {.heads = 2, .add_self_loops = false}},
+    {"no bias", {.heads = 2, .bias = false}},
+    {"edges", {.heads = 2}, 3},
+    {"edges, loops filled with a number", {.heads = 2, .fill_value = 0.5, .bias = false}, 3},
+    {"edges, no loops added, mean of heads", {.heads = 3, .concat = false, .add_self_loops = false}, 1},
+    {"bipartite", {.heads = 2}, 0, 4},
+    {"bipartite, no loops added", {.heads = 2, .add_self_loops = false}, 0, 4},
+    {"bipartite, edges", {.heads = 2}, 3, 2},
+    {"bipartite, edges, no loops added", {.concat = false, .add_self_loops = false}, 2, 4},
+};
+
+} // namespace
+
+TEST_CASE("gat_conv: gradients", "[gnn]") {
+    for_each_layer(layers, [](const GAT& layer) { check_gradients<1>(layer); });
+}
+TEST_CASE("gat_conv: order of nodes and edges, batches", "[gnn]") {
+    for_each_layer(layers, [](const GAT& layer) {
+        check_node_permutation(layer);
+        check_edge_order(layer);
+        check_batch(layer);
+    });
+}
+TEST_CASE("gat_conv: threads, widths, empty graphs", "[gnn]") {
+    for_each_layer(layers, [](const GAT& layer) {
+        check_threads(layer);
+        check_widths(layer);
+        check_empty(layer);
+    });
+}
