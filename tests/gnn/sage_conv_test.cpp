@@ -57,6 +57,12 @@ TEST_CASE("sage_conv: errors name the argument", "[gnn]") {
     REQUIRE_NOTHROW(two_sets(bipartite, x, zeros<float>({2, 5})));
     REQUIRE_THROWS_WITH(two_sets(bipartite, zeros<float>({3, 3}), zeros<float>({2, 5})), ContainsSubstring("[3, 3]"));
     REQUIRE_THROWS_WITH(two_sets(bipartite, x, zeros<float>({2, 4})), ContainsSubstring("[2, 4]"));
-    REQUIRE_THROWS_AS(two_sets(bipartite, x, zeros<float>({3, 5})), Error);
+    REQUIRE_THROWS_WITH(two_sets(bipartite, x, zeros<float>({3, 5})),
+                        ContainsSubstring("x_dst") && ContainsSubstring("2 destination nodes"));
+    // Not broadcast: one row for two destinations, nor two rows for one destination.
+    REQUIRE_THROWS_WITH(two_sets(bipartite, x, zeros<float>({1, 5})), ContainsSubstring("x_dst"));
+    REQUIRE_THROWS_WITH(two_sets(Graph::from_edges({{0, 0}}, 3, 1), x, zeros<float>({2, 5})),
+                        ContainsSubstring("x_dst"));
+    REQUIRE_THROWS_AS(conv(Graph::from_edges({{0, 0}}, 3, 1), x), Error);
     REQUIRE_THROWS_WITH(two_sets(bipartite, zeros<float>({2, 4}), zeros<float>({2, 5})), ContainsSubstring("2 rows"));
 }
