@@ -55,9 +55,45 @@ void bias_gelu_backward(benchmark::State& state) {
     });
 }
 
+void bias_gelu_backward_hand(benchmark::State& state) {
+    const auto x = uniform<2>({rows, columns}, 1), dy = uniform<2>({rows, columns}, 99);
+    const auto b = uniform<1>({columns}, 2);
+    constexpr index grain = 64;
+    repeat(state, Bytes{5 * bytes}, [&] {
+        auto y = Tensor<float, 2>::empty({rows, columns}), dx = Tensor<float, 2>::empty({rows, columns});
+        auto partial = Tensor<float, 2>::zeros({rows / grain, columns});
+        float *const to = y.mutable_data(), *const dx_to = dx.mutable_data(), *const sums = partial.mutable_data();
+        parallel_for_ranges(rows, grain, [&](index begin, index end) {
+            for (index r = begin; r < end; ++r)
+                for (index i = 0; i < columns; i += lanes<float>) {
+                    const P a = load_packet(x.data() + r * columns + i) + load_packet(b.data() + i);
+                    const P t = math::tanh(P(P(root) * a * multiply_add(P(P(cubic) * a), a, P(1.0f))));
+                    store_packet(to + r * columns + i, P(P(0.5f) * a * (P(1.0f) + t)));
+                }
+        });
+        parallel_for_ranges(rows, grain, [&](index begin, index end) {
+            float* const db = sums + begin / grain * columns;
+            for (index r = begin; r < end; ++r)
+                for (index i = 0; i < columns; i += lanes<float>) {
+                    const P a = load_packet(x.data() + r * columns + i) + load_packet(b.data() + i);
+                    const P t = math::tanh(P(P(root) * a * multiply_add(P(P(cubic) * a), a, P(1.0f))));
+                    const P inner = P(root) * multiply_add(P(P(3 * cubic) * a), a, P(1.0f));
+                    const P slope = P(0.5f) * (P(1.0f) + t) + P(0.5f) * a * (P(1.0f) - t * t) * inner;
+                    const P g = load_packet(dy.data() + r * columns + i) * slope;
+                    store_packet(dx_to + r * columns + i, g);
+                    store_packet(db + i, P(load_packet(db + i) + g));
+                }
+        });
+        for (index c = 1; c < rows / grain; ++c)
+            for (index i = 0; i < columns; ++i) sums[i] += sums[c * columns + i];
+        benchmark::DoNotOptimize(sums);
+    });
+}
+
 BENCHMARK(bias_gelu)->Name("bias_gelu/4096x1024")->UseRealTime();
 BENCHMARK(bias_gelu_hand)->Name("bias_gelu_hand/4096x1024")->UseRealTime();
 BENCHMARK(bias_gelu_backward)->Name("bias_gelu_backward/4096x1024")->UseRealTime();
+BENCHMARK(bias_gelu_backward_hand)->Name("bias_gelu_backward_hand/4096x1024")->UseRealTime();
 
 } // namespace
 

@@ -69,19 +69,24 @@ TEST_CASE("gat_conv: errors name the argument", "[gnn]") {
     const auto x = zeros<float>({3, 4});
     REQUIRE_THROWS_WITH(with_edges(g, x), ContainsSubstring("edge_attr is missing"));
     REQUIRE_THROWS_WITH(plain(g, x, zeros<float>({2, 3})), ContainsSubstring("no edge_dim"));
-    REQUIRE_THROWS_WITH(with_edges(g, x, zeros<float>({5, 3})), ContainsSubstring("5") && ContainsSubstring("2 edges"));
-    REQUIRE_THROWS_WITH(plain(g, zeros<float>({3, 5})), ContainsSubstring("[3, 5]"));
+    REQUIRE_THROWS_WITH(with_edges(g, x, zeros<float>({5, 3})),
+                        ContainsSubstring("edge_attr is [5, 3]: it must be [2, 3]"));
+    REQUIRE_THROWS_WITH(plain(g, zeros<float>({3, 5})),
+                        "weft: GATConv: x is [3, 5]: it must be [3, 4], 4 features for each of 3 nodes");
     REQUIRE_THROWS_WITH((gnn::GATConv<float>(4, 2, {.heads = 0})), ContainsSubstring("heads is 0"));
-    REQUIRE_THROWS_WITH(with_edges(g, x, zeros<float>({2, 2})), ContainsSubstring("must be 3"));
-    REQUIRE_THROWS_WITH(plain(g, zeros<float>({2, 4})), ContainsSubstring("2 rows") && ContainsSubstring("3"));
+    REQUIRE_THROWS_WITH((gnn::GATConv<float>(4, 2, {.edge_dim = -1})), ContainsSubstring("edge_dim is -1"));
+    REQUIRE_THROWS_WITH(with_edges(g, x, zeros<float>({2, 2})),
+                        ContainsSubstring("edge_attr is [2, 2]: it must be [2, 3]"));
+    REQUIRE_THROWS_WITH(plain(g, zeros<float>({2, 4})), ContainsSubstring("x is [2, 4]: it must be [3, 4]"));
     const Graph bipartite = Graph::from_edges({{0, 1}, {2, 0}}, 3, 2);
     gnn::GATConv<float> two_sets(4, 2, {.heads = 2, .in_channels_dst = 5});
     const auto x_dst = zeros<float>({2, 5});
     REQUIRE_NOTHROW(two_sets.bipartite(bipartite, x, x_dst));
     REQUIRE_THROWS_WITH(two_sets(g, x), ContainsSubstring("bipartite(graph, x_src, x_dst)"));
     REQUIRE_THROWS_WITH(plain.bipartite(bipartite, x, x_dst), ContainsSubstring("in_channels_dst"));
-    REQUIRE_THROWS_WITH(two_sets.bipartite(bipartite, x, zeros<float>({2, 4})), ContainsSubstring("[2, 4]"));
-    REQUIRE_THROWS_WITH(two_sets.bipartite(bipartite, zeros<float>({3, 5}), x_dst), ContainsSubstring("[3, 5]"));
+    REQUIRE_THROWS_WITH(two_sets.bipartite(bipartite, x, zeros<float>({2, 4})), ContainsSubstring("x_dst is [2, 4]"));
+    REQUIRE_THROWS_WITH(two_sets.bipartite(bipartite, zeros<float>({3, 5}), x_dst),
+                        ContainsSubstring("x_src is [3, 5]"));
     REQUIRE_THROWS_WITH(two_sets.bipartite(bipartite, x, zeros<float>({3, 5})),
-                        ContainsSubstring("3 rows") && ContainsSubstring("2 destination nodes"));
+                        ContainsSubstring("x_dst is [3, 5]") && ContainsSubstring("2 destination nodes"));
 }

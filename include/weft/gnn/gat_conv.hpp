@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/reduce.hpp>
+#include <weft/gnn/node_features.hpp>
 #include <weft/graph/edge_softmax.hpp>
 #include <weft/graph/transforms.hpp>
 #include <weft/nn/dropout.hpp>
@@ -42,6 +43,7 @@ struct GATConv {
     GATConv(index in, index out, const GATOptions& o = {})
         : attention_dropout(o.dropout), out_channels(out), options(o) {
         if (o.heads < 1) throw error("GATConv", "heads is {}: must be at least 1", o.heads);
+        if (o.edge_dim < 0) throw error("GATConv", "edge_dim is {}: must not be negative", o.edge_dim);
         Generator unseeded = o.generator ? Generator{} : nn::unseeded_generator();
         Generator& generator = o.generator ? *o.generator : unseeded;
         const auto linear = [&](std::optional<nn::Linear<T>>& l, index features) {
@@ -132,14 +134,18 @@ private:
     template <bool Attention, class X, class A>
     auto one_set(const Graph& g, const X& x, const A& edge_attr) const {
         if (!lin) throw error("GATConv", "this layer is bipartite: call bipartite(graph, x_src, x_dst)");
-        const auto h = heads_of(*lin, x);
+        const auto h =
+            heads_of(*lin, detail::checked_features("GATConv", "x", x, g.num_nodes(), "nodes", lin->in_features()));
         return attend<Attention>(g, h, sum<2>(h * att_src), sum<2>(h * att_dst), edge_attr);
     }
     template <bool Attention, class S, class D, class A>
     auto two_sets(const Graph& g, const S& x_src, const D& x_dst, const A& edge_attr) const {
         if (!lin_src) throw error("GATConv", "this layer has one node set: give it in_channels_dst for two");
-        const auto h = heads_of(*lin_src, x_src);
-        return attend<Attention>(g, h, sum<2>(h * att_src), sum<2>(heads_of(*lin_dst, x_dst) * att_dst), edge_attr);
+        const auto h = heads_of(*lin_src, detail::checked_features("GATConv", "x_src", x_src, g.num_src(),
+                                                                   "source nodes", lin_src->in_features()));
+        const auto to = heads_of(*lin_dst, detail::checked_features("GATConv", "x_dst", x_dst, g.num_dst(),
+                                                                    "destination nodes", lin_dst->in_features()));
+        return attend<Attention>(g, h, sum<2>(h * att_src), sum<2>(to * att_dst), edge_attr);
     }
     template <class X>
     auto heads_of(const nn::Linear<T>& linear, const X& x) const {
@@ -155,14 +161,14 @@ private:
             return weigh<Attention>(used, h, src(from) + dst(to));
         } else {
             if (!lin_edge) throw error("GATConv", "edge_attr is given, but this layer has no edge_dim");
-            const auto looped = with_loops(g, eval(edge_attr));
+            const auto looped = with_loops(g, detail::checked_features("GATConv", "edge_attr", edge_attr, g.num_edges(),
+                                                                       "edges", options.edge_dim));
             const auto scores = sum<2>(heads_of(*lin_edge, looped.weight) * *att_edge);
             return weigh<Attention>(looped.graph, h, src(from) + dst(to) + edge(scores));
         }
     }
     template <class A>
     auto with_loops(const Graph& g, const A& edge_attr) const {
-        weft::detail::check_edge_rows("GATConv", g, edge_attr);
         const auto plain = remove_self_loops(g, edge_attr);
         if (!options.add_self_loops) return WeightedGraph{g, decltype(plain.weight)(edge_attr)};
         const auto filled = options.fill_value ? add_self_loops(plain.graph, plain.weight, T(*options.fill_value))
@@ -172,7 +178,7 @@ private:
 
     template <bool Attention, class H, class Score>
     auto weigh(const Graph& g, const H& h, const Score& score) const {
-        const auto alpha = softmax_in(leaky_relu(score, T(options.negative_slope)));
+        const auto alpha = softmax_in(leaky_relu(score, options.negative_slope));
         auto combined = [&] {
             if constexpr (kind_of<H> == Kind::var)
                 if (options.dropout > 0) {
@@ -187,7 +193,7 @@ private:
         auto result = [&] { return bias ? eval(out + *bias) : contiguous(out); }();
         auto weights = [&] {
             if constexpr (Attention)
-                return softmax_in(g, leaky_relu(score, T(options.negative_slope)));
+                return softmax_in(g, leaky_relu(score, options.negative_slope));
             else
                 return None{};
         }();

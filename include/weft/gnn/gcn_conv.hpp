@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/gnn/node_features.hpp>
 #include <weft/graph/edge_reduce.hpp>
 #include <weft/graph/transforms.hpp>
 #include <weft/nn/linear.hpp>
@@ -49,7 +50,7 @@ struct GCNConv {
     /// The same with weights of the edges, edge_weight [E].
     template <Expression X, Expression W>
     auto operator()(const Graph& g, const X& x, const W& edge_weight) const {
-        weft::detail::check_edge_rows("GCNConv", g, edge_weight);
+        weft::detail::check_edge_rows("GCNConv", g, edge_weight, "edge_weight");
         if (!options.normalize)
             return layer(g, x, [&](const auto& h) { return sum_in(g, src(h) * edge(edge_weight)); });
         const auto norm = gcn_norm(g, edge_weight, {options.improved, options.add_self_loops});
@@ -64,10 +65,8 @@ struct GCNConv {
 private:
     template <class X, class Propagate>
     auto layer(const Graph& g, const X& expression, Propagate&& propagate) const {
-        const auto x = eval(expression);
-        if (x.extent(0) != g.num_src())
-            throw error("GCNConv", "x has {} rows, the graph has {} source nodes: they must be equal", x.extent(0),
-                        g.num_src());
+        const auto x =
+            detail::checked_features("GCNConv", "x", expression, g.num_src(), "source nodes", lin.in_features());
         const bool propagate_first = lin.in_features() < lin.out_features();
         const auto y = propagate_first ? lin(propagate(x)) : propagate(lin(x));
         return bias ? eval(y + *bias) : y;

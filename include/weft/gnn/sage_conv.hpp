@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/reduce.hpp>
+#include <weft/gnn/node_features.hpp>
 #include <weft/graph/edge_reduce.hpp>
 #include <weft/nn/linear.hpp>
 
@@ -40,15 +41,30 @@ struct SAGEConv {
         options.generator = nullptr;
     }
 
-    /// x [N, in] to [N, out].
+    /// x [N, in] to [N, out]. Errors: the graph is not square; x does not fit.
     template <Expression X>
     auto operator()(const Graph& g, const X& x) const {
-        const auto h = eval(x);
-        return (*this)(g, h, h);
+        const auto h = detail::checked_features("SAGEConv", "x", x, g.num_nodes(), "nodes", lin_l.in_features());
+        return convolve(g, h, h);
     }
-    /// x_src [N_src, in], x_dst [N_dst, in_dst] to [N_dst, out].
+    /// x_src [N_src, in], x_dst [N_dst, in_dst] to [N_dst, out]. Errors: one of them does not fit.
     template <Expression S, Expression D>
     auto operator()(const Graph& g, const S& x_src, const D& x_dst) const {
+        return convolve(
+            g, detail::checked_features("SAGEConv", "x_src", x_src, g.num_src(), "source nodes", lin_l.in_features()),
+            detail::checked_features("SAGEConv", "x_dst", x_dst, g.num_dst(), "destination nodes",
+                                     lin_r ? lin_r->in_features() : x_dst.extent(1)));
+    }
+
+    void visit(auto&& v) {
+        v("lin", lin);
+        v("lin_l", lin_l);
+        v("lin_r", lin_r);
+    }
+
+private:
+    template <class S, class D>
+    auto convolve(const Graph& g, const S& x_src, const D& x_dst) const {
         const auto x = lin ? eval(relu((*lin)(x_src))) : eval(relu_free(x_src));
         const bool linear = options.aggr == Aggregation::mean || options.aggr == Aggregation::add;
         auto y = linear && lin_l.out_features() < lin_l.in_features()
@@ -59,14 +75,6 @@ struct SAGEConv {
         // y / max(|y|, 1e-12), with the gradient of a zero row finite
         return eval(y / sqrt(maximum(sum<1>(square(y), keepdim), T(1e-24))));
     }
-
-    void visit(auto&& v) {
-        v("lin", lin);
-        v("lin_l", lin_l);
-        v("lin_r", lin_r);
-    }
-
-private:
     // The type that relu((*lin)(x)) has, without computing it.
     template <class X>
     static auto relu_free(const X& x) {

@@ -46,10 +46,10 @@ private:
 
 /// Errors: w has not one row for each edge of g.
 template <Expression W>
-void check_edge_rows(const char* operation, const Graph& g, const W& w) {
+void check_edge_rows(const char* operation, const Graph& g, const W& w, const char* argument = "w") {
     static_assert(W::rank >= 1, "weft: values of edges have a row for each edge: [E] or [E, ...]");
     if (w.shape()[0] != g.num_edges())
-        throw error(operation, "w is {}, the graph has {} edges: there must be one row for each edge",
+        throw error(operation, "{} is {}, the graph has {} edges: there must be one row for each edge", argument,
                     shape_text(w.shape()), g.num_edges());
 }
 

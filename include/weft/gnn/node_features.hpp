@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/evaluate.hpp>
+
+namespace weft::inline WEFT_ABI::gnn::detail {
+
+/// Features x of nodes (or edges), landed. Errors: x, the argument called `argument`, is not [count, channels].
+template <Expression X>
+auto checked_features(const char* layer, const char* argument, const X& x, index count, const char* of,
+                      index channels) {
+    static_assert(X::rank == 2, "weft: the features of nodes and edges are [rows, channels]");
+    if (x.shape()[0] != count || x.shape()[1] != channels)
+        throw error(layer, "{} is {}: it must be [{}, {}], {} features for each of {} {}", argument,
+                    weft::detail::shape_text(x.shape()), count, channels, channels, count, of);
+    return eval(x);
+}
+
+} // namespace weft::inline WEFT_ABI::gnn::detail
