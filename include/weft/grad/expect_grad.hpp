@@ -159,7 +159,7 @@ private:
             position[axis] = at % extent;
             at /= extent;
         }
-        return fmt::format("input {} at {}", input, shape_text(position));
+        return message("input {} at {}", {input, shape_text(position)});
     }
     index size_of(std::size_t input) const {
         index n = 1;

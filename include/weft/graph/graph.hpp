@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <functional>
 #include <iosfwd>
 #include <limits>
 #include <memory>
@@ -239,7 +238,10 @@ public:
         };
         return cached(Key{}, [&] {
             const std::int32_t* const from = sources().data();
-            return !std::equal(from, from + num_edges(), destinations().data(), std::not_equal_to<>());
+            const std::int32_t* const to = destinations().data();
+            for (index e = 0; e < num_edges(); ++e)
+                if (from[e] == to[e]) return true;
+            return false;
         });
     }
 
