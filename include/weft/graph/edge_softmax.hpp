@@ -47,7 +47,8 @@ private:
     static void forward(const detail::EdgeRows& rows, index row_begin, index row_end, index base,
                         const detail::RowExtents& row, const T*, T* values) {
         const index heads = row.width;
-        if (heads < lanes<T> && lanes<T> % heads == 0) return forward_in_lanes(rows, row_begin, row_end, base, heads, values);
+        if (heads < lanes<T> && lanes<T> % heads == 0)
+            return forward_in_lanes(rows, row_begin, row_end, base, heads, values);
         const index repeat = period<T>(heads);
         detail::Scratch<T> scratch(2 * detail::Scratch<T>::rounded(repeat + lanes<T>));
         T* const maximum = scratch.take(repeat + lanes<T>);
@@ -59,10 +60,9 @@ private:
             const index used = std::min(repeat, n);
             fold<MaximumOf>(s, n, heads, maximum, repeat);
             for (index k = heads; k < used; ++k) maximum[k] = maximum[k - heads];
-            for_each_packet<T>(s, n, repeat,
-                               [&](index at, index k) {
-                                   return math::exp(load_packet(s + at) - load_packet(maximum + k));
-                               });
+            for_each_packet<T>(s, n, repeat, [&](index at, index k) {
+                return math::exp(load_packet(s + at) - load_packet(maximum + k));
+            });
             fold<SumOf>(s, n, heads, sum, repeat);
             for (index h = 0; h < heads; ++h) sum[h] = T(1) / (sum[h] + T(1e-16));
             for (index k = heads; k < used; ++k) sum[k] = sum[k - heads];
