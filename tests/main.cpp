@@ -9,6 +9,13 @@
 
 #include <cstdlib>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+// The OpenMP library does not give back what it has for threads it has ended.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libomp\n"; }
+#endif
+#endif
+
 int main(int argc, char** argv) {
     Catch::Session session;
     if (const int error = session.applyCommandLine(argc, argv); error != 0) return error;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The memory that attention takes, by counting what the program asks of the system: this file replaces operator new of
-// its program. The pool keeps what it has, so the largest amount since it was emptied is what it needed at most.
+// The memory that attention takes, by counting what the program asks of the system. The pool keeps what it has, so the
+// largest amount since it was emptied is what it needed at most.
+#include "../counted_memory.hpp"
 #include "../graph/random_graph.hpp"
 #include "weft_test.hpp"
 
@@ -8,69 +9,6 @@
 #include <weft/core/random.hpp>
 #include <weft/grad/backward.hpp>
 #include <weft/graph/edge_softmax.hpp>
-
-#include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-namespace {
-
-std::atomic<std::size_t> live{0}, peak{0};
-
-// Every block is preceded by its size, at the distance of its alignment.
-std::size_t distance_of(std::size_t alignment) { return std::max<std::size_t>(alignment, 64); }
-
-void* take(std::size_t bytes, std::size_t alignment, const std::nothrow_t&) noexcept {
-    const std::size_t distance = distance_of(alignment);
-    const std::size_t total = (bytes + 2 * distance - 1) / distance * distance;
-    auto* const base = static_cast<std::byte*>(std::aligned_alloc(distance, total));
-    if (!base) return nullptr;
-    new (base) std::size_t(bytes);
-    const std::size_t now = live.fetch_add(bytes) + bytes;
-    for (std::size_t most = peak.load(); now > most && !peak.compare_exchange_weak(most, now);) {
-    }
-    return base + distance;
-}
-void* take(std::size_t bytes, std::size_t alignment) {
-    void* const p = take(bytes, alignment, std::nothrow);
-    if (!p) throw std::bad_alloc();
-    return p;
-}
-void give(void* p, std::size_t alignment) noexcept {
-    if (!p) return;
-    std::byte* const base = static_cast<std::byte*>(p) - distance_of(alignment);
-    live.fetch_sub(*reinterpret_cast<std::size_t*>(base));
-    std::free(base);
-}
-
-} // namespace
-
-// All of them: a library that replaces them too (a sanitizer) must not answer for some.
-void* operator new(std::size_t bytes) { return take(bytes, 1); }
-void* operator new(std::size_t bytes, const std::nothrow_t& none) noexcept { return take(bytes, 1, none); }
-void* operator new(std::size_t bytes, std::align_val_t a) { return take(bytes, std::size_t(a)); }
-void* operator new(std::size_t bytes, std::align_val_t a, const std::nothrow_t& none) noexcept {
-    return take(bytes, std::size_t(a), none);
-}
-void operator delete(void* p) noexcept { give(p, 1); }
-void operator delete(void* p, std::size_t) noexcept { give(p, 1); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { give(p, 1); }
-void operator delete(void* p, std::align_val_t a) noexcept { give(p, std::size_t(a)); }
-void operator delete(void* p, std::size_t, std::align_val_t a) noexcept { give(p, std::size_t(a)); }
-void operator delete(void* p, std::align_val_t a, const std::nothrow_t&) noexcept { give(p, std::size_t(a)); }
-void* operator new[](std::size_t bytes) { return take(bytes, 1); }
-void* operator new[](std::size_t bytes, const std::nothrow_t& none) noexcept { return take(bytes, 1, none); }
-void* operator new[](std::size_t bytes, std::align_val_t a) { return take(bytes, std::size_t(a)); }
-void* operator new[](std::size_t bytes, std::align_val_t a, const std::nothrow_t& none) noexcept {
-    return take(bytes, std::size_t(a), none);
-}
-void operator delete[](void* p) noexcept { give(p, 1); }
-void operator delete[](void* p, std::size_t) noexcept { give(p, 1); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { give(p, 1); }
-void operator delete[](void* p, std::align_val_t a) noexcept { give(p, std::size_t(a)); }
-void operator delete[](void* p, std::size_t, std::align_val_t a) noexcept { give(p, std::size_t(a)); }
-void operator delete[](void* p, std::align_val_t a, const std::nothrow_t&) noexcept { give(p, std::size_t(a)); }
 
 namespace {
 
@@ -81,10 +19,11 @@ template <class F>
 double peak_of(F f) {
     f(); // what is made once and kept, as the orders of the graph's edges, is not counted
     weft::detail::Pool::instance().trim();
-    const std::size_t before = live.load();
-    peak = before;
+    using weft_test::counted_memory;
+    const std::size_t before = counted_memory.live;
+    counted_memory.peak = before;
     f();
-    return static_cast<double>(peak.load() - before);
+    return static_cast<double>(counted_memory.peak - before);
 }
 
 template <int N>

@@ -1,44 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "../core/tensor_checks.hpp"
+#include "../counted_memory.hpp"
 
 #include <weft/core/combine.hpp>
 #include <weft/core/softmax.hpp>
 #include <weft/grad.hpp>
 #include <weft/linalg/matmul.hpp>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <thread>
 
 using namespace weft_test;
 using weft::Parameter, weft::Tensor, weft::Var;
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-} // namespace
-
-// Every request for memory of this program is counted. (g++ that inlines only one of new and delete warns of free.)
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-void* operator new(std::size_t bytes) {
-    ++allocations;
-    if (void* const p = std::malloc(bytes == 0 ? 1 : bytes)) return p;
-    throw std::bad_alloc();
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-    ++allocations;
-    const auto a = static_cast<std::size_t>(alignment);
-    if (void* const p = std::aligned_alloc(a, (bytes + a - 1) / a * a)) return p;
-    throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
 namespace {
 
@@ -267,10 +239,10 @@ TEST_CASE("backward: a training step in steady state asks the system for no memo
     const float first = step();
     for (int i = 0; i < 3; ++i) step();
     const std::size_t pool = weft::detail::Pool::instance().system_allocations();
-    const long before = allocations;
+    const std::size_t before = counted_memory.requests;
     float last = 0;
     for (int i = 0; i < 20; ++i) last = step();
-    const long after = allocations;
+    const std::size_t after = counted_memory.requests;
     REQUIRE(after == before);
     REQUIRE(weft::detail::Pool::instance().system_allocations() == pool);
     REQUIRE(last < first);
