@@ -76,5 +76,6 @@ case $command in
     demo) "build/$build/examples/node_classification" "$@" ;;
     bench) for program in "build/$build"/bench/bench_*; do "$program" "$@"; done ;;
     # Budgets of compile time belong to a quiet machine: ctest --preset test -L budget
-    *) ctest --preset "$command" -LE budget "$@" ;;
+    test | dev) ctest --preset "$command" -LE budget "$@" ;;
+    *) ctest --preset "$command" "$@" ;;
 esac
