@@ -38,6 +38,14 @@ constexpr void require_fractional() {
     static_assert(!std::is_integral_v<P>, "weft: this function needs floating-point elements: use cast<float>(x)");
 }
 
+/// Horner's scheme, the highest power's coefficient first. (A fold: loops over lists of constants are not unrolled.)
+template <class P, std::same_as<double>... C>
+WEFT_ALWAYS_INLINE P polynomial(const P& x, double highest, C... rest) {
+    P y = number<P>(highest);
+    ((y = multiply_add(y, x, number<P>(rest))), ...);
+    return y;
+}
+
 // With n the integer nearest to a / log(2) and r = a - n log(2): 2^n (1 + r + r^2 q(r)), where q interpolates at the
 // Chebyshev points of |r| <= log(2) / 2 (relative error of the whole 1.1e-8 for float, 1.8e-17 for double).
 template <class P>
@@ -52,17 +60,13 @@ WEFT_ALWAYS_INLINE P exp_packet(const P& a) {
     P r = multiply_add(n, number<P>(single ? -0.693359375 : -6.93147180369123816490e-01), x);
     r = multiply_add(n, number<P>(single ? 2.12194440054690583e-4 : -1.90821492927058770002e-10), r);
     P q;
-    if constexpr (single) {
-        q = number<P>(1.39262508314976117e-3);
-        for (const double c : {8.36323288368261820e-3, 4.16665542129841503e-2, 1.66665766661199283e-1, 0.5})
-            q = multiply_add(q, r, number<P>(c));
-    } else {
-        q = number<P>(2.51004725056949960e-8);
-        for (const double c :
-             {2.76202015910315488e-7, 2.75572682769056962e-6, 2.48015210578682052e-5, 1.98412698631715560e-4,
-              1.38888889173670806e-3, 8.33333333333003820e-3, 4.16666666666238205e-2, 1.66666666666666675e-1, 0.5})
-            q = multiply_add(q, r, number<P>(c));
-    }
+    if constexpr (single)
+        q = polynomial(r, 1.39262508314976117e-3, 8.36323288368261820e-3, 4.16665542129841503e-2,
+                       1.66665766661199283e-1, 0.5);
+    else
+        q = polynomial(r, 2.51004725056949960e-8, 2.76202015910315488e-7, 2.75572682769056962e-6,
+                       2.48015210578682052e-5, 1.98412698631715560e-4, 1.38888889173670806e-3, 8.33333333333003820e-3,
+                       4.16666666666238205e-2, 1.66666666666666675e-1, 0.5);
     return scale_exponent(P(multiply_add(P(r * r), q, r) + P(1)), n);
 }
 
