@@ -10,11 +10,14 @@ namespace weft::inline WEFT_ABI::detail {
 /// How many edges ahead rows are fetched.
 inline constexpr index prefetch_distance = 16;
 
-/// Into the second-level cache: the first has places for too few misses (measured: 1.4 times as long for rows that come
-/// from memory).
-template <class T>
+/// Rows that lie in some cache are fetched into the first level, those that come from memory into the second. Measured:
+/// from memory into the first, which has places for few misses, takes 1.4 times as long on Zen 4, no less on Zen 5;
+/// from a cache into the second takes 1.6 times as long on Zen 5.
+enum class Fetch : char { from_cache, from_memory };
+
+template <Fetch From = Fetch::from_cache, class T>
 WEFT_ALWAYS_INLINE void fetch_ahead(const T* p) {
-    __builtin_prefetch(p, 0, 2);
+    __builtin_prefetch(p, 0, From == Fetch::from_cache ? 3 : 2);
 }
 
 /// How a leaf's row meets the message's row [H, C] (or [F]): all of it, one value per head, or one number.
@@ -209,9 +212,9 @@ struct EdgeLeafKernel {
             }
         }
     }
-    template <Row Far, class T>
+    template <Row Far, Fetch From = Fetch::from_cache, class T>
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
-        if constexpr (R == Far && S == Spread::full) fetch_ahead(p[I] + far_row * width + f);
+        if constexpr (R == Far && S == Spread::full) fetch_ahead<From>(p[I] + far_row * width + f);
     }
     /// Rows of edges and stages lie anywhere unless the sweep takes them in their order.
     template <Row Far, class T>
@@ -249,7 +252,7 @@ struct EdgeVisitor {
     static WEFT_ALWAYS_INLINE void finish_edge(G&, const EdgeAt<T>&) {}
     template <class T, class G>
     static WEFT_ALWAYS_INLINE void finish_row(G&, const EdgeAt<T>&, const HeadLanes<T>&) {}
-    template <Row Far, class T>
+    template <Row Far, Fetch From = Fetch::from_cache, class T>
     static WEFT_ALWAYS_INLINE void prefetch(const T* const*, index, index, index) {}
     template <Row Far, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const*, index, const RowExtents&, index) {}
@@ -267,9 +270,9 @@ struct EdgeVisitor<EdgeLeafKernel<I, R, S, Gradient>> {
     static WEFT_ALWAYS_INLINE void finish_row(G& g, const EdgeAt<T>& at, const HeadLanes<T>& head) {
         K::template finish_row<T>(g, at, head);
     }
-    template <Row Far, class T>
+    template <Row Far, Fetch From = Fetch::from_cache, class T>
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
-        K::template prefetch<Far>(p, far_row, width, f);
+        K::template prefetch<Far, From>(p, far_row, width, f);
     }
     template <Row Far, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const* p, index far_row, const RowExtents& extents, index f) {
@@ -288,9 +291,9 @@ struct EdgeVisitor<ApplyKernel<Op, A...>> {
     static WEFT_ALWAYS_INLINE void finish_row(G& g, const EdgeAt<T>& at, const HeadLanes<T>& head) {
         (EdgeVisitor<A>::template finish_row<T>(g, at, head), ...);
     }
-    template <Row Far, class T>
+    template <Row Far, Fetch From = Fetch::from_cache, class T>
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
-        (EdgeVisitor<A>::template prefetch<Far>(p, far_row, width, f), ...);
+        (EdgeVisitor<A>::template prefetch<Far, From>(p, far_row, width, f), ...);
     }
     template <Row Far, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const* p, index far_row, const RowExtents& extents, index f) {
@@ -421,7 +424,7 @@ WEFT_ALWAYS_INLINE void store_features(T* row, const Packet<T>& a, index f, inde
 }
 
 /// out[row, f ... f + B packets] = reduction of the messages of the row's edges; `selected` gets the edge taken.
-template <class K, int Leaves, int Constants, class Reduction, int B, class T>
+template <class K, int Leaves, int Constants, class Reduction, int B, Fetch From, class T>
 WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& rows, const EdgeTables<T>& tables, index row_begin, index row_end,
                                       index f0, T* out, T* selected) {
     const T* p[Leaves + 1];
@@ -455,7 +458,7 @@ WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& rows, const EdgeTables<T>&
 #pragma GCC unroll 4
             for (int b = 0; b < B; ++b) {
                 at.f = feature[b];
-                EdgeVisitor<K>::template prefetch<Row::src>(p, ahead, width, at.f);
+                EdgeVisitor<K>::template prefetch<Row::src, From>(p, ahead, width, at.f);
                 Reduction::step(acc[b], taken[b], K::template at<T>(p, c, at, head[b]), within);
             }
         }

@@ -56,8 +56,9 @@ using EdgeBackwardFunction = void (*)(const EdgeRows&, const EdgeTables<T>&, con
 /// The kernels of one expression over edges.
 template <class T>
 struct EdgeFunctions {
-    int packets;                     // of features at a time, of the first of each two kernels
-    EdgeReduceFunction<T> reduce[2]; // that many packets, one packet
+    int packets; // of features at a time, of the first of each two kernels; the second has one
+    EdgeReduceFunction<T> reduce[2];
+    EdgeReduceFunction<T> reduce_from_memory; // as the first
     EdgeMapFunction<T> map;
     EdgeBackwardFunction<T> backward_dst[2];
     EdgeBackwardFunction<T> backward_src[2];
@@ -178,13 +179,13 @@ struct EdgeKernels {
     // Several packets at a time share the reading of the edge; where a message is work, that is not worth compiling.
     static constexpr int packets = S::cost < 0.5 ? 4 : 1;
 
-    template <int B>
+    template <int B, Fetch From = Fetch::from_cache>
     static constexpr EdgeReduceFunction<T> reduce() {
         using K = typename S::template kernel<EdgeLeaves<E::rank>, 0, 0, false>;
         if constexpr (std::same_as<Reduction, NoReduction>)
             return nullptr;
         else
-            return &edge_reduce_kernel<K, S::leaves, S::constants, Reduction, B, T>;
+            return &edge_reduce_kernel<K, S::leaves, S::constants, Reduction, B, From, T>;
     }
     static constexpr EdgeMapFunction<T> map() {
         using K = typename S::template kernel<EdgeLeaves<E::rank>, 0, 0, false>;
@@ -209,6 +210,7 @@ struct EdgeKernels {
     static constexpr EdgeFunctions<T> table{
         packets,
         {reduce<packets>(), reduce<1>()},
+        reduce<packets, packets == 1 ? Fetch::from_cache : Fetch::from_memory>(),
         map(),
         {backward<Sweeps::dst, Dst, packets>(), backward<Sweeps::dst, Dst, 1>()},
         {backward<EdgeFacts<E>::src, Src, packets>(), backward<EdgeFacts<E>::src, Src, 1>()}};
@@ -316,6 +318,9 @@ void for_each_feature_block(const EdgeProgram<T>& program, index least, F&& f) {
 /// Tiles of destinations whose stage values stay in the cache. A destination with more edges is a tile of its own.
 inline constexpr index tile_elements = 8192;
 
+/// Rows of all nodes are taken to lie in some cache up to this many bytes.
+inline constexpr index cached_bytes = 16 * 1024 * 1024;
+
 inline index tile_end(const EdgeRows& rows, index begin, index end, index max_edges) {
     index row = begin + 1;
     while (row < end && rows.row_ptr[row + 1] - rows.row_ptr[begin] <= max_edges) ++row;
@@ -380,6 +385,7 @@ void edge_forward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, T* 
     const EdgeRows rows = rows_by_dst(g);
     const auto chunks = g.in().chunks();
     const index width = plan[0].tables.extents.width;
+    const bool from_memory = g.num_src() * width * static_cast<index>(sizeof(T)) > cached_bytes;
     for_each_chunk(static_cast<index>(chunks.size()) - 1, edge_time<T>(rows, width), [&](index chunk) {
         std::array<EdgeProgram<T>, N> programs = plan;
         StageEvaluator<T> stages(programs.data(), static_cast<int>(N));
@@ -391,7 +397,10 @@ void edge_forward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, T* 
                 programs[0].functions->map(rows, programs[0].tables, begin, stop, 0, true, out);
             else
                 for_each_feature_block(programs[0], 3, [&](int kind, index f) {
-                    programs[0].functions->reduce[kind](rows, programs[0].tables, begin, stop, f, out, selected);
+                    const auto& functions = *programs[0].functions;
+                    const auto reduce =
+                        kind == 0 && from_memory ? functions.reduce_from_memory : functions.reduce[kind];
+                    reduce(rows, programs[0].tables, begin, stop, f, out, selected);
                 });
             begin = stop;
         }
