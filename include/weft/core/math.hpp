@@ -53,8 +53,7 @@ WEFT_ALWAYS_INLINE P exp_packet(const P& a) {
     constexpr bool single = sizeof(typename P::value_type) == 4;
     // Beyond these the result is 0 or infinity.
     const P low = number<P>(single ? -105 : -746), high = number<P>(single ? 89 : 710);
-    P x = select(a < low, low, a);
-    x = select(x > high, high, x);
+    const P x = smaller(high, larger(low, a));
     const P n = nearest_integer(x * number<P>(std::numbers::log2e));
     // log(2) in two parts, the first with so few bits that its product with n is exact.
     P r = multiply_add(n, number<P>(single ? -0.693359375 : -6.93147180369123816490e-01), x);

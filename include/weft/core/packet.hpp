@@ -296,6 +296,23 @@ WEFT_ALWAYS_INLINE Packet<T> permute(const std::type_identity_t<Packet<T>>& a, c
 #endif
 }
 
+/// The larger of a and b by one instruction where there is one; b or NaN if one of them is NaN.
+template <class P>
+WEFT_ALWAYS_INLINE P larger(const P& a, const P& b) {
+    if constexpr (requires { typename P::batch_bool_type; })
+        return xsimd::max(a, b);
+    else
+        return select(a > b, a, b);
+}
+/// The smaller of a and b, likewise.
+template <class P>
+WEFT_ALWAYS_INLINE P smaller(const P& a, const P& b) {
+    if constexpr (requires { typename P::batch_bool_type; })
+        return xsimd::min(a, b);
+    else
+        return select(a < b, a, b);
+}
+
 /// a * b + c, fused where the instruction set has it (xsimd 8 has no AVX-512 fma).
 template <class P>
 WEFT_ALWAYS_INLINE P multiply_add(const P& a, const P& b, const P& c) {

@@ -88,9 +88,9 @@ private:
             const index n = (rows.row_ptr[i + 1] - rows.row_ptr[i]) * heads, whole = n - n % lanes<T>, rest = n - whole;
             if (n == 0) continue;
             Packet<T> maximum = splat(lowest), sum = splat(T{});
-            for (index at = 0; at < whole; at += lanes<T>) maximum = MaximumOf::combine(maximum, load_packet(s + at));
-            if (rest > 0) maximum = MaximumOf::combine(maximum, load_first(s + whole, rest, lowest));
-            for (int k = 0; k < exchanges; ++k) maximum = MaximumOf::combine(maximum, permute<T>(maximum, exchange[k]));
+            for (index at = 0; at < whole; at += lanes<T>) maximum = larger(maximum, load_packet(s + at));
+            if (rest > 0) maximum = larger(maximum, load_first(s + whole, rest, lowest));
+            for (int k = 0; k < exchanges; ++k) maximum = larger(maximum, permute<T>(maximum, exchange[k]));
             for (index at = 0; at < whole; at += lanes<T>) {
                 const Packet<T> e = math::exp(Packet<T>(load_packet(s + at) - maximum));
                 store_packet(s + at, e);
