@@ -199,6 +199,21 @@ WEFT_ALWAYS_INLINE Packet<T> load_first(const T* p, [[maybe_unused]] index n) {
         return load_packet(p);
 }
 
+/// As load_first, for short rows one behind the other: half a packet is read as such, since a whole one, masked or not,
+/// would lie on two cache lines half of the time.
+template <class T>
+WEFT_ALWAYS_INLINE Packet<T> load_short(const T* p, index n) {
+#if defined(__AVX512VL__)
+    if constexpr (std::is_same_v<T, float>)
+        if (n <= 8)
+            return Packet<T>(_mm512_zextps256_ps512(_mm256_maskz_loadu_ps(static_cast<__mmask8>((1u << n) - 1u), p)));
+    if constexpr (std::is_same_v<T, double>)
+        if (n <= 4)
+            return Packet<T>(_mm512_zextpd256_pd512(_mm256_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1u), p)));
+#endif
+    return load_first(p, n);
+}
+
 /// Sum over the lanes.
 template <class T>
 WEFT_ALWAYS_INLINE T sum_lanes(const std::type_identity_t<Packet<T>>& a) {

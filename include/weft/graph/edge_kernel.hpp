@@ -49,6 +49,10 @@ struct HeadLanes {
     index features;  // lanes within the row
 };
 
+/// The same in a kernel that takes edges one by one, whose rows may be shorter than a packet.
+template <class T>
+struct ShortHeadLanes : HeadLanes<T> {};
+
 template <class T>
 struct EdgeAt {
     EdgeNumbers id;
@@ -72,10 +76,12 @@ WEFT_ALWAYS_INLINE index row_of(const EdgeAt<T>& at) {
         return 0;
 }
 
-template <Row R, Spread S, class T>
-WEFT_ALWAYS_INLINE Packet<T> load_row(const T* rows, const EdgeAt<T>& at, const HeadLanes<T>& head) {
+template <Row R, Spread S, class T, class Lanes>
+WEFT_ALWAYS_INLINE Packet<T> load_row(const T* rows, const EdgeAt<T>& at, const Lanes& head) {
     // Rows of stages are short: a whole packet would touch the next cache line.
-    if constexpr (S == Spread::full && R == Row::stage)
+    if constexpr (S == Spread::full && std::same_as<Lanes, ShortHeadLanes<T>>)
+        return load_short(rows + row_of<R>(at) * at.width + at.f, head.features);
+    else if constexpr (S == Spread::full && R == Row::stage)
         return load_first(rows + row_of<R>(at) * at.width + at.f, head.features);
     else if constexpr (S == Spread::full)
         return load_packet(rows + row_of<R>(at) * at.width + at.f);
@@ -147,9 +153,9 @@ struct EdgeLeafKernel {
     struct Values {
         Packet<T> y;
     };
-    template <class T>
+    template <class T, class Lanes>
     static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>*, const EdgeAt<T>& at,
-                                           const HeadLanes<T>& head) {
+                                           const Lanes& head) {
         return load_row<R, S>(p[I], at, head);
     }
     template <class T>
@@ -485,7 +491,7 @@ WEFT_NOINLINE void edge_map_kernel(const EdgeRows& rows, const EdgeTables<T>& ta
     const index last_edge = rows.edges - 1;
     for (index f = 0; f < width; f += lanes<T>) {
         const HeadRange block = head_range<T>(tables.extents, f, 1);
-        const HeadLanes<T> head = head_lanes<T>(tables.extents, f, block);
+        const ShortHeadLanes<T> head{head_lanes<T>(tables.extents, f, block)};
         for (index row = row_begin; row < row_end; ++row)
             for (index e = rows.row_ptr[row]; e < rows.row_ptr[row + 1]; ++e) {
                 EdgeVisitor<K>::template prefetch<Row::src>(p, rows.col[std::min(e + prefetch_distance, last_edge)],
