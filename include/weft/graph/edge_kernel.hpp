@@ -429,10 +429,14 @@ WEFT_ALWAYS_INLINE void store_features(T* row, const Packet<T>& a, index f, inde
         store_first(row + f, a, width - f);
 }
 
+// The kernels copy the tables they are given: what packets are stored to could be these.
+
 /// out[row, f ... f + B packets] = reduction of the messages of the row's edges; `selected` gets the edge taken.
 template <class K, int Leaves, int Constants, class Reduction, int B, Fetch From, class T>
-WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& rows, const EdgeTables<T>& tables, index row_begin, index row_end,
-                                      index f0, T* out, T* selected) {
+WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& given_rows, const EdgeTables<T>& given_tables, index row_begin,
+                                      index row_end, index f0, T* out, T* selected) {
+    const EdgeRows rows = given_rows;
+    const EdgeTables<T> tables = given_tables;
     const T* p[Leaves + 1];
     Packet<T> c[Constants + 1];
     for (int k = 0; k < Leaves; ++k) p[k] = tables.pointers[k];
@@ -481,8 +485,10 @@ WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& rows, const EdgeTables<T>&
 
 /// out[slot - base, f...] = the messages themselves; `by_edge`: at the edge's own number instead.
 template <class K, int Leaves, int Constants, class T>
-WEFT_NOINLINE void edge_map_kernel(const EdgeRows& rows, const EdgeTables<T>& tables, index row_begin, index row_end,
-                                   index base, bool by_edge, T* out) {
+WEFT_NOINLINE void edge_map_kernel(const EdgeRows& given_rows, const EdgeTables<T>& given_tables, index row_begin,
+                                   index row_end, index base, bool by_edge, T* out) {
+    const EdgeRows rows = given_rows;
+    const EdgeTables<T> tables = given_tables;
     const T* p[Leaves + 1];
     Packet<T> c[Constants + 1];
     for (int k = 0; k < Leaves; ++k) p[k] = tables.pointers[k];
@@ -508,8 +514,10 @@ WEFT_NOINLINE void edge_map_kernel(const EdgeRows& rows, const EdgeTables<T>& ta
 /// destination, its edge, or its stage's slot as AdjointRow says, spread over the message's row as AdjointSpread says.
 template <class K, int Leaves, int Constants, class Owner, Row AdjointRow, Spread AdjointSpread, bool Selects, int B,
           class T>
-WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& rows, const EdgeTables<T>& tables,
+WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTables<T>& given_tables,
                                         const EdgeAdjoint<T>& adjoint, index row_begin, index row_end, index f0) {
+    const EdgeRows rows = given_rows;
+    const EdgeTables<T> tables = given_tables;
     constexpr bool by_src = Owner::own == Row::src;
     struct Gradients {
         using sweep [[maybe_unused]] = Owner;
