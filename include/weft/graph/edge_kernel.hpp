@@ -329,6 +329,9 @@ struct EdgeTables {
     unsigned first = 0;
     RowExtents extents;
     index stage_base = 0;
+    /// Of a stage: rows of source nodes that the expression around it reads next, where these come from memory.
+    const char* next_rows = nullptr;
+    index next_row_bytes = 0;
 };
 
 /// Where the adjoint of a message comes from.
@@ -498,10 +501,13 @@ WEFT_NOINLINE void edge_map_kernel(const EdgeRows& given_rows, const EdgeTables<
     for (index f = 0; f < width; f += lanes<T>) {
         const HeadRange block = head_range<T>(tables.extents, f, 1);
         const ShortHeadLanes<T> head{head_lanes<T>(tables.extents, f, block)};
+        const index next_row_bytes = f == 0 ? tables.next_row_bytes : 0;
         for (index row = row_begin; row < row_end; ++row)
             for (index e = rows.row_ptr[row]; e < rows.row_ptr[row + 1]; ++e) {
-                EdgeVisitor<K>::template prefetch<Row::src>(p, rows.col[std::min(e + prefetch_distance, last_edge)],
-                                                            width, f);
+                const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
+                EdgeVisitor<K>::template prefetch<Row::src>(p, ahead, width, f);
+                for (index byte = 0; byte < next_row_bytes; byte += 64)
+                    fetch_ahead<Fetch::from_memory>(tables.next_rows + ahead * next_row_bytes + byte);
                 const EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
                     rows, tables, row, e, f, block);
                 const index to = by_edge ? (rows.edge ? rows.edge[e] : e) : e - base;

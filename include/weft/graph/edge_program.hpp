@@ -318,8 +318,16 @@ void for_each_feature_block(const EdgeProgram<T>& program, index least, F&& f) {
 /// Tiles of destinations whose stage values stay in the cache. A destination with more edges is a tile of its own.
 inline constexpr index tile_elements = 8192;
 
+/// Bytes of the rows of a tile that stay in the second-level cache from the stage that fetches them until they are
+/// used.
+inline constexpr index next_rows_capacity = 512 * 1024;
+
 /// Rows of all nodes are taken to lie in some cache up to this many bytes.
 inline constexpr index cached_bytes = 16 * 1024 * 1024;
+template <class T>
+bool from_memory(const Graph& g, const EdgeProgram<T>& program) {
+    return g.num_src() * program.tables.extents.width * static_cast<index>(sizeof(T)) > cached_bytes;
+}
 
 inline index tile_end(const EdgeRows& rows, index begin, index end, index max_edges) {
     index row = begin + 1;
@@ -334,14 +342,25 @@ class StageEvaluator {
 public:
     static constexpr int max_programs = 8;
 
-    StageEvaluator(EdgeProgram<T>* programs, int count) : programs_(programs), count_(count) {
+    /// `from_memory`: what the outer program reads of the source nodes does not lie in a cache.
+    StageEvaluator(EdgeProgram<T>* programs, int count, bool from_memory) : programs_(programs), count_(count) {
         for (int s = 1; s < count; ++s) widest_ = std::max(widest_, programs[s].tables.extents.width);
+        if (!from_memory) return;
+        const EdgeProgram<T>& outer = programs[0];
+        for (int l = 0; l < outer.leaves; ++l)
+            if (outer.leaf[l].row == Row::src && outer.leaf[l].spread == Spread::full) {
+                next_rows_ = reinterpret_cast<const char*>(outer.tables.pointers[l]);
+                next_row_bytes_ = outer.tables.extents.width * static_cast<index>(sizeof(T));
+            }
     }
     index tile_edges() const { return count_ > 1 ? std::max<index>(tile_elements / widest_, 1) : 0; }
 
     /// `values[s]`: memory of all edges for stage s, or null for scratch.
     void run(const EdgeRows& rows, index row_begin, index row_end, T* const* values) {
         const index base = rows.row_ptr[row_begin], edges = rows.row_ptr[row_end] - base;
+        EdgeTables<T>& first = programs_[count_ - 1].tables;
+        first.next_rows = next_rows_;
+        first.next_row_bytes = edges * next_row_bytes_ <= next_rows_capacity ? next_row_bytes_ : 0;
         for (int s = count_ - 1; s >= 1; --s) { // inner stages come behind the programs that read them
             EdgeProgram<T>& program = programs_[s];
             const index width = program.stage->width(program.tables.extents);
@@ -370,6 +389,8 @@ private:
     EdgeProgram<T>* programs_;
     int count_;
     index widest_ = 1;
+    const char* next_rows_ = nullptr;
+    index next_row_bytes_ = 0;
     Storage in_[max_programs], out_[max_programs];
     const T* result_[max_programs] = {};
 };
@@ -385,10 +406,10 @@ void edge_forward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, T* 
     const EdgeRows rows = rows_by_dst(g);
     const auto chunks = g.in().chunks();
     const index width = plan[0].tables.extents.width;
-    const bool from_memory = g.num_src() * width * static_cast<index>(sizeof(T)) > cached_bytes;
+    const bool far = from_memory(g, plan[0]);
     for_each_chunk(static_cast<index>(chunks.size()) - 1, edge_time<T>(rows, width), [&](index chunk) {
         std::array<EdgeProgram<T>, N> programs = plan;
-        StageEvaluator<T> stages(programs.data(), static_cast<int>(N));
+        StageEvaluator<T> stages(programs.data(), static_cast<int>(N), far);
         const index end = chunks[static_cast<std::size_t>(chunk) + 1];
         for (index begin = chunks[static_cast<std::size_t>(chunk)]; begin < end;) {
             const index stop = N > 1 ? tile_end(rows, begin, end, stages.tile_edges()) : end;
@@ -398,8 +419,7 @@ void edge_forward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, T* 
             else
                 for_each_feature_block(programs[0], 3, [&](int kind, index f) {
                     const auto& functions = *programs[0].functions;
-                    const auto reduce =
-                        kind == 0 && from_memory ? functions.reduce_from_memory : functions.reduce[kind];
+                    const auto reduce = kind == 0 && far ? functions.reduce_from_memory : functions.reduce[kind];
                     reduce(rows, programs[0].tables, begin, stop, f, out, selected);
                 });
             begin = stop;
@@ -449,7 +469,7 @@ void edge_backward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, co
         if (constants_here) std::fill_n(partial, chunk_count * constant_size, T{});
         for_each_chunk(chunk_count, 3 * edge_time<T>(rows, plan[0].tables.extents.width), [&](index chunk) {
             std::array<EdgeProgram<T>, N> programs = plan;
-            StageEvaluator<T> stages(programs.data(), static_cast<int>(N));
+            StageEvaluator<T> stages(programs.data(), static_cast<int>(N), from_memory(g, plan[0]));
             for (std::size_t s = 0; s < N; ++s)
                 for (int l = 0; l < programs[s].leaves; ++l) {
                     const auto& leaf = programs[s].leaf[l];
