@@ -196,20 +196,22 @@ WEFT_NOINLINE void edge_map_kernel(const EdgeRows& given_rows, const EdgeTables<
     for (int k = 0; k < Constants; ++k) c[k] = splat(tables.constants[k]);
     const index width = tables.extents.width;
     const index last_edge = rows.edges - 1;
+    const std::int32_t* const place = by_edge ? rows.edge : nullptr;
+    const index first = by_edge ? 0 : base;
     for (index f = 0; f < width; f += lanes<T>) {
         const HeadRange block = head_range<T>(tables.extents, f, 1);
         const ShortHeadLanes<T> head{head_lanes<T>(tables.extents, f, block)};
         const index next_row_bytes = f == 0 ? tables.next_row_bytes : 0;
         for (index row = row_begin; row < row_end; ++row)
-            for (index e = rows.row_ptr[row]; e < rows.row_ptr[row + 1]; ++e) {
+            for (index e = rows.row_ptr[row], end = rows.row_ptr[row + 1]; e < end; ++e) {
                 const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
                 EdgeVisitor<K>::template prefetch<Row::src>(p, ahead, width, f);
                 for (index byte = 0; byte < next_row_bytes; byte += 64)
                     fetch_ahead<Fetch::from_memory>(tables.next_rows + ahead * next_row_bytes + byte);
                 const EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
                     rows, tables, row, e, f, block);
-                const index to = by_edge ? (rows.edge ? rows.edge[e] : e) : e - base;
-                store_features(out + to * width, K::template at<T>(p, c, at, head), f, width);
+                T* const to = out + (place ? place[e] : e - first) * width;
+                store_features(to, K::template at<T>(p, c, at, head), f, width);
             }
     }
 }
