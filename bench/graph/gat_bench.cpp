@@ -71,7 +71,7 @@ void attend_rows(const Csr& in, const float* a, const float* b, const float* z, 
         const __m256 to = _mm256_loadu_ps(b + heads * i);
         __m256 top = _mm256_set1_ps(-INFINITY);
         for (index p = 0; p < degree; ++p) {
-            const index ahead = heads * width * columns[std::min(first + p + 16, last_edge)];
+            const index ahead = heads * width * columns[std::min(first + p + 32, last_edge)];
             _mm_prefetch(reinterpret_cast<const char*>(a + ahead / width), _MM_HINT_T0);
             for (index k = 0; k < 64; k += 16) _mm_prefetch(reinterpret_cast<const char*>(z + ahead + k), _MM_HINT_T0);
             const __m256 sum = _mm256_add_ps(_mm256_loadu_ps(a + heads * columns[first + p]), to);

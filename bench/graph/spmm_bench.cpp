@@ -69,8 +69,9 @@ void multiply_by_hand(const Csr& matrix, const float* w, const float* x, float* 
             P sum[packets];
             for (P& s : sum) s = P(0.0f);
             for (index p = rows[i]; p < rows[i + 1]; ++p) {
-                const float* const ahead = x + channels * columns[std::min(p + 8, last)];
+                const float* const ahead = x + channels * columns[std::min(p + 32, last)];
                 for (index f = 0; f < channels; f += 16) __builtin_prefetch(ahead + f);
+                __builtin_prefetch(w + edges[std::min(p + 32, last)]);
                 const float* const row = x + channels * columns[p];
                 const P weight = splat(w[edges[p]]);
 #pragma GCC unroll 16

@@ -4,7 +4,7 @@
 # CPU time that one more distinct expression, four operations deep, adds to a compilation at -O2, in per cent of the time
 # of including the dependencies (Eigen/Core, xsimd, fmt), so that the machine's speed cancels. Shown beside the first
 # prototypes of these kernels (dense forward 0.8, dense with its backward 2.0, over edges with both sweeps 4.4); the bars
-# are what was measured when this test was written, and half again for noise.
+# are what was measured when they were set, and half again for noise.
 set -eu
 compiler=$1
 flags=$2
@@ -75,8 +75,8 @@ done | awk -v count=$count '
     }
     END {
         if (!("edge" in least)) exit 1
-        report("dense", 0.8, 8)
-        report("recorded", 2.0, 15)
-        report("edge", 4.4, 42)
+        report("dense", 0.8, 7)
+        report("recorded", 2.0, 10)
+        report("edge", 4.4, 20)
         exit failed
     }'
