@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "layer_golden.hpp"
+#include "attention_golden.hpp"
 
 #include <weft/gnn/gat_conv.hpp>
 
@@ -22,28 +22,7 @@ void run_gat(GoldenCase& golden) {
         options.fill_value = fill.get<double>();
     if (bipartite) options.in_channels_dst = golden.shape("x_dst")[1];
     gnn::GATConv<T> conv(golden.shape(bipartite ? "x_src" : "x")[1], golden.shape("p.att_src")[2], options);
-    load_parameters<T>(golden, conv);
-    const auto x = golden_input<T, 2>(golden, "x"), e = golden_input<T, 2>(golden, "edge_attr");
-    const auto x_src = golden_input<T, 2>(golden, "x_src"), x_dst = golden_input<T, 2>(golden, "x_dst");
-    const auto check = [&](const auto& inferred, const auto& trained) {
-        if (golden.has("edge_index_used")) golden.compare("edge_index_used", inferred.graph.edge_index());
-        if (golden.has("alpha")) golden.compare("alpha", Tensor<T, 2>(inferred.alpha));
-        compare_output(golden, Tensor<T, 2>(inferred.out), Var<T, 2>(trained));
-    };
-    if (bipartite && e)
-        check(conv.bipartite_with_attention(g, x_src->value(), x_dst->value(), e->value()),
-              conv.bipartite(g, *x_src, *x_dst, *e));
-    else if (bipartite)
-        check(conv.bipartite_with_attention(g, x_src->value(), x_dst->value()), conv.bipartite(g, *x_src, *x_dst));
-    else if (e)
-        check(conv.with_attention(g, x->value(), e->value()), conv(g, *x, *e));
-    else
-        check(conv.with_attention(g, x->value()), conv(g, *x));
-    compare_input_gradient(golden, "x", x);
-    compare_input_gradient(golden, "x_src", x_src);
-    compare_input_gradient(golden, "x_dst", x_dst);
-    compare_input_gradient(golden, "edge_attr", e);
-    compare_parameter_gradients(golden, conv);
+    compare_attention_layer<T>(golden, g, conv);
 }
 
 } // namespace

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/reduce.hpp>
+#include <weft/gnn/node_features.hpp>
+#include <weft/graph/edge_softmax.hpp>
+#include <weft/graph/transforms.hpp>
+#include <weft/nn/dropout.hpp>
+#include <weft/nn/linear.hpp>
+
+/// What attention layers share.
+namespace weft::inline WEFT_ABI::gnn {
+
+/// The result of an attention layer, and the weights alpha [E', H] of the edges of `graph`: those of the given graph,
+/// or, where the layer adds loops, those without loops in their order, then the added loops.
+template <class Out, class Alpha>
+struct WithAttention {
+    Out out;
+    Alpha alpha;
+    Graph graph;
+};
+
+namespace detail {
+
+/// An argument that is not given.
+struct None {};
+
+/// The ways to call an attention layer, which has a member attend<bool WithWeights>(graph, x_src, x_dst, edge_attr):
+/// x_dst is None where there is one node set, edge_attr where edges have no features.
+template <class Layer>
+struct AttentionCalls {
+    /// x [N, in] to [N, H C], or [N, C] without concat.
+    template <Expression X>
+    auto operator()(const Graph& g, const X& x) const {
+        return attend<false>(g, x, None{}, None{}).out;
+    }
+    /// The same with features of the edges, edge_attr [E, edge_dim].
+    template <Expression X, Expression A>
+    auto operator()(const Graph& g, const X& x, const A& edge_attr) const {
+        return attend<false>(g, x, None{}, edge_attr).out;
+    }
+    /// x_src [N_src, in], x_dst [N_dst, in_dst] to [N_dst, H C]; with edge_attr [E, edge_dim] if the layer has
+    /// edge_dim.
+    template <Expression S, Expression D>
+    auto bipartite(const Graph& g, const S& x_src, const D& x_dst) const {
+        return attend<false>(g, x_src, x_dst, None{}).out;
+    }
+    template <Expression S, Expression D, Expression A>
+    auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const A& edge_attr) const {
+        return attend<false>(g, x_src, x_dst, edge_attr).out;
+    }
+
+    /// The same as WithAttention.
+    template <Expression X>
+    auto with_attention(const Graph& g, const X& x) const {
+        return attend<true>(g, x, None{}, None{});
+    }
+    template <Expression X, Expression A>
+    auto with_attention(const Graph& g, const X& x, const A& edge_attr) const {
+        return attend<true>(g, x, None{}, edge_attr);
+    }
+    template <Expression S, Expression D>
+    auto bipartite_with_attention(const Graph& g, const S& x_src, const D& x_dst) const {
+        return attend<true>(g, x_src, x_dst, None{});
+    }
+    template <Expression S, Expression D, Expression A>
+    auto bipartite_with_attention(const Graph& g, const S& x_src, const D& x_dst, const A& edge_attr) const {
+        return attend<true>(g, x_src, x_dst, edge_attr);
+    }
+
+private:
+    template <bool WithWeights, class S, class D, class A>
+    auto attend(const Graph& g, const S& x_src, const D& x_dst, const A& edge_attr) const {
+        return static_cast<const Layer*>(this)->template attend<WithWeights>(g, x_src, x_dst, edge_attr);
+    }
+};
+
+inline void check_heads(const char* layer, index heads, index edge_dim) {
+    if (heads < 1) throw error(layer, "heads is {}: must be at least 1", heads);
+    if (edge_dim < 0) throw error(layer, "edge_dim is {}: must not be negative", edge_dim);
+}
+
+/// Features of edges as the layer has them. Errors: some are given and it has none, or the reverse; they do not fit.
+template <class A>
+auto checked_edge_attr(const char* layer, const Graph& g, const A& edge_attr, index edge_dim) {
+    if constexpr (std::same_as<A, None>) {
+        if (edge_dim > 0) throw error(layer, "edge_attr is missing: this layer has edge_dim = {}", edge_dim);
+        return None{};
+    } else {
+        if (edge_dim == 0) throw error(layer, "edge_attr is given, but this layer has no edge_dim");
+        return checked_features(layer, "edge_attr", edge_attr, g.num_edges(), "edges", edge_dim);
+    }
+}
+
+/// The graph with its loops replaced by one at every node.
+inline Graph with_loops(const Graph& g) { return add_self_loops(remove_self_loops(g)); }
+/// The same with features of the edges: those of the loops are `fill_value`, or the mean of those that enter the node.
+template <class A>
+auto with_loops(const Graph& g, const A& edge_attr, std::optional<double> fill_value) {
+    const auto plain = remove_self_loops(g, edge_attr);
+    using Weight = decltype(plain.weight);
+    using T = typename A::value_type;
+    const auto filled = fill_value ? add_self_loops(plain.graph, plain.weight, T(*fill_value))
+                                   : add_self_loops(plain.graph, plain.weight, Reduce::mean);
+    return WeightedGraph{filled.graph, Weight(filled.weight)};
+}
+
+/// x [N, features] through `linear` as heads [N, H, C].
+template <class T, class X>
+auto heads_of(const nn::Linear<T>& linear, const X& x, index heads) {
+    return reshape(linear(x), Extents<3>{-1, heads, linear.out_features() / heads});
+}
+
+/// Both ends of the edges as heads: sources through `from`, destinations (the same nodes where x_dst is None) through
+/// `to`. Errors: one node set where the layer is bipartite, or the reverse; features that do not fit.
+template <class T, class S, class D>
+auto both_ends(const char* layer, const Graph& g, const S& x_src, const D& x_dst, const nn::Linear<T>& from,
+               const nn::Linear<T>& to, index heads, bool bipartite) {
+    if constexpr (std::same_as<D, None>) {
+        if (bipartite) throw error(layer, "this layer is bipartite: call bipartite(graph, x_src, x_dst)");
+        const auto x = checked_features(layer, "x", x_src, g.num_nodes(), "nodes", from.in_features());
+        return std::pair(heads_of(from, x, heads), heads_of(to, x, heads));
+    } else {
+        const auto s = checked_features(layer, "x_src", x_src, g.num_src(), "source nodes", from.in_features());
+        const auto d = checked_features(layer, "x_dst", x_dst, g.num_dst(), "destination nodes", to.in_features());
+        return std::pair(heads_of(from, s, heads), heads_of(to, d, heads));
+    }
+}
+
+/// [N, H, C] as [N, H C], the heads side by side, or their mean [N, C].
+template <class Y>
+auto join_heads(const Y& y, bool concat) {
+    using Flat = decltype(reshape(y, Extents<2>{}));
+    return concat ? reshape(y, Extents<2>{y.extent(0), y.extent(1) * y.extent(2)}) : Flat(mean<1>(y));
+}
+
+template <class Y, class T>
+auto plus_bias(const Y& y, const std::optional<Parameter<T, 1>>& bias) {
+    return bias ? eval(y + *bias) : contiguous(y);
+}
+
+/// The sum of `value` over the edges that enter a node, weighed by the softmax of `score` [H]. In training, some of the
+/// weights are dropped.
+template <class T, class Score, class Value>
+auto attention_sum(const Graph& g, const Score& score, const Value& value, const nn::Dropout& dropout, index heads) {
+    const auto alpha = softmax_in(score);
+    if constexpr (weft::detail::Structure<Value>::recorded)
+        if (dropout.p > 0) {
+            const auto mask = dropout.template mask<T, 2>({g.num_edges(), heads});
+            return sum_in(g, alpha * edge(mask) * value);
+        }
+    return sum_in(g, alpha * value);
+}
+
+/// The weights themselves, if they are wanted.
+template <bool Wanted, class Score>
+auto attention_weights(const Graph& g, const Score& score) {
+    if constexpr (Wanted)
+        return softmax_in(g, score);
+    else
+        return None{};
+}
+
+} // namespace detail
+} // namespace weft::inline WEFT_ABI::gnn
