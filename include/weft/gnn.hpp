@@ -4,5 +4,6 @@
 /// Message-passing layers.
 
 #include <weft/gnn/gat_conv.hpp>
+#include <weft/gnn/gatv2_conv.hpp>
 #include <weft/gnn/gcn_conv.hpp>
 #include <weft/gnn/sage_conv.hpp>
