@@ -10,7 +10,7 @@ if [ $# -eq 0 ]; then set -- bookworm trixie; fi
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' | head -n 1)
 
 in_system() { # <root> <command>
-    unshare --mount sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -c "$1"' "$1" "$2"
+    unshare --mount sh -c 'mount -t proc proc "$0/proc" && exec env -u TMPDIR chroot "$0" /bin/sh -c "$1"' "$1" "$2"
 }
 timed() { # <name> <command>...
     name=$1
