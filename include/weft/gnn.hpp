@@ -7,3 +7,4 @@
 #include <weft/gnn/gatv2_conv.hpp>
 #include <weft/gnn/gcn_conv.hpp>
 #include <weft/gnn/sage_conv.hpp>
+#include <weft/gnn/transformer_conv.hpp>

@@ -31,9 +31,7 @@ void run_gatv2(GoldenCase& golden) {
 TEST_CASE("gatv2_conv: golden, double", "[gnn][golden]") {
     for_each_golden_case("gnn-core", "gatv2", run_gatv2<double>);
 }
-TEST_CASE("gatv2_conv: golden, float", "[gnn][golden]") {
-    for_each_golden_case("gnn-core", "gatv2", run_gatv2<float>);
-}
+TEST_CASE("gatv2_conv: golden, float", "[gnn][golden]") { for_each_golden_case("gnn-core", "gatv2", run_gatv2<float>); }
 
 TEST_CASE("gatv2_conv: errors name the argument", "[gnn]") {
     using Conv = gnn::GATv2Conv<float>;

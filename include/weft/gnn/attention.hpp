@@ -111,19 +111,18 @@ auto heads_of(const nn::Linear<T>& linear, const X& x, index heads) {
     return reshape(linear(x), Extents<3>{-1, heads, linear.out_features() / heads});
 }
 
-/// Both ends of the edges as heads: sources through `from`, destinations (the same nodes where x_dst is None) through
-/// `to`. Errors: one node set where the layer is bipartite, or the reverse; features that do not fit.
-template <class T, class S, class D>
-auto both_ends(const char* layer, const Graph& g, const S& x_src, const D& x_dst, const nn::Linear<T>& from,
-               const nn::Linear<T>& to, index heads, bool bipartite) {
+/// Features of both ends of the edges, landed; the same ones where x_dst is None. Errors: one node set where the layer
+/// is bipartite, or the reverse; features that do not fit.
+template <class S, class D>
+auto checked_ends(const char* layer, const Graph& g, const S& x_src, const D& x_dst, index in, index in_dst,
+                  bool bipartite) {
     if constexpr (std::same_as<D, None>) {
         if (bipartite) throw error(layer, "this layer is bipartite: call bipartite(graph, x_src, x_dst)");
-        const auto x = checked_features(layer, "x", x_src, g.num_nodes(), "nodes", from.in_features());
-        return std::pair(heads_of(from, x, heads), heads_of(to, x, heads));
+        const auto x = checked_features(layer, "x", x_src, g.num_nodes(), "nodes", in);
+        return std::pair(x, x);
     } else {
-        const auto s = checked_features(layer, "x_src", x_src, g.num_src(), "source nodes", from.in_features());
-        const auto d = checked_features(layer, "x_dst", x_dst, g.num_dst(), "destination nodes", to.in_features());
-        return std::pair(heads_of(from, s, heads), heads_of(to, d, heads));
+        return std::pair(checked_features(layer, "x_src", x_src, g.num_src(), "source nodes", in),
+                         checked_features(layer, "x_dst", x_dst, g.num_dst(), "destination nodes", in_dst));
     }
 }
 

@@ -14,7 +14,7 @@ struct GATv2Options {
     bool add_self_loops = true;  ///< loops of the graph are replaced by one at every node
     index edge_dim = 0;          ///< features per edge; 0: none
     std::optional<double> fill_value =
-        std::nullopt; ///< features of the added loops; none: the mean of those of the edges that enter
+        std::nullopt;               ///< features of the added loops; none: the mean of those of the edges that enter
     bool bias = true;               ///< of lin_l and lin_r too
     bool share_weights = false;     ///< lin_l transforms destinations too
     index in_channels_dst = -1;     ///< features of destinations in a bipartite graph; -1: one node set
@@ -74,8 +74,11 @@ private:
     template <bool WithWeights, class S, class D, class A>
     auto attend(const Graph& g, const S& x_src, const D& x_dst, const A& given) const {
         const auto edge_attr = detail::checked_edge_attr("GATv2Conv", g, given, options.edge_dim);
-        const auto [l, r] = detail::both_ends<T>("GATv2Conv", g, x_src, x_dst, lin_l, lin_r ? *lin_r : lin_l,
-                                                 options.heads, options.in_channels_dst >= 0);
+        const nn::Linear<T>& destinations = lin_r ? *lin_r : lin_l;
+        const auto [from, to] = detail::checked_ends("GATv2Conv", g, x_src, x_dst, lin_l.in_features(),
+                                                     destinations.in_features(), options.in_channels_dst >= 0);
+        const auto l = detail::heads_of(lin_l, from, options.heads);
+        const auto r = detail::heads_of(destinations, to, options.heads);
         if constexpr (std::same_as<A, detail::None>) {
             const Graph used = options.add_self_loops ? detail::with_loops(g) : g;
             return combine<WithWeights>(used, l, src(l) + dst(r));
