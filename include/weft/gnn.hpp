@@ -6,5 +6,6 @@
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
 #include <weft/gnn/gcn_conv.hpp>
+#include <weft/gnn/gin_conv.hpp>
 #include <weft/gnn/sage_conv.hpp>
 #include <weft/gnn/transformer_conv.hpp>

@@ -11,5 +11,6 @@
 #include <weft/nn/module.hpp>
 #include <weft/nn/optimizer.hpp>
 #include <weft/nn/schedule.hpp>
+#include <weft/nn/sequential.hpp>
 #include <weft/nn/sgd.hpp>
 #include <weft/nn/state_dict.hpp>

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/ops/relu.hpp>
+#include <weft/nn/linear.hpp>
+
+#include <tuple>
+
+namespace weft::inline WEFT_ABI::nn {
+
+/// The rectifier as a module without parameters.
+struct ReLU {
+    template <Expression E>
+    auto operator()(const E& x) const {
+        return relu(x);
+    }
+    void visit(auto&&) {}
+};
+
+/// Modules one after the other; each takes the result of the one before. Their names are their numbers, as in PyTorch:
+/// `0.weight`. Any callable will do: `Sequential{Linear<float>(3, 8), ReLU{}, Linear<float>(8, 2)}`.
+template <class... M>
+struct Sequential {
+    std::tuple<M...> modules;
+
+    Sequential() = default;
+    explicit Sequential(M... m) : modules(std::move(m)...) {}
+
+    /// The result is landed.
+    template <Expression E>
+    auto operator()(const E& x) const {
+        return apply<0>(eval(x));
+    }
+
+    void visit(auto&& v) {
+        // Names live only during the call.
+        std::size_t i = 0;
+        std::apply([&](auto&... m) { (v(std::string_view(std::to_string(i++)), m), ...); }, modules);
+    }
+
+private:
+    template <std::size_t I, class X>
+    auto apply(const X& x) const {
+        if constexpr (I == sizeof...(M))
+            return eval(x);
+        else
+            return apply<I + 1>(std::get<I>(modules)(x));
+    }
+};
+
+} // namespace weft::inline WEFT_ABI::nn
