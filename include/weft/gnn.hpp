@@ -3,9 +3,12 @@
 
 /// Message-passing layers.
 
+#include <weft/gnn/appnp.hpp>
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
 #include <weft/gnn/gcn_conv.hpp>
 #include <weft/gnn/gin_conv.hpp>
+#include <weft/gnn/graph_conv.hpp>
 #include <weft/gnn/sage_conv.hpp>
+#include <weft/gnn/sg_conv.hpp>
 #include <weft/gnn/transformer_conv.hpp>

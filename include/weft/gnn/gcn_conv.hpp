@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/gnn/adjacency.hpp>
 #include <weft/gnn/node_features.hpp>
-#include <weft/graph/edge_reduce.hpp>
-#include <weft/graph/transforms.hpp>
 #include <weft/nn/linear.hpp>
 
 namespace weft::inline WEFT_ABI::gnn {
@@ -43,9 +42,7 @@ struct GCNConv {
     template <Expression X>
     auto operator()(const Graph& g, const X& x) const {
         if (!options.normalize) return layer(g, x, [&](const auto& h) { return sum_in(g, src(h)); });
-        const auto norm = gcn_norm<T>(g, {options.improved, options.add_self_loops});
-        const auto scale = unsqueeze(norm.scale, 1), self = unsqueeze(norm.self, 1);
-        return layer(g, x, [&](const auto& h) { return eval(scale * sum_in(norm.graph, src(scale * h)) + self * h); });
+        return layer(g, x, detail::normalized_adjacency<T>(g, {options.improved, options.add_self_loops}));
     }
     /// The same with weights of the edges, edge_weight [E].
     template <Expression X, Expression W>
@@ -53,8 +50,7 @@ struct GCNConv {
         weft::detail::check_edge_rows("GCNConv", g, edge_weight, "edge_weight");
         if (!options.normalize)
             return layer(g, x, [&](const auto& h) { return sum_in(g, src(h) * edge(edge_weight)); });
-        const auto norm = gcn_norm(g, edge_weight, {options.improved, options.add_self_loops});
-        return layer(g, x, [&](const auto& h) { return sum_in(norm.graph, src(h) * edge(norm.weight)); });
+        return layer(g, x, detail::normalized_adjacency(g, edge_weight, {options.improved, options.add_self_loops}));
     }
 
     void visit(auto&& v) {

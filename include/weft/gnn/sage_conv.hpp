@@ -2,14 +2,11 @@
 #pragma once
 
 #include <weft/core/reduce.hpp>
+#include <weft/gnn/aggregation.hpp>
 #include <weft/gnn/node_features.hpp>
-#include <weft/graph/edge_reduce.hpp>
 #include <weft/nn/linear.hpp>
 
 namespace weft::inline WEFT_ABI::gnn {
-
-/// How the messages of a neighbourhood become one.
-enum class Aggregation { mean, max, min, add };
 
 struct SAGEOptions {
     Aggregation aggr = Aggregation::mean;
@@ -68,8 +65,8 @@ private:
         const auto x = lin ? eval(relu((*lin)(x_src))) : eval(relu_free(x_src));
         const bool linear = options.aggr == Aggregation::mean || options.aggr == Aggregation::add;
         auto y = linear && lin_l.out_features() < lin_l.in_features()
-                     ? plus_bias(aggregate(g, matmul(x, transpose(lin_l.weight))))
-                     : lin_l(aggregate(g, x));
+                     ? plus_bias(aggregate(g, src(matmul(x, transpose(lin_l.weight))), options.aggr))
+                     : lin_l(aggregate(g, src(x), options.aggr));
         if (lin_r) y = eval(y + (*lin_r)(x_dst));
         if (!options.normalize) return y;
         // y / max(|y|, 1e-12), with the gradient of a zero row finite
@@ -84,20 +81,6 @@ private:
     template <class Y>
     auto plus_bias(const Y& y) const {
         return lin_l.bias ? eval(y + *lin_l.bias) : y;
-    }
-    template <class X>
-    auto aggregate(const Graph& g, const X& x) const {
-        switch (options.aggr) {
-        case Aggregation::max:
-            return max_in(g, src(x));
-        case Aggregation::min:
-            return min_in(g, src(x));
-        case Aggregation::add:
-            return sum_in(g, src(x));
-        case Aggregation::mean:
-            break;
-        }
-        return mean_in(g, src(x));
     }
 };
 

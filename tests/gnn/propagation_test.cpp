@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// Layers that multiply by the graph without attention: APPNP, SGConv, GraphConv.
+#include "layer_golden.hpp"
+#include "layer_properties.hpp"
+
+#include <weft/gnn/appnp.hpp>
+#include <weft/gnn/graph_conv.hpp>
+#include <weft/gnn/sg_conv.hpp>
+
+using namespace weft;
+using namespace weft_test;
+
+namespace {
+
+std::string layer_of(const GoldenCase& golden) { return golden.option<std::string>("layer", ""); }
+
+gnn::Aggregation aggregation_of(const GoldenCase& golden) {
+    const auto name = golden.option<std::string>("aggr", "add");
+    if (name == "mean") return gnn::Aggregation::mean;
+    if (name == "max") return gnn::Aggregation::max;
+    REQUIRE(name == "add");
+    return gnn::Aggregation::add;
+}
+
+template <class T, class L>
+void compare_layer(GoldenCase& golden, L layer) {
+    load_parameters<T>(golden, layer);
+    (void)golden.option("edge_weight", false); // as the tensors say
+    const Graph g = golden_graph(golden);
+    const auto x = golden_input<T, 2>(golden, "x");
+    const auto w = golden_input<T, 1>(golden, "edge_weight");
+    if (w)
+        compare_output(golden, Tensor<T, 2>(layer(g, x->value(), w->value())), Var<T, 2>(layer(g, *x, *w)));
+    else
+        compare_output(golden, Tensor<T, 2>(layer(g, x->value())), Var<T, 2>(layer(g, *x)));
+    compare_input_gradient(golden, "x", x);
+    compare_input_gradient(golden, "edge_weight", w);
+    compare_parameter_gradients(golden, layer);
+}
+
+template <class T>
+void run(GoldenCase& golden) {
+    const std::string layer = layer_of(golden);
+    const weft::index in = golden.shape("x")[1], out = golden.shape("out")[1];
+    const bool loops = golden.option("add_self_loops", true), bias = golden.option("bias", true);
+    if (layer == "APPNP")
+        compare_layer<T>(golden, gnn::APPNP({.K = golden.option<weft::index>("K", 10),
+                                             .alpha = golden.option("alpha", 0.1),
+                                             .add_self_loops = loops}));
+    else if (layer == "SGConv")
+        compare_layer<T>(
+            golden,
+            gnn::SGConv<T>(in, out, {.K = golden.option<weft::index>("K", 1), .add_self_loops = loops, .bias = bias}));
+    else
+        compare_layer<T>(golden, gnn::GraphConv<T>(in, out, {.aggr = aggregation_of(golden), .bias = bias}));
+}
+template <class T>
+void run_file() {
+    for_each_golden_case("gnn-core", "propagation", run<T>, [](const GoldenCase& golden) {
+        const std::string layer = layer_of(golden);
+        return layer == "APPNP" || layer == "SGConv" || layer == "GraphConv";
+    });
+}
+
+enum class Which { appnp, sg, graph };
+
+struct Propagation {
+    std::string name;
+    Which which;
+    weft::index edge_width = 0;
+    weft::index K = 3;
+    gnn::Aggregation aggr = gnn::Aggregation::add;
+    bool add_self_loops = true;
+    weft::index in_dst = -1, in = 3, out = 5;
+    bool positive_edges = true;
+
+    template <class T>
+    struct Layer {
+        gnn::APPNP appnp;
+        gnn::SGConv<T> sg;
+        gnn::GraphConv<T> graph;
+        Which which;
+        void visit(auto&& v) {
+            if (which == Which::sg) v("sg", sg);
+            if (which == Which::graph) v("graph", graph);
+        }
+    };
+    template <class T>
+    Layer<T> make() const {
+        return {gnn::APPNP({.K = K, .alpha = 0.2, .add_self_loops = add_self_loops}),
+                {in, out, {.K = K, .add_self_loops = add_self_loops}},
+                {in, out, {.aggr = aggr, .in_channels_dst = in_dst}},
+                which};
+    }
+    template <class M, class X>
+    X apply(const M& module, const Graph& g, const X& x, const X& x_dst, const X& edges) const {
+        const auto weight = [&] { return reshape(edges, Extents<1>{edges.size()}); };
+        if (which == Which::appnp) return edge_width > 0 ? X(module.appnp(g, x, weight())) : X(module.appnp(g, x));
+        if (which == Which::sg) return edge_width > 0 ? X(module.sg(g, x, weight())) : X(module.sg(g, x));
+        if (in_dst < 0) return edge_width > 0 ? X(module.graph(g, x, weight())) : X(module.graph(g, x));
+        return edge_width > 0 ? X(module.graph.bipartite(g, x, x_dst, weight()))
+                              : X(module.graph.bipartite(g, x, x_dst));
+    }
+};
+
+const std::vector<Propagation> layers{
+    {"APPNP", Which::appnp},
+    {"APPNP, weighted, no loops added", Which::appnp, 1, 2, {}, false},
+    {"SGC", Which::sg},
+    {"SGC, weighted, no loops added", Which::sg, 1, 2, {}, false},
+    {"GraphConv", Which::graph},
+    {"GraphConv, mean, weighted", Which::graph, 1, 0, gnn::Aggregation::mean},
+    {"GraphConv, maximum, weighted", Which::graph, 1, 0, gnn::Aggregation::max},
+    {"GraphConv, bipartite", Which::graph, 0, 0, gnn::Aggregation::add, true, 4},
+    {"GraphConv, bipartite, weighted", Which::graph, 1, 0, gnn::Aggregation::mean, true, 2},
+};
+
+} // namespace
+
+TEST_CASE("propagation: golden, double", "[gnn][golden]") { run_file<double>(); }
+TEST_CASE("propagation: golden, float", "[gnn][golden]") { run_file<float>(); }
+
+TEST_CASE("propagation: gradients to second order", "[gnn]") {
+    for_each_layer(layers, [](const Propagation& layer) { check_gradients(layer); });
+}
+TEST_CASE("propagation: order of nodes and edges, batches", "[gnn]") {
+    for_each_layer(layers, [](const Propagation& layer) {
+        check_node_permutation(layer);
+        check_edge_order(layer);
+        check_batch(layer);
+    });
+}
+TEST_CASE("propagation: threads, widths, empty graphs", "[gnn]") {
+    for_each_layer(layers, [](const Propagation& layer) {
+        check_threads(layer);
+        check_widths(layer);
+        check_empty(layer);
+    });
+}
+
+TEST_CASE("propagation: no step of SGConv is Linear, APPNP that keeps all is the identity", "[gnn]") {
+    const Graph g = random_graph(20, 60, 5);
+    const auto x = numbers<double, 2>({20, 4}, 1);
+    const gnn::SGConv<double> sg(4, 3, {.K = 0});
+    REQUIRE(same_bits(Tensor<double, 2>(sg(g, x)), Tensor<double, 2>(sg.lin(x))));
+    REQUIRE(same_bits(Tensor<double, 2>(gnn::APPNP({.K = 4, .alpha = 1})(g, x)), x));
+}
+
+TEST_CASE("propagation: errors name the argument", "[gnn]") {
+    const Graph g = Graph::from_edges({{0, 1}, {1, 2}}, 3);
+    const auto x = Tensor<float, 2>::zeros({3, 3});
+    const auto w = Tensor<float, 1>::ones({3});
+    REQUIRE_THROWS_WITH(gnn::APPNP({.alpha = 1.5}), ContainsSubstring("alpha is 1.5"));
+    REQUIRE_THROWS_WITH(gnn::APPNP({.K = -1}), ContainsSubstring("K is -1"));
+    REQUIRE_THROWS_WITH(gnn::APPNP()(g, x, w), ContainsSubstring("edge_weight"));
+    REQUIRE_THROWS_WITH(gnn::SGConv<float>(4, 2)(g, x), ContainsSubstring("x is [3, 3]"));
+    REQUIRE_THROWS_WITH(gnn::GraphConv<float>(4, 2)(g, x), ContainsSubstring("x is [3, 3]"));
+    REQUIRE_THROWS_WITH(gnn::GraphConv<float>(3, 2)(g, x, w), ContainsSubstring("edge_weight"));
+}
