@@ -4,6 +4,7 @@
 /// Message-passing layers.
 
 #include <weft/gnn/appnp.hpp>
+#include <weft/gnn/cheb_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
 #include <weft/gnn/gcn_conv.hpp>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Layers that multiply by the graph without attention: APPNP, SGConv, GraphConv.
+// Layers that multiply by the graph without attention: APPNP, SGConv, ChebConv, GraphConv.
 #include "layer_golden.hpp"
 #include "layer_properties.hpp"
 
 #include <weft/gnn/appnp.hpp>
+#include <weft/gnn/cheb_conv.hpp>
 #include <weft/gnn/graph_conv.hpp>
 #include <weft/gnn/sg_conv.hpp>
 
@@ -20,6 +21,22 @@ gnn::Aggregation aggregation_of(const GoldenCase& golden) {
     if (name == "max") return gnn::Aggregation::max;
     REQUIRE(name == "add");
     return gnn::Aggregation::add;
+}
+
+gnn::ChebOptions cheb_options(const GoldenCase& golden) {
+    gnn::ChebOptions options{.bias = golden.option("bias", true)};
+    const auto kind = golden.option<std::string>("normalization", "sym");
+    if (golden.options().contains("normalization") && golden.options()["normalization"].is_null())
+        options.normalization = Laplacian::unnormalized;
+    else if (kind == "rw")
+        options.normalization = Laplacian::random_walk;
+    else
+        REQUIRE(kind == "sym");
+    // Text says which default it is.
+    if (const auto lambda = golden.option<nlohmann::json>("lambda_max", nullptr); lambda.is_number())
+        options.lambda_max = lambda.get<double>();
+    (void)golden.option<std::string>("note", "");
+    return options;
 }
 
 template <class T, class L>
@@ -43,7 +60,9 @@ void run(GoldenCase& golden) {
     const std::string layer = layer_of(golden);
     const weft::index in = golden.shape("x")[1], out = golden.shape("out")[1];
     const bool loops = golden.option("add_self_loops", true), bias = golden.option("bias", true);
-    if (layer == "APPNP")
+    if (layer == "ChebConv")
+        compare_layer<T>(golden, gnn::ChebConv<T>(in, out, golden.option<weft::index>("K", 1), cheb_options(golden)));
+    else if (layer == "APPNP")
         compare_layer<T>(golden, gnn::APPNP({.K = golden.option<weft::index>("K", 10),
                                              .alpha = golden.option("alpha", 0.1),
                                              .add_self_loops = loops}));
@@ -58,11 +77,11 @@ template <class T>
 void run_file() {
     for_each_golden_case("gnn-core", "propagation", run<T>, [](const GoldenCase& golden) {
         const std::string layer = layer_of(golden);
-        return layer == "APPNP" || layer == "SGConv" || layer == "GraphConv";
+        return layer == "APPNP" || layer == "SGConv" || layer == "ChebConv" || layer == "GraphConv";
     });
 }
 
-enum class Which { appnp, sg, graph };
+enum class Which { appnp, sg, cheb, graph };
 
 struct Propagation {
     std::string name;
@@ -78,25 +97,30 @@ struct Propagation {
     struct Layer {
         gnn::APPNP appnp;
         gnn::SGConv<T> sg;
+        gnn::ChebConv<T> cheb;
         gnn::GraphConv<T> graph;
         Which which;
         void visit(auto&& v) {
             if (which == Which::sg) v("sg", sg);
+            if (which == Which::cheb) v("cheb", cheb);
             if (which == Which::graph) v("graph", graph);
         }
     };
     template <class T>
     Layer<T> make() const {
-        return {gnn::APPNP({.K = K, .alpha = 0.2, .add_self_loops = add_self_loops}),
-                {in, out, {.K = K, .add_self_loops = add_self_loops}},
-                {in, out, {.aggr = aggr, .in_channels_dst = in_dst}},
-                which};
+        return {
+            gnn::APPNP({.K = K, .alpha = 0.2, .add_self_loops = add_self_loops}),
+            {in, out, {.K = K, .add_self_loops = add_self_loops}},
+            {in, out, std::max<weft::index>(K, 1), {.lambda_max = add_self_loops ? std::optional(2.5) : std::nullopt}},
+            {in, out, {.aggr = aggr, .in_channels_dst = in_dst}},
+            which};
     }
     template <class M, class X>
     X apply(const M& module, const Graph& g, const X& x, const X& x_dst, const X& edges) const {
         const auto weight = [&] { return reshape(edges, Extents<1>{edges.size()}); };
         if (which == Which::appnp) return edge_width > 0 ? X(module.appnp(g, x, weight())) : X(module.appnp(g, x));
         if (which == Which::sg) return edge_width > 0 ? X(module.sg(g, x, weight())) : X(module.sg(g, x));
+        if (which == Which::cheb) return edge_width > 0 ? X(module.cheb(g, x, weight())) : X(module.cheb(g, x));
         if (in_dst < 0) return edge_width > 0 ? X(module.graph(g, x, weight())) : X(module.graph(g, x));
         return edge_width > 0 ? X(module.graph.bipartite(g, x, x_dst, weight()))
                               : X(module.graph.bipartite(g, x, x_dst));
@@ -108,6 +132,10 @@ const std::vector<Propagation> layers{
     {"APPNP, weighted, no loops added", Which::appnp, 1, 2, {}, false},
     {"SGC", Which::sg},
     {"SGC, weighted, no loops added", Which::sg, 1, 2, {}, false},
+    {"Chebyshev", Which::cheb},
+    {"Chebyshev, weighted", Which::cheb, 1},
+    {"Chebyshev, weighted, eigenvalue not given", Which::cheb, 1, 3, {}, false},
+    {"Chebyshev, one term", Which::cheb, 0, 1},
     {"GraphConv", Which::graph},
     {"GraphConv, mean, weighted", Which::graph, 1, 0, gnn::Aggregation::mean},
     {"GraphConv, maximum, weighted", Which::graph, 1, 0, gnn::Aggregation::max},
@@ -153,6 +181,9 @@ TEST_CASE("propagation: errors name the argument", "[gnn]") {
     REQUIRE_THROWS_WITH(gnn::APPNP({.alpha = 1.5}), ContainsSubstring("alpha is 1.5"));
     REQUIRE_THROWS_WITH(gnn::APPNP({.K = -1}), ContainsSubstring("K is -1"));
     REQUIRE_THROWS_WITH(gnn::APPNP()(g, x, w), ContainsSubstring("edge_weight"));
+    REQUIRE_THROWS_WITH(gnn::ChebConv<float>(3, 2, 0), ContainsSubstring("K is 0"));
+    REQUIRE_THROWS_WITH(gnn::ChebConv<float>(3, 2, 2, {.lambda_max = 0.0}), ContainsSubstring("lambda_max is 0"));
+    REQUIRE_THROWS_WITH(gnn::ChebConv<float>(4, 2, 2)(g, x), ContainsSubstring("x is [3, 3]"));
     REQUIRE_THROWS_WITH(gnn::SGConv<float>(4, 2)(g, x), ContainsSubstring("x is [3, 3]"));
     REQUIRE_THROWS_WITH(gnn::GraphConv<float>(4, 2)(g, x), ContainsSubstring("x is [3, 3]"));
     REQUIRE_THROWS_WITH(gnn::GraphConv<float>(3, 2)(g, x, w), ContainsSubstring("edge_weight"));
