@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "layer_properties.hpp"
+#include "attention_layer.hpp"
 
 #include <weft/gnn/gatv2_conv.hpp>
 
@@ -8,25 +8,7 @@ using namespace weft_test;
 
 namespace {
 
-struct GATv2 {
-    std::string name;
-    gnn::GATv2Options options;
-    weft::index edge_width = 0, in_dst = -1, in = 3, out = 2;
-    static constexpr bool positive_edges = false;
-
-    template <class T>
-    gnn::GATv2Conv<T> make() const {
-        gnn::GATv2Options o = options;
-        o.edge_dim = edge_width;
-        o.in_channels_dst = in_dst;
-        return {in, out, o};
-    }
-    template <class M, class X>
-    X apply(const M& module, const Graph& g, const X& x, const X& x_dst, const X& edges) const {
-        if (in_dst < 0) return edge_width > 0 ? module(g, x, edges) : module(g, x);
-        return edge_width > 0 ? module.bipartite(g, x, x_dst, edges) : module.bipartite(g, x, x_dst);
-    }
-};
+using GATv2 = AttentionLayer<gnn::GATv2Conv, gnn::GATv2Options>;
 
 const std::vector<GATv2> layers{
     {"one head", {}},
