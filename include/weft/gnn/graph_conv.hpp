@@ -3,6 +3,7 @@
 
 #include <weft/gnn/aggregation.hpp>
 #include <weft/gnn/node_features.hpp>
+#include <weft/graph/edge_order.hpp>
 #include <weft/nn/linear.hpp>
 
 namespace weft::inline WEFT_ABI::gnn {
