@@ -92,17 +92,20 @@ auto checked_edge_attr(const char* layer, const Graph& g, const A& edge_attr, in
     }
 }
 
-/// The graph with its loops replaced by one at every node.
-inline Graph with_loops(const Graph& g) { return add_self_loops(remove_self_loops(g)); }
-/// The same with features of the edges: those of the loops are `fill_value`, or the mean of those that enter the node.
-template <class A>
-auto with_loops(const Graph& g, const A& edge_attr, std::optional<double> fill_value) {
-    const auto plain = remove_self_loops(g, edge_attr);
-    using Weight = decltype(plain.weight);
-    using T = typename A::value_type;
-    const auto filled = fill_value ? add_self_loops(plain.graph, plain.weight, T(*fill_value))
-                                   : add_self_loops(plain.graph, plain.weight, Reduce::mean);
-    return WeightedGraph{filled.graph, Weight(filled.weight)};
+/// The edges that attention runs over, with their features: with add_self_loops the loops of the graph are replaced by
+/// one at every node, whose features are fill_value, or the mean of those of the edges that enter the node.
+template <class A, class Options>
+WeightedGraph<A> attention_edges(const Graph& g, const A& edge_attr, const Options& options) {
+    if (!options.add_self_loops) return {g, edge_attr};
+    if constexpr (std::same_as<A, None>) {
+        return {add_self_loops(remove_self_loops(g)), None{}};
+    } else {
+        const auto plain = remove_self_loops(g, edge_attr);
+        using T = typename A::value_type;
+        const auto filled = options.fill_value ? add_self_loops(plain.graph, plain.weight, T(*options.fill_value))
+                                               : add_self_loops(plain.graph, plain.weight, Reduce::mean);
+        return {filled.graph, A(filled.weight)};
+    }
 }
 
 /// x [N, features] through `linear` as heads [N, H, C].

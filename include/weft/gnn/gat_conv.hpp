@@ -100,15 +100,12 @@ private:
     template <bool WithWeights, class H, class AS, class AD, class A>
     auto weigh(const Graph& g, const H& h, const AS& from, const AD& to, const A& given) const {
         const auto edge_attr = detail::checked_edge_attr("GATConv", g, given, options.edge_dim);
+        const auto edges = detail::attention_edges(g, edge_attr, options);
         if constexpr (std::same_as<A, detail::None>) {
-            const Graph used = options.add_self_loops ? detail::with_loops(g) : g;
-            return combine<WithWeights>(used, h, src(from) + dst(to));
+            return combine<WithWeights>(edges.graph, h, src(from) + dst(to));
         } else {
-            using Attributes = std::remove_cvref_t<decltype(edge_attr)>;
-            const auto looped = options.add_self_loops ? detail::with_loops(g, edge_attr, options.fill_value)
-                                                       : WeightedGraph<Attributes>{g, edge_attr};
-            const auto scores = sum<2>(heads_of(*lin_edge, looped.weight) * *att_edge);
-            return combine<WithWeights>(looped.graph, h, src(from) + dst(to) + edge(scores));
+            const auto scores = sum<2>(heads_of(*lin_edge, edges.weight) * *att_edge);
+            return combine<WithWeights>(edges.graph, h, src(from) + dst(to) + edge(scores));
         }
     }
     template <bool WithWeights, class H, class Score>

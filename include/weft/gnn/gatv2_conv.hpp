@@ -79,15 +79,12 @@ private:
                                                      destinations.in_features(), options.in_channels_dst >= 0);
         const auto l = detail::heads_of(lin_l, from, options.heads);
         const auto r = detail::heads_of(destinations, to, options.heads);
+        const auto edges = detail::attention_edges(g, edge_attr, options);
         if constexpr (std::same_as<A, detail::None>) {
-            const Graph used = options.add_self_loops ? detail::with_loops(g) : g;
-            return combine<WithWeights>(used, l, src(l) + dst(r));
+            return combine<WithWeights>(edges.graph, l, src(l) + dst(r));
         } else {
-            using Attributes = std::remove_cvref_t<decltype(edge_attr)>;
-            const auto looped = options.add_self_loops ? detail::with_loops(g, edge_attr, options.fill_value)
-                                                       : WeightedGraph<Attributes>{g, edge_attr};
-            const auto e = detail::heads_of(*lin_edge, looped.weight, options.heads);
-            return combine<WithWeights>(looped.graph, l, src(l) + dst(r) + edge(e));
+            const auto e = detail::heads_of(*lin_edge, edges.weight, options.heads);
+            return combine<WithWeights>(edges.graph, l, src(l) + dst(r) + edge(e));
         }
     }
     template <bool WithWeights, class L, class Sum>

@@ -9,8 +9,8 @@ namespace weft::inline WEFT_ABI::detail {
 inline constexpr index prefetch_distance = 32;
 
 /// Rows that lie in some cache are fetched into the first level, those that come from memory into the second. Measured:
-/// from memory into the first, which has places for few misses, takes 1.4 times as long on Zen 4, no less on Zen 5;
-/// from a cache into the second takes 1.6 times as long on Zen 5.
+/// from memory into the first, which has places for few misses, took 1.4 times as long on one processor, no less on Zen
+/// 5; from a cache into the second took 1.6 times as long on Zen 5.
 enum class Fetch : char { from_cache, from_memory };
 
 template <Fetch From = Fetch::from_cache, class T>
