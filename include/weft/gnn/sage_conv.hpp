@@ -65,7 +65,7 @@ private:
         const auto x = lin ? eval(relu((*lin)(x_src))) : eval(relu_free(x_src));
         const bool linear = options.aggr == Aggregation::mean || options.aggr == Aggregation::add;
         auto y = linear && lin_l.out_features() < lin_l.in_features()
-                     ? plus_bias(aggregate(g, src(matmul(x, transpose(lin_l.weight))), options.aggr))
+                     ? lin_l.add_bias(aggregate(g, src(matmul(x, transpose(lin_l.weight))), options.aggr))
                      : lin_l(aggregate(g, src(x), options.aggr));
         if (lin_r) y = eval(y + (*lin_r)(x_dst));
         if (!options.normalize) return y;
@@ -77,10 +77,6 @@ private:
     static auto relu_free(const X& x) {
         using Projected = decltype(eval(relu(std::declval<const nn::Linear<T>&>()(x))));
         return Projected(eval(x));
-    }
-    template <class Y>
-    auto plus_bias(const Y& y) const {
-        return lin_l.bias ? eval(y + *lin_l.bias) : y;
     }
 };
 
