@@ -19,7 +19,7 @@ void run_gin(GoldenCase& golden) {
     know_notes(golden);
     const bool trained = golden.option("train_eps", false);
     gnn::GINConv<T, Perceptron<T>> conv(golden_perceptron<T>(golden),
-                                     {.eps = golden.option("eps", 0.0), .train_eps = trained});
+                                        {.eps = golden.option("eps", 0.0), .train_eps = trained});
     load_parameters<T>(golden, conv);
     const Graph g = golden_graph(golden);
     const auto x = golden_input<T, 2>(golden, "x");

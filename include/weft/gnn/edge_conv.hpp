@@ -14,8 +14,8 @@ struct EdgeConvOptions {
 };
 
 /// y_i = aggr over j of nn([x_i, x_j - x_i]): Wang et al., Dynamic Graph CNN for Learning on Point Clouds (arXiv
-/// 1801.07829). `nn` is an nn::Sequential that begins with a Linear of 2 in features, which is computed per node instead
-/// of per edge: (A - B) x_i + b and B x_j. Parameters `nn.0.weight`, .... O(N in hidden + E cost of the rest).
+/// 1801.07829). `nn` is an nn::Sequential that begins with a Linear of 2 in features, which is computed per node
+/// instead of per edge: (A - B) x_i + b and B x_j. Parameters `nn.0.weight`, .... O(N in hidden + E cost of the rest).
 template <class T, class NN>
 struct EdgeConv {
     NN nn;
@@ -37,9 +37,12 @@ struct EdgeConv {
     /// x_src [N_src, in], x_dst [N_dst, in] to [N_dst, out].
     template <Expression S, Expression D>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst) const {
-        return convolve(
-            g, detail::checked_features("EdgeConv", "x_src", x_src, g.num_src(), "source nodes", in_features()),
-            detail::checked_features("EdgeConv", "x_dst", x_dst, g.num_dst(), "destination nodes", in_features()));
+        const auto features = [&](const char* argument, const auto& x, index count, const char* of) {
+            return detail::recorded_with<S, D>(
+                detail::checked_features("EdgeConv", argument, x, count, of, in_features()));
+        };
+        return convolve(g, features("x_src", x_src, g.num_src(), "source nodes"),
+                        features("x_dst", x_dst, g.num_dst(), "destination nodes"));
     }
 
     void visit(auto&& v) { v("nn", nn); }

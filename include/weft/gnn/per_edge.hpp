@@ -11,7 +11,9 @@ namespace weft::inline WEFT_ABI::gnn {
 namespace detail {
 
 template <class M>
-inline constexpr bool is_elementwise = requires { requires M::elementwise; };
+inline constexpr bool is_elementwise = requires {
+    requires M::elementwise;
+};
 
 /// All parameters of a module one behind the other, [P]; recorded, so that a gradient of it reaches them.
 template <class T, class M>
@@ -128,7 +130,6 @@ private:
 };
 
 } // namespace detail
-
 
 /// In an edge expression: the module (or any callable from [rows, in] to [rows, out], each row by itself) applied to
 /// the message [in] of every edge, giving [out]: `max_in(g, per_edge(network, dst(p) + src(q)))`. Edges are taken some

@@ -35,8 +35,9 @@ struct Sequential {
 
     /// All modules but the first; its parameters are those of this sequence.
     auto rest() const {
-        return std::apply([](const auto&, const auto&... m) { return Sequential<std::remove_cvref_t<decltype(m)>...>(m...); },
-                          modules);
+        return std::apply(
+            [](const auto&, const auto&... m) { return Sequential<std::remove_cvref_t<decltype(m)>...>(m...); },
+            modules);
     }
 
     void visit(auto&& v) {
