@@ -31,6 +31,20 @@ Tensor<Dual<T>, N> join_planes(const Tensor<T, N>& value, const Tensor<T, N>& ta
     return x;
 }
 
+/// multiply(a, b), linear in both; of Dual numbers by its values on their parts.
+template <class T, int A, int B, class F>
+auto bilinear(const Tensor<T, A>& a, const Tensor<T, B>& b, F&& multiply) {
+    if constexpr (IsDual<T>::value) {
+        const auto [av, at] = dual_planes(a);
+        const auto [bv, bt] = dual_planes(b);
+        const auto value = multiply(av, bv);
+        const std::remove_cvref_t<decltype(value)> tangent = multiply(av, bt) + multiply(at, bv);
+        return join_planes(value, tangent);
+    } else {
+        return multiply(a, b);
+    }
+}
+
 /// A stack of matrices: a contiguous tensor whose last two axes are the matrix, stored transposed or not.
 template <class T, int N>
 struct Matrices {
@@ -109,20 +123,11 @@ template <class T, int A, int B, std::size_t C>
 Tensor<T, static_cast<int>(C)> multiply_matrices(const Matrices<T, A>& a, const Matrices<T, B>& b,
                                                  const std::array<index, C>& shape) {
     constexpr int N = static_cast<int>(C);
-    if constexpr (IsDual<T>::value) {
-        using P = typename IsDual<T>::part;
-        const auto [av, at] = dual_planes<P>(a.values);
-        const auto [bv, bt] = dual_planes<P>(b.values);
-        const auto times = [&](const Tensor<P, A>& x, const Tensor<P, B>& y) {
-            return multiply_matrices(Matrices<P, A>{x, a.transposed}, Matrices<P, B>{y, b.transposed}, shape);
-        };
-        const Tensor<P, N> tangent = times(av, bt) + times(at, bv);
-        return join_planes<P, N>(times(av, bv), tangent);
-    } else {
-        auto c = Tensor<T, N>::empty(shape);
-        multiply_batch(a, b, c);
+    return bilinear(a.values, b.values, [&]<class P>(const Tensor<P, A>& x, const Tensor<P, B>& y) {
+        auto c = Tensor<P, N>::empty(shape);
+        multiply_batch(Matrices<P, A>{x, a.transposed}, Matrices<P, B>{y, b.transposed}, c);
         return c;
-    }
+    });
 }
 
 /// a b, with operands that may be stored transposed. `Element` is what a and b hold.
