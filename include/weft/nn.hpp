@@ -5,6 +5,7 @@
 
 #include <weft/nn/adam.hpp>
 #include <weft/nn/dropout.hpp>
+#include <weft/nn/gru_cell.hpp>
 #include <weft/nn/init.hpp>
 #include <weft/nn/linear.hpp>
 #include <weft/nn/loss.hpp>
