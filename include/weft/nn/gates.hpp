@@ -38,16 +38,11 @@ struct Gates {
     }
 
     /// Errors: the shapes do not fit.
-    template <class X>
-    void check_input(const char* unit, const X& x) const {
-        static_assert(X::rank == 2, "weft: a step of a recurrent unit takes x [N, in]");
-        if (x.shape()[1] != input.in_features())
-            throw error(unit, "x is {}: it must be [N, {}]", weft::detail::shape_text(x.shape()), input.in_features());
-    }
     template <class X, class H>
     void check(const char* unit, const X& x, const H& h) const {
-        static_assert(H::rank == 2, "weft: the state of a recurrent unit is [N, C]");
-        check_input(unit, x);
+        static_assert(X::rank == 2 && H::rank == 2, "weft: a step of a recurrent unit takes x [N, in] and h [N, C]");
+        if (x.shape()[1] != input.in_features())
+            throw error(unit, "x is {}: it must be [N, {}]", weft::detail::shape_text(x.shape()), input.in_features());
         if (h.shape() != Extents<2>{x.shape()[0], hidden()})
             throw error(unit, "x is {}, h is {}: h must be [{}, {}]", weft::detail::shape_text(x.shape()),
                         weft::detail::shape_text(h.shape()), x.shape()[0], hidden());
