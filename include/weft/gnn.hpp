@@ -12,6 +12,7 @@
 #include <weft/gnn/gin_conv.hpp>
 #include <weft/gnn/graph_conv.hpp>
 #include <weft/gnn/jumping_knowledge.hpp>
+#include <weft/gnn/readout.hpp>
 #include <weft/gnn/sage_conv.hpp>
 #include <weft/gnn/sg_conv.hpp>
 #include <weft/gnn/transformer_conv.hpp>

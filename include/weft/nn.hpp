@@ -3,6 +3,7 @@
 
 /// Modules, layers, losses and optimisers.
 
+#include <weft/nn/activation.hpp>
 #include <weft/nn/adam.hpp>
 #include <weft/nn/dropout.hpp>
 #include <weft/nn/gru_cell.hpp>
