@@ -15,4 +15,5 @@
 #include <weft/gnn/readout.hpp>
 #include <weft/gnn/sage_conv.hpp>
 #include <weft/gnn/sg_conv.hpp>
+#include <weft/gnn/top_k_pooling.hpp>
 #include <weft/gnn/transformer_conv.hpp>
