@@ -3,21 +3,12 @@
 #include "layer_properties.hpp"
 
 #include <weft/gnn/gin_conv.hpp>
-#include <weft/nn/sequential.hpp>
 
 using namespace weft;
 using namespace weft_test;
 
 namespace {
 
-template <class T>
-using Network = nn::Sequential<nn::Linear<T>, nn::ReLU, nn::Linear<T>>;
-
-template <class T>
-Network<T> golden_network(const GoldenCase& golden) {
-    const auto first = golden.shape("p.nn.0.weight"), second = golden.shape("p.nn.2.weight");
-    return Network<T>(nn::Linear<T>(first[1], first[0]), nn::ReLU{}, nn::Linear<T>(second[1], second[0]));
-}
 void know_notes(const GoldenCase& golden) {
     (void)golden.option<std::string>("note", "");
     (void)golden.option<std::string>("mlp", "");
@@ -27,8 +18,8 @@ template <class T>
 void run_gin(GoldenCase& golden) {
     know_notes(golden);
     const bool trained = golden.option("train_eps", false);
-    gnn::GINConv<T, Network<T>> conv(golden_network<T>(golden),
-                                     {.eps = golden.option("eps", 0.0), .train_eps = trained});
+    gnn::GINConv<T, Perceptron<T>> conv(golden_perceptron<T>(golden),
+                                        {.eps = golden.option("eps", 0.0), .train_eps = trained});
     load_parameters<T>(golden, conv);
     const Graph g = golden_graph(golden);
     const auto x = golden_input<T, 2>(golden, "x");
@@ -46,7 +37,7 @@ void run_gine(GoldenCase& golden) {
         options.edge_dim = edge_dim.get<weft::index>();
         options.in_channels = golden.shape("x")[1];
     }
-    gnn::GINEConv<T, Network<T>> conv(golden_network<T>(golden), options);
+    gnn::GINEConv<T, Perceptron<T>> conv(golden_perceptron<T>(golden), options);
     load_parameters<T>(golden, conv);
     const Graph g = golden_graph(golden);
     const auto x = golden_input<T, 2>(golden, "x"), e = golden_input<T, 2>(golden, "edge_attr");
@@ -64,8 +55,8 @@ struct GIN {
 
     template <class T>
     struct Either {
-        gnn::GINConv<T, Network<T>> plain;
-        gnn::GINEConv<T, Network<T>> edges;
+        gnn::GINConv<T, Perceptron<T>> plain;
+        gnn::GINEConv<T, Perceptron<T>> edges;
         bool with_edges;
         void visit(auto&& v) {
             if (with_edges)
@@ -76,9 +67,9 @@ struct GIN {
     };
     template <class T>
     Either<T> make() const {
-        const auto network = [&] { return Network<T>(nn::Linear<T>(in, 4), nn::ReLU{}, nn::Linear<T>(4, out)); };
-        return {gnn::GINConv<T, Network<T>>(network(), {.eps = 0.25, .train_eps = train_eps}),
-                gnn::GINEConv<T, Network<T>>(
+        const auto network = [&] { return Perceptron<T>(nn::Linear<T>(in, 4), nn::ReLU{}, nn::Linear<T>(4, out)); };
+        return {gnn::GINConv<T, Perceptron<T>>(network(), {.eps = 0.25, .train_eps = train_eps}),
+                gnn::GINEConv<T, Perceptron<T>>(
                     network(), {.eps = 0.25, .train_eps = train_eps, .edge_dim = edge_dim, .in_channels = in}),
                 edge_width > 0};
     }

@@ -10,7 +10,7 @@
 #include <weft/core/reduce.hpp>
 #include <weft/grad/backward.hpp>
 #include <weft/graph/graph.hpp>
-#include <weft/nn/module.hpp>
+#include <weft/nn/sequential.hpp>
 
 #include <optional>
 
@@ -39,6 +39,17 @@ void load_parameters(const GoldenCase& golden, M& module) {
         ++loaded;
     });
     REQUIRE(loaded == golden.tensors("p.").size());
+}
+
+template <class T>
+using Perceptron = weft::nn::Sequential<weft::nn::Linear<T>, weft::nn::ReLU, weft::nn::Linear<T>>;
+
+/// Of the sizes of the parameters `p.PREFIX.0.weight` and `p.PREFIX.2.weight`.
+template <class T>
+Perceptron<T> golden_perceptron(const GoldenCase& golden, const std::string& prefix = "nn") {
+    const auto first = golden.shape("p." + prefix + ".0.weight"), second = golden.shape("p." + prefix + ".2.weight");
+    return Perceptron<T>(weft::nn::Linear<T>(first[1], first[0]), weft::nn::ReLU{},
+                         weft::nn::Linear<T>(second[1], second[0]));
 }
 
 /// Compares the gradient of a leaf; it is zero where none arrived.

@@ -181,3 +181,17 @@ TEST_CASE("module: drawing all parameters anew", "[nn]") {
     nn::reset_parameters(b, third);
     REQUIRE(!same_bits(a.layers[1].weight.value(), b.layers[1].weight.value()));
 }
+
+TEST_CASE("module: a clone of windows on one value has windows on one copy", "[nn]") {
+    const Var<double, 1> flat(Tensor<double, 1>::from({1, 2, 3, 4, 5, 6}));
+    nn::Linear<double> linear(2, 2);
+    linear.weight = Parameter<double, 2>(flat.node(), 0, {2, 2}, {2, 1});
+    linear.bias = Parameter<double, 1>(flat.node(), 4, {2}, {1});
+    const auto copy = nn::clone(linear);
+    const Var<double, 2> x(Tensor<double, 2>::from({{1, 1}}));
+    backward(Var(sum(copy(x))));
+    REQUIRE(copy.weight.grad()(1, 1) == 1);
+    REQUIRE(copy.bias->grad()(1) == 1);
+    REQUIRE(copy.bias->value()(1) == 6);
+    REQUIRE_FALSE(flat.has_grad());
+}

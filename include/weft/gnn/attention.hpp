@@ -124,8 +124,9 @@ auto checked_ends(const char* layer, const Graph& g, const S& x_src, const D& x_
         const auto x = checked_features(layer, "x", x_src, g.num_nodes(), "nodes", in);
         return std::pair(x, x);
     } else {
-        return std::pair(checked_features(layer, "x_src", x_src, g.num_src(), "source nodes", in),
-                         checked_features(layer, "x_dst", x_dst, g.num_dst(), "destination nodes", in_dst));
+        return std::pair(
+            recorded_with<D>(checked_features(layer, "x_src", x_src, g.num_src(), "source nodes", in)),
+            recorded_with<S>(checked_features(layer, "x_dst", x_dst, g.num_dst(), "destination nodes", in_dst)));
     }
 }
 

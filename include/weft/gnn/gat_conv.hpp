@@ -85,10 +85,9 @@ private:
             return weigh<WithWeights>(g, h, sum<2>(h * att_src), sum<2>(h * att_dst), edge_attr);
         } else {
             if (!lin_src) throw error("GATConv", "this layer has one node set: give it in_channels_dst for two");
-            const auto h = heads_of(*lin_src, detail::checked_features("GATConv", "x_src", x_src, g.num_src(),
-                                                                       "source nodes", lin_src->in_features()));
-            const auto to = heads_of(*lin_dst, detail::checked_features("GATConv", "x_dst", x_dst, g.num_dst(),
-                                                                        "destination nodes", lin_dst->in_features()));
+            const auto [s, d] =
+                detail::checked_ends("GATConv", g, x_src, x_dst, lin_src->in_features(), lin_dst->in_features(), true);
+            const auto h = heads_of(*lin_src, s), to = heads_of(*lin_dst, d);
             return weigh<WithWeights>(g, h, sum<2>(h * att_src), sum<2>(to * att_dst), edge_attr);
         }
     }
@@ -99,7 +98,8 @@ private:
 
     template <bool WithWeights, class H, class AS, class AD, class A>
     auto weigh(const Graph& g, const H& h, const AS& from, const AD& to, const A& given) const {
-        const auto edge_attr = detail::checked_edge_attr("GATConv", g, given, options.edge_dim);
+        const auto edge_attr =
+            detail::recorded_with<H>(detail::checked_edge_attr("GATConv", g, given, options.edge_dim));
         const auto edges = detail::attention_edges(g, edge_attr, options);
         if constexpr (std::same_as<A, detail::None>) {
             return combine<WithWeights>(edges.graph, h, src(from) + dst(to));

@@ -133,7 +133,8 @@ private:
         const auto e = detail::checked_features("GINEConv", "edge_attr", edge_attr, g.num_edges(), "edges",
                                                 lin ? lin->in_features() : from.extent(1));
         const auto messages = [&](const auto& values) { return sum_in(g, relu(src(from) + edge(values))); };
-        return nn(own.plus(to, lin ? messages((*lin)(e)) : decltype(messages((*lin)(e)))(messages(e))));
+        const auto through = [&](const auto& values) { return (*lin)(detail::recorded_with<S, D>(values)); };
+        return nn(own.plus(to, lin ? messages(through(e)) : decltype(messages(through(e)))(messages(e))));
     }
 };
 

@@ -47,12 +47,15 @@ struct GraphConv {
     /// x_src [N_src, in], x_dst [N_dst, in_dst] to [N_dst, out].
     template <Expression S, Expression D>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst) const {
-        return convolve(destinations(g, x_dst), aggregate(g, src(sources(g, x_src)), options.aggr));
+        const auto from = detail::recorded_with<D>(sources(g, x_src));
+        return convolve(detail::recorded_with<S>(destinations(g, x_dst)), aggregate(g, src(from), options.aggr));
     }
     template <Expression S, Expression D, Expression W>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const W& edge_weight) const {
         weft::detail::check_edge_rows("GraphConv", g, edge_weight, "edge_weight");
-        return convolve(destinations(g, x_dst), aggregate(g, src(sources(g, x_src)) * edge(edge_weight), options.aggr));
+        const auto from = detail::recorded_with<D>(sources(g, x_src));
+        return convolve(detail::recorded_with<S>(destinations(g, x_dst)),
+                        aggregate(g, src(from) * edge(edge_weight), options.aggr));
     }
 
     void visit(auto&& v) {

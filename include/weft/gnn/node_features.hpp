@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/core/evaluate.hpp>
+#include <weft/grad/var.hpp>
 
 namespace weft::inline WEFT_ABI::gnn::detail {
 
@@ -14,6 +14,15 @@ auto checked_features(const char* layer, const char* argument, const X& x, index
         throw error(layer, "{} is {}: it must be [{}, {}], {} features for each of {} {}", argument,
                     weft::detail::shape_text(x.shape()), count, channels, channels, count, of);
     return eval(x);
+}
+
+/// x, as a Var where one of `Others` is recorded: then the parameters that x meets are trained too.
+template <class... Others, class X>
+auto recorded_with(const X& x) {
+    if constexpr (Expression<X> && (weft::detail::Structure<Others>::recorded || ...))
+        return Var<typename X::value_type, X::rank>(x);
+    else
+        return x;
 }
 
 } // namespace weft::inline WEFT_ABI::gnn::detail

@@ -47,10 +47,12 @@ struct SAGEConv {
     /// x_src [N_src, in], x_dst [N_dst, in_dst] to [N_dst, out]. Errors: one of them does not fit.
     template <Expression S, Expression D>
     auto operator()(const Graph& g, const S& x_src, const D& x_dst) const {
-        return convolve(
-            g, detail::checked_features("SAGEConv", "x_src", x_src, g.num_src(), "source nodes", lin_l.in_features()),
-            detail::checked_features("SAGEConv", "x_dst", x_dst, g.num_dst(), "destination nodes",
-                                     lin_r ? lin_r->in_features() : x_dst.extent(1)));
+        return convolve(g,
+                        detail::recorded_with<D>(detail::checked_features("SAGEConv", "x_src", x_src, g.num_src(),
+                                                                          "source nodes", lin_l.in_features())),
+                        detail::recorded_with<S>(
+                            detail::checked_features("SAGEConv", "x_dst", x_dst, g.num_dst(), "destination nodes",
+                                                     lin_r ? lin_r->in_features() : x_dst.extent(1))));
     }
 
     void visit(auto&& v) {
@@ -65,7 +67,7 @@ private:
         const auto x = lin ? eval(relu((*lin)(x_src))) : eval(relu_free(x_src));
         const bool linear = options.aggr == Aggregation::mean || options.aggr == Aggregation::add;
         auto y = linear && lin_l.out_features() < lin_l.in_features()
-                     ? plus_bias(aggregate(g, src(matmul(x, transpose(lin_l.weight))), options.aggr))
+                     ? lin_l.add_bias(aggregate(g, src(matmul(x, transpose(lin_l.weight))), options.aggr))
                      : lin_l(aggregate(g, src(x), options.aggr));
         if (lin_r) y = eval(y + (*lin_r)(x_dst));
         if (!options.normalize) return y;
@@ -77,10 +79,6 @@ private:
     static auto relu_free(const X& x) {
         using Projected = decltype(eval(relu(std::declval<const nn::Linear<T>&>()(x))));
         return Projected(eval(x));
-    }
-    template <class Y>
-    auto plus_bias(const Y& y) const {
-        return lin_l.bias ? eval(y + *lin_l.bias) : y;
     }
 };
 

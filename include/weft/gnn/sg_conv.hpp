@@ -49,8 +49,7 @@ private:
     auto layer(const Graph& g, const X& expression, const Adjacency& adjacency) const {
         const auto x = detail::checked_features("SGConv", "x", expression, g.num_nodes(), "nodes", lin.in_features());
         if (lin.in_features() <= lin.out_features()) return lin(power(adjacency, x));
-        const auto y = power(adjacency, matmul(x, transpose(lin.weight)));
-        return lin.bias ? eval(y + *lin.bias) : y;
+        return lin.add_bias(power(adjacency, matmul(x, transpose(lin.weight))));
     }
     template <class Adjacency, class H>
     auto power(const Adjacency& adjacency, const H& h) const {

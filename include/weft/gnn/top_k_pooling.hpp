@@ -70,12 +70,7 @@ private:
         const auto projection = sum<1>(x * weight);
         using Score = decltype(eval(tanh(projection)));
         if (options.min_score) return Score(softmax_in(members, src(projection)));
-        const auto length = [&] {
-            if constexpr (weft::detail::Structure<X>::recorded)
-                return norm(weight.var()); // a Parameter on its own is a constant
-            else
-                return norm(weight);
-        }();
+        const auto length = norm(detail::recorded_with<X>(weight)); // a Parameter on its own is a constant
         switch (options.nonlinearity) {
         case Nonlinearity::sigmoid:
             return Score(sigmoid(projection / length));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/graph/edge_leaf_kernel.hpp>
+#include <weft/graph/edge_reduction.hpp>
 
 #include <cstdint>
 
@@ -26,17 +26,9 @@ struct EdgeTables {
     T constants[max_leaves] = {};
     unsigned first = 0;
     RowExtents extents;
-    index stage_base = 0;
     /// Of a stage: rows of source nodes that the expression around it reads next, where these come from memory.
     const char* next_rows = nullptr;
     index next_row_bytes = 0;
-};
-
-/// Where the adjoint of a message comes from.
-template <class T>
-struct EdgeAdjoint {
-    const T* rows = nullptr;
-    const T* selected = nullptr; // max and min: per element, the edge within the row that was taken
 };
 
 template <class T, bool BySrc, bool Edges, bool Slots>
@@ -48,7 +40,7 @@ WEFT_ALWAYS_INLINE EdgeAt<T> edge_at(const EdgeRows& rows, const EdgeTables<T>& 
     id.dst = BySrc ? col : row;
     if constexpr (Edges) id.edge = rows.edge ? rows.edge[p] : p;
     if constexpr (Slots) id.slot = BySrc ? rows.slot[p] : p;
-    return {id, f, tables.extents.width, tables.extents.heads, tables.stage_base, block};
+    return {id, f, tables.extents.width, tables.extents.heads, block};
 }
 
 /// The heads of `packets` packets of features from f on.
@@ -78,64 +70,13 @@ WEFT_ALWAYS_INLINE void prefetch_edge(const T* const* p, const EdgeRows& rows, i
                 p, rows.edge[std::min(e + prefetch_distance, rows.edges - 1)], extents, f);
 }
 
-// Reductions over the edges of a row: `step` takes the message of the edge number `within` of the row.
-struct SumEdges {
-    static constexpr bool selects = false;
-    template <class P>
-    static WEFT_ALWAYS_INLINE P initial() {
-        return P(0);
-    }
-    template <class P>
-    static WEFT_ALWAYS_INLINE void step(P& acc, P&, const P& message, const P&) {
-        acc = acc + message;
-    }
-    template <class P>
-    static WEFT_ALWAYS_INLINE P finish(const P& acc, index) {
-        return acc;
-    }
-};
-struct MeanEdges : SumEdges {
-    static constexpr auto name = "mean_in";
-    template <class P>
-    static WEFT_ALWAYS_INLINE P finish(const P& acc, index count) {
-        return count > 1 ? acc / P(static_cast<float>(count)) : acc;
-    }
-};
-template <bool Max>
-struct SelectEdges {
-    static constexpr bool selects = true;
-    template <class P>
-    static WEFT_ALWAYS_INLINE P initial() {
-        return P(0);
-    }
-    template <class P>
-    static WEFT_ALWAYS_INLINE void step(P& acc, P& taken, const P& message, const P& within) {
-        // The first edge is taken whatever it is; NaN is taken and kept. (xsimd 8's != is false for NaN on AVX.)
-        const auto better = (Max ? message > acc : message < acc) | !(message == message) | (taken < P(0));
-        const auto take = better & (acc == acc);
-        acc = select(take, message, acc);
-        taken = select(take, within, taken);
-    }
-    template <class P>
-    static WEFT_ALWAYS_INLINE P finish(const P& acc, index) {
-        return acc;
-    }
-};
-
-template <class T>
-WEFT_ALWAYS_INLINE void store_features(T* row, const Packet<T>& a, index f, index width) {
-    if (f + lanes<T> <= width)
-        store_packet(row + f, a);
-    else
-        store_first(row + f, a, width - f);
-}
-
 // The kernels copy the tables they are given: what packets are stored to could be these.
 
-/// out[row, f ... f + B packets] = reduction of the messages of the row's edges; `selected` gets the edge taken.
+/// out[row, k, f ... f + B packets] = result k of the reduction of the messages of the row's edges; `kept`, if wanted,
+/// gets what the backward needs besides.
 template <class K, int Leaves, int Constants, class Reduction, int B, Fetch From, class T>
 WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& given_rows, const EdgeTables<T>& given_tables, index row_begin,
-                                      index row_end, index f0, T* out, T* selected) {
+                                      index row_end, index f0, T* out, T* kept) {
     const EdgeRows rows = given_rows;
     const EdgeTables<T> tables = given_tables;
     const T* p[Leaves + 1];
@@ -152,12 +93,7 @@ WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& given_rows, const EdgeTabl
     }
     const index last_edge = rows.edges - 1;
     for (index row = row_begin; row < row_end; ++row) {
-        Packet<T> acc[B], taken[B];
-#pragma GCC unroll 4
-        for (int b = 0; b < B; ++b) {
-            acc[b] = Reduction::template initial<Packet<T>>();
-            if constexpr (Reduction::selects) taken[b] = Packet<T>(-1);
-        }
+        typename Reduction::template State<Packet<T>> state[B];
         const index begin = rows.row_ptr[row], end = rows.row_ptr[row + 1];
         for (index e = begin; e < end; ++e) {
             const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
@@ -165,29 +101,34 @@ WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& given_rows, const EdgeTabl
                 rows, tables, row, e, f0, block);
             prefetch_edge<K>(p, rows, e, tables.extents, f0);
             Packet<T> within{};
-            if constexpr (Reduction::selects) within = splat(static_cast<T>(static_cast<double>(e - begin)));
+            if constexpr (Reduction::counts) within = splat(static_cast<T>(static_cast<double>(e - begin)));
 #pragma GCC unroll 4
             for (int b = 0; b < B; ++b) {
                 at.f = feature[b];
                 EdgeVisitor<K>::template prefetch<Row::src, From>(p, ahead, width, at.f);
-                Reduction::step(acc[b], taken[b], K::template at<T>(p, c, at, head[b]), within);
+                state[b].take(K::template at<T>(p, c, at, head[b]), within);
             }
         }
 #pragma GCC unroll 4
         for (int b = 0; b < B; ++b) {
             const index f = f0 + b * lanes<T>;
             if (f >= width) break;
-            store_features(out + row * width, Reduction::finish(acc[b], end - begin), f, width);
-            if constexpr (Reduction::selects)
-                if (selected) store_features(selected + row * width, taken[b], f, width);
+            constexpr int results = Reduction::results, keeps = Reduction::keeps;
+            Packet<T> result[results];
+            state[b].finish(end - begin, result);
+            for (int k = 0; k < results; ++k) store_features(out + (row * results + k) * width, result[k], f, width);
+            if constexpr (keeps > 0)
+                if (kept)
+                    for (int k = 0; k < keeps; ++k)
+                        store_features(kept + (row * keeps + k) * width, state[b].kept[k], f, width);
         }
     }
 }
 
-/// out[slot - base, f...] = the messages themselves; `by_edge`: at the edge's own number instead.
+/// out[slot, f...] = the messages themselves; `by_edge`: at the edge's own number instead.
 template <class K, int Leaves, int Constants, class T>
 WEFT_NOINLINE void edge_map_kernel(const EdgeRows& given_rows, const EdgeTables<T>& given_tables, index row_begin,
-                                   index row_end, index base, bool by_edge, T* out) {
+                                   index row_end, bool by_edge, T* out) {
     const EdgeRows rows = given_rows;
     const EdgeTables<T> tables = given_tables;
     const T* p[Leaves + 1];
@@ -197,7 +138,6 @@ WEFT_NOINLINE void edge_map_kernel(const EdgeRows& given_rows, const EdgeTables<
     const index width = tables.extents.width;
     const index last_edge = rows.edges - 1;
     const std::int32_t* const place = by_edge ? rows.edge : nullptr;
-    const index first = by_edge ? 0 : base;
     for (index f = 0; f < width; f += lanes<T>) {
         const HeadRange block = head_range<T>(tables.extents, f, 1);
         const ShortHeadLanes<T> head{head_lanes<T>(tables.extents, f, block)};
@@ -210,16 +150,14 @@ WEFT_NOINLINE void edge_map_kernel(const EdgeRows& given_rows, const EdgeTables<
                     fetch_ahead<Fetch::from_memory>(tables.next_rows + ahead * next_row_bytes + byte);
                 const EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
                     rows, tables, row, e, f, block);
-                T* const to = out + (place ? place[e] : e - first) * width;
+                T* const to = out + (place ? place[e] : e) * width;
                 store_features(to, K::template at<T>(p, c, at, head), f, width);
             }
     }
 }
 
-/// Gradients of the leaves that `Owner` (a Sweep) owns. The adjoint of a message is a row of `adjoint`: of its
-/// destination, its edge, or its stage's slot as AdjointRow says, spread over the message's row as AdjointSpread says.
-template <class K, int Leaves, int Constants, class Owner, Row AdjointRow, Spread AdjointSpread, bool Selects, int B,
-          class T>
+/// Gradients of the leaves that `Owner` (a Sweep) owns. `Adjoint` says what the adjoint of a message is.
+template <class K, int Leaves, int Constants, class Owner, class Adjoint, int B, class T>
 WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTables<T>& given_tables,
                                         const EdgeAdjoint<T>& adjoint, index row_begin, index row_end, index f0) {
     const EdgeRows rows = given_rows;
@@ -255,8 +193,7 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTa
         g[b].first = tables.first;
         g[b].heads = &head_sums;
     }
-    const T* const dy = adjoint.rows;
-    const T* const selected = adjoint.selected;
+    const EdgeAdjoint<T> dy = adjoint;
     const index last_edge = rows.edges - 1;
     for (index row = row_begin; row < row_end; ++row) {
 #pragma GCC unroll 4
@@ -264,30 +201,26 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTa
             for (int k = 0; k < Leaves; ++k) g[b].row[k] = Packet<T>(0);
         for (index e = rows.row_ptr[row], end = rows.row_ptr[row + 1]; e < end; ++e) {
             const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
-            constexpr bool edges = EdgeVisitor<K>::reads_edges || AdjointRow == Row::edge;
-            constexpr bool slots = EdgeVisitor<K>::reads_slots || AdjointRow == Row::stage || Selects;
+            constexpr bool edges = EdgeVisitor<K>::reads_edges || Adjoint::row == Row::edge;
+            constexpr bool slots = EdgeVisitor<K>::reads_slots || Adjoint::row == Row::stage || Adjoint::counts;
             EdgeAt<T> at = edge_at<T, by_src, edges, slots>(rows, tables, row, e, f0, block);
             prefetch_edge<K>(p, rows, e, tables.extents, f0);
-            if constexpr (by_src && (EdgeVisitor<K>::reads_slots || AdjointRow == Row::stage)) {
+            if constexpr (by_src && (EdgeVisitor<K>::reads_slots || Adjoint::row == Row::stage)) {
                 const index far_slot = rows.slot[std::min(e + prefetch_distance, last_edge)];
                 EdgeVisitor<K>::template prefetch_row<Row::stage>(p, far_slot, tables.extents, f0);
-                if constexpr (AdjointRow == Row::stage)
-                    fetch_ahead(dy + far_slot * (AdjointSpread == Spread::full   ? width
-                                                 : AdjointSpread == Spread::head ? tables.extents.heads
-                                                                                 : 1));
+                if constexpr (Adjoint::row == Row::stage) Adjoint::prefetch(dy, far_slot, tables.extents, f0);
             }
             Packet<T> within{};
-            if constexpr (Selects)
+            if constexpr (Adjoint::counts)
                 within = splat(static_cast<T>(static_cast<double>(at.id.slot - rows.dst_ptr[at.id.dst])));
 #pragma GCC unroll 4
             for (int b = 0; b < B; ++b) {
                 at.f = f0 + b * lanes<T>;
                 EdgeVisitor<K>::template prefetch<by_src ? Row::dst : Row::src>(p, ahead, width, at.f);
-                if constexpr (by_src && AdjointRow == Row::dst) fetch_ahead(dy + ahead * width + at.f);
-                Packet<T> adj = load_row<AdjointRow, AdjointSpread>(dy, at, head[b]);
-                if constexpr (Selects)
-                    adj = select(load_row<Row::dst, Spread::full>(selected, at, head[b]) == within, adj, Packet<T>(0));
-                K::template backward<T>(K::template forward<T>(p, c, at, head[b]), adj, g[b], at, head[b]);
+                if constexpr (by_src && Adjoint::row == Row::dst) Adjoint::prefetch(dy, ahead, tables.extents, at.f);
+                const auto values = K::template forward<T>(p, c, at, head[b]);
+                const Packet<T> adj = Adjoint::template load<T>(dy, at, head[b], within, values.y);
+                K::template backward<T>(values, adj, g[b], at, head[b]);
             }
             EdgeVisitor<K>::template finish_edge<T>(g[0], at);
         }

@@ -56,8 +56,7 @@ struct EdgeAt {
     EdgeNumbers id;
     index f; // first feature of the packet
     index width, heads;
-    index stage_base; // slot of the first row of stage values
-    HeadRange block;  // heads of all packets of the block
+    HeadRange block; // heads of all packets of the block
 };
 
 template <Row R, class T>
@@ -69,7 +68,7 @@ WEFT_ALWAYS_INLINE index row_of(const EdgeAt<T>& at) {
     else if constexpr (R == Row::edge)
         return at.id.edge;
     else if constexpr (R == Row::stage)
-        return at.id.slot - at.stage_base;
+        return at.id.slot;
     else
         return 0;
 }
@@ -87,6 +86,14 @@ WEFT_ALWAYS_INLINE Packet<T> load_row(const T* rows, const EdgeAt<T>& at, const 
         return permute<T>(load_first(rows + row_of<R>(at) * at.heads + at.block.first, at.block.count), head.lane);
     else
         return splat(rows[row_of<R>(at)]);
+}
+
+template <class T>
+WEFT_ALWAYS_INLINE void store_features(T* row, const std::type_identity_t<Packet<T>>& a, index f, index width) {
+    if (f + lanes<T> <= width)
+        store_packet(row + f, a);
+    else
+        store_first(row + f, a, width - f);
 }
 
 /// Sums of the lanes of each head, for adjoints of values per head. Where packets hold whole heads of 2^k channels, by
@@ -173,12 +180,8 @@ struct EdgeLeafKernel {
             } else {
                 T* const to = g.pointer[I];
                 if constexpr (S == Spread::full) {
-                    T* const row = to + row_of<R>(at) * at.width + at.f;
-                    const Packet<T> sum = g.first >> I & 1u ? adj : load_packet(row) + adj;
-                    if (at.f + lanes<T> <= at.width)
-                        store_packet(row, sum);
-                    else
-                        store_first(row, sum, at.width - at.f);
+                    T* const row = to + row_of<R>(at) * at.width;
+                    store_features(row, g.first >> I & 1u ? adj : load_packet(row + at.f) + adj, at.f, at.width);
                 } else {
                     add_heads<T>(to + row_of<R>(at) * at.heads, adj, at.f, *g.heads, head);
                 }
@@ -202,12 +205,9 @@ struct EdgeLeafKernel {
         if constexpr (Gradient && (R == Owner::own || (R == Row::all && Owner::owns(R)))) {
             T* const to = g.pointer[I];
             if constexpr (S == Spread::full) {
-                T* const row = to + row_of<R>(at) * at.width + at.f;
-                const Packet<T> sum = g.first >> I & 1u ? g.row[I] : load_packet(row) + g.row[I];
-                if (at.f + lanes<T> <= at.width)
-                    store_packet(row, sum);
-                else
-                    store_first(row, sum, at.width - at.f);
+                T* const row = to + row_of<R>(at) * at.width;
+                const Packet<T> sum = g.first >> I & 1u ? g.row[I] : load_packet(row + at.f) + g.row[I];
+                store_features(row, sum, at.f, at.width);
             } else if constexpr (S == Spread::head) {
                 add_heads<T>(to + row_of<R>(at) * at.heads, g.row[I], at.f, *g.heads, head);
             } else {

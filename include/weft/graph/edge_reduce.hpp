@@ -1,28 +1,33 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/graph/edge_program.hpp>
+#include <weft/graph/edge_sweep.hpp>
 
 namespace weft::inline WEFT_ABI {
 
 namespace detail {
 
-/// A reduction (or, without one, the messages per edge) of an edge expression with message rows of rank R as an
-/// operation on its operands. The expression itself is in the kernels of the plan only: what is here is compiled once
+/// A reduction (or, without one, the messages per edge) of an edge expression to a tensor of rank R, as an operation on
+/// its operands. The expression itself is in the kernels of the plan only: what is here is compiled once
 /// for all expressions of the same form.
+template <class T>
+using AdjointRows = Tensor<T, 1> (*)(const Graph&, index width, const T* dy, const T* y, const T* kept);
+
 template <class T, int R, int Programs>
 struct EdgeOperation {
-    using Y = Tensor<T, 1 + R>;
-    static_assert(Programs <= StageEvaluator<T>::max_programs,
+    using Y = Tensor<T, R>;
+    static_assert(Programs <= StageRunner<T>::max_programs,
                   "weft: an edge expression has at most 7 stages (softmax_in, dot): land a part of it first");
 
     const char* name;
     Graph graph;
     EdgePlan<T, Programs> plan{};
-    Extents<1 + R> shape{};
-    bool per_edge = false, mean = false, selects = false; // what the reduction is
-    bool sweep_dst = false, sweep_src = false;            // of the backward
-    Y selected = {};
+    std::array<std::shared_ptr<const StageKind<T>>, Programs> stages = {};
+    Extents<R> shape{};
+    bool per_edge = false, sweep_dst = false, sweep_src = false; // the latter of the backward
+    index keeps = 0;                                             // of the reduction
+    AdjointRows<T> adjoint_rows = nullptr;
+    Tensor<T, 1> kept = {};
 
     EdgeOperation(const char* operation, const Graph& g) : name(operation), graph(g) {}
 
@@ -32,22 +37,24 @@ struct EdgeOperation {
     }
     template <class... V>
     Y forward_recorded(const V&... values) {
-        if (selects) selected = Y::empty(shape);
-        return run(selects ? selected.mutable_data() : nullptr, connect(values...));
+        if (keeps > 0) kept = Tensor<T, 1>::empty({graph.num_dst() * keeps * width()});
+        return run(keeps > 0 ? kept.mutable_data() : nullptr, connect(values...));
     }
 
     template <class Sink, class... V>
-    void backward(const Y& dy, const Y&, Sink& sink, const V&... values) const {
+    void backward(const Y& dy, const Y& y, Sink& sink, const V&... values) const {
         std::tuple<V...> gradients;
         EdgeGradient<T> targets[sizeof...(V) + 1];
         const auto connected = connect(values...);
         prepare(gradients, targets, connected, std::index_sequence_for<V...>{}, values...);
-        sweep(dy, connected, targets);
+        sweep(dy, y, connected, targets);
         deliver(gradients, sink, std::index_sequence_for<V...>{});
     }
 
 private:
     using Plan = EdgePlan<T, Programs>;
+
+    index width() const { return plan[0].tables.extents.width; }
 
     template <class... V>
     Plan connect(const V&... values) const {
@@ -74,22 +81,15 @@ private:
         if (row == Row::dst) require(graph.num_dst(), "dst(x)", "destination nodes");
         if (row == Row::edge) require(graph.num_edges(), "edge(w)", "edges");
     }
-    WEFT_NOINLINE Y run(T* taken, const Plan& connected) const {
+    WEFT_NOINLINE Y run(T* keep, const Plan& connected) const {
         Y out = Y::empty(shape);
-        edge_forward<T>(graph, connected, out.mutable_data(), taken, per_edge);
+        edge_forward<T>(graph, connected, out.mutable_data(), keep, per_edge);
         return out;
     }
-    WEFT_NOINLINE void sweep(const Y& dy, const Plan& connected, const EdgeGradient<T>* targets) const {
-        Y scaled = dy;
-        if (mean) {
-            const index width = connected[0].tables.extents.width;
-            const auto* const row_ptr = graph.in().row_ptr.data();
-            T* row = scaled.mutable_data();
-            for (index i = 0; i < graph.num_dst(); ++i, row += width)
-                if (const index degree = row_ptr[i + 1] - row_ptr[i]; degree > 1)
-                    for (index f = 0; f < width; ++f) row[f] = row[f] / T(static_cast<float>(degree));
-        }
-        edge_backward<T>(graph, connected, {scaled.data(), selects ? selected.data() : nullptr}, sweep_dst, sweep_src,
+    WEFT_NOINLINE void sweep(const Y& dy, const Y& y, const Plan& connected, const EdgeGradient<T>* targets) const {
+        Tensor<T, 1> rows;
+        if (adjoint_rows) rows = adjoint_rows(graph, width(), dy.data(), y.data(), kept.data());
+        edge_backward<T>(graph, connected, {adjoint_rows ? rows.data() : dy.data(), kept.data()}, sweep_dst, sweep_src,
                          targets);
     }
     template <class Gradients, std::size_t... K, class... V>
@@ -98,11 +98,10 @@ private:
         bool zero[sizeof...(V) + 1] = {};
         bool wanted[sizeof...(V) + 1] = {};
         for (const auto& program : connected)
-            for (int l = 0; l < program.leaves; ++l)
-                if (const auto& leaf = program.leaf[l]; leaf.value >= 0) {
-                    wanted[leaf.value] = leaf.differentiable;
-                    zero[leaf.value] = leaf.spread != Spread::full || leaf.row == Row::all;
-                }
+            program.for_each_operand([&](const auto& leaf) {
+                wanted[leaf.value] = leaf.differentiable;
+                zero[leaf.value] = leaf.spread != Spread::full || leaf.row == Row::all;
+            });
         (prepare_one(std::get<K>(gradients), targets[K], wanted[K], zero[K], values), ...);
     }
     template <class V>
@@ -137,17 +136,23 @@ auto reduce_edges(const Graph& g, const E& e) {
     using Sweeps = EdgeSweeps<E>;
     using Operands = typename EdgeOperands<E>::type;
     constexpr bool per_edge = std::same_as<Reduction, NoReduction>;
-    EdgeOperation<T, E::rank, 1 + EdgeFacts<E>::programs> operation(Reduction::name, g);
+    constexpr bool several = Reduction::results > 1;
+    EdgeOperation<T, 1 + several + E::rank, 1 + EdgeFacts<E>::programs> operation(Reduction::name, g);
     operation.per_edge = per_edge;
-    operation.mean = std::same_as<Reduction, MeanEdges>;
-    operation.selects = Reduction::selects;
+    operation.keeps = Reduction::keeps;
+    if constexpr (requires { &Reduction::template adjoint_rows<T>; })
+        operation.adjoint_rows = &Reduction::template adjoint_rows<T>;
     operation.sweep_dst = Sweeps::dst;
     operation.sweep_src = Sweeps::src;
     operation.shape[0] = per_edge ? g.num_edges() : g.num_dst();
-    std::copy(e.shape().begin(), e.shape().end(), operation.shape.begin() + 1);
+    if constexpr (several) operation.shape[1] = Reduction::results;
+    std::copy(e.shape().begin(), e.shape().end(), operation.shape.begin() + 1 + several);
     const void* operands[Operands::size + 1];
-    PlanWriter<T> writer{operation.plan.data(), operands};
-    describe_program<Sweeps, Reduction, per_edge ? Row::edge : Row::dst, Spread::full>(e, writer);
+    PlanWriter<T> writer{operation.plan.data(), operation.stages.data(), operands};
+    if constexpr (per_edge)
+        describe_program<Sweeps, Reduction, RowAdjoint<Row::edge, Spread::full>>(e, writer);
+    else
+        describe_program<Sweeps, Reduction, typename Reduction::Adjoint>(e, writer);
     return apply_to(operation, operands, Operands{});
 }
 
@@ -187,6 +192,13 @@ template <EdgeExpression E>
 auto min_in(const Graph& g, const E& e) {
     return detail::reduce_edges<detail::MinIn>(g, e);
 }
+/// Mean, (biased) variance, minimum and maximum over the edges that enter each destination, [N_dst, 4, ...], in one
+/// sweep; 0 where there are none. The variance is that of the differences to the first message: float does not cancel.
+/// Gradients of minimum and maximum as in max_in.
+template <EdgeExpression E>
+auto statistics_in(const Graph& g, const E& e) {
+    return detail::reduce_edges<detail::StatisticsEdges>(g, e);
+}
 /// The value per edge [E, ...], in the order in which the edges were given.
 template <EdgeExpression E>
 auto edges(const Graph& g, const E& e) {
@@ -208,7 +220,7 @@ struct Mirror {
                 return node<E>(e.template operand<0>(), e.template operand<1>(), e.template operand<2>());
         } else if constexpr (is_stage<E>) {
             using Inner = decltype((*this)(e.inner()));
-            return EdgeStage<typename E::operation::mirror, Inner>((*this)(e.inner()));
+            return EdgeStage<typename E::operation_type::mirror, Inner>((*this)(e.inner()), e.operation().mirrored());
         } else if constexpr (requires { e.rows(); }) {
             constexpr Row row = E::row == Row::src ? Row::dst : E::row == Row::dst ? Row::src : E::row;
             return EdgeLeaf<row, std::remove_cvref_t<decltype(e.rows())>>(e.rows());

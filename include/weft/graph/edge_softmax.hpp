@@ -13,30 +13,44 @@ struct SoftmaxIn;
 /// The mirror image of SoftmaxIn: over the edges of each source. It stands in reductions over these (sum_out, ...).
 struct SoftmaxOut {
     using mirror = SoftmaxIn;
-    static constexpr int rank(int inner) { return inner; }
+    SoftmaxIn mirrored() const;
+    static constexpr int rank(int message) { return message; }
+    template <std::size_t N>
+    static std::array<index, N> row(const std::array<index, N>& message) {
+        return message;
+    }
 };
 
 /// Softmax over the edges of each destination, per element of the row: exp(s - max) / (sum exp(s - max) + 1e-16). A
 /// destination without edges has nothing.
 struct SoftmaxIn {
-    static constexpr auto name = "softmax_in";
     using mirror = SoftmaxOut;
-    static constexpr int rank(int inner) { return inner; }
-    template <int InnerRank>
+    SoftmaxOut mirrored() const { return {}; }
+    static constexpr int rank(int message) { return message; }
+    template <std::size_t N>
+    static std::array<index, N> row(const std::array<index, N>& message) {
+        return message;
+    }
+    static constexpr auto message_adjoint = detail::MessageAdjoint::in_place;
+    template <int MessageRank>
     static constexpr detail::Spread adjoint_spread() {
         return detail::Spread::full;
     }
+    template <class T>
+    static auto kind() {
+        return detail::PlainStage<SoftmaxIn, T>::shared();
+    }
 
     template <class T>
-    static const detail::StageFunctions<T>* functions() {
-        static constexpr detail::StageFunctions<T> table{true, &SoftmaxIn::width, &SoftmaxIn::forward<T>,
-                                                         &SoftmaxIn::backward<T>};
-        return &table;
+    static void forward(const detail::EdgeTile& tile, const T*, T* values) {
+        forward(tile.rows, tile.row_begin, tile.row_end, tile.first_edge(), tile.message.width, values);
+    }
+    template <class T>
+    static void backward(const detail::EdgeTile& tile, const T* values, T* adj) {
+        backward(tile.rows, tile.row_begin, tile.row_end, tile.first_edge(), tile.message.width, values, adj);
     }
 
 private:
-    static index width(const detail::RowExtents& row) { return row.width; }
-
     // Rows of `heads` values are treated as one flat run: `period` elements hold whole rows and whole packets.
     template <class T>
     static index period(index heads) {
@@ -44,9 +58,8 @@ private:
     }
 
     template <class T>
-    static void forward(const detail::EdgeRows& rows, index row_begin, index row_end, index base,
-                        const detail::RowExtents& row, const T*, T* values) {
-        const index heads = row.width;
+    static void forward(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
+                        T* values) {
         if (heads < lanes<T> && lanes<T> % heads == 0)
             return forward_in_lanes(rows, row_begin, row_end, base, heads, values);
         const index repeat = period<T>(heads);
@@ -214,6 +227,8 @@ private:
             for (index h = 0; h < heads; ++h) result[h] = Monoid::combine(result[h], s[at + h]);
     }
 };
+
+inline SoftmaxIn SoftmaxOut::mirrored() const { return {}; }
 
 /// In an edge expression: the softmax of `e` over the edges that enter the same destination.
 template <EdgeExpression E>

@@ -8,31 +8,32 @@ namespace weft::inline WEFT_ABI {
 
 /// Sum over the last axis of an edge's row: [H, C] to one value per head [H], [F] to one number.
 struct RowSum {
-    static constexpr auto name = "row_sum";
     using mirror = RowSum;
+    RowSum mirrored() const { return {}; }
     static constexpr int rank(int inner) { return inner - 1; }
+    template <std::size_t N>
+    static Extents<static_cast<int>(N) - 1> row(const std::array<index, N>& message) {
+        Extents<static_cast<int>(N) - 1> extents{};
+        std::copy_n(message.begin(), N - 1, extents.begin());
+        return extents;
+    }
+    static constexpr auto message_adjoint = detail::MessageAdjoint::spread;
     template <int InnerRank>
     static constexpr detail::Spread adjoint_spread() {
         return InnerRank == 1 ? detail::Spread::scalar : detail::Spread::head;
     }
-
     template <class T>
-    static const detail::StageFunctions<T>* functions() {
-        static constexpr detail::StageFunctions<T> table{false, &RowSum::width, &RowSum::forward<T>, nullptr};
-        return &table;
+    static auto kind() {
+        return detail::PlainStage<RowSum, T>::shared();
     }
 
-private:
-    // A row [F] is one head of F channels to the sum, F heads of one channel to the message.
-    static index heads(const detail::RowExtents& row) { return row.channels == 1 && row.rank == 1 ? 1 : row.heads; }
-    static index width(const detail::RowExtents& row) { return heads(row); }
-
     template <class T>
-    static void forward(const detail::EdgeRows& rows, index row_begin, index row_end, index,
-                        const detail::RowExtents& row, const T* in, T* out) {
-        const index sums = (rows.row_ptr[row_end] - rows.row_ptr[row_begin]) * heads(row);
-        const index channels = row.width / std::max<index>(heads(row), 1);
-        for (index i = 0; i < sums; ++i) out[i] = detail::reduce_run<SumOf>(in + i * channels, channels);
+    static void forward(const detail::EdgeTile& tile, const T* messages, T* values) {
+        // A row [F] is one head of F channels to the sum, F heads of one channel to the message.
+        const detail::RowExtents& row = tile.message;
+        const index heads = row.channels == 1 && row.rank == 1 ? 1 : row.heads;
+        const index channels = row.width / std::max<index>(heads, 1), sums = tile.edges() * heads;
+        for (index i = 0; i < sums; ++i) values[i] = detail::reduce_run<SumOf>(messages + i * channels, channels);
     }
 };
 

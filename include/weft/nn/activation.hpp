@@ -16,6 +16,7 @@ namespace detail {
 /// constant.
 template <class Op, class... Default>
 struct Activation {
+    static constexpr bool elementwise = true;
     std::array<double, sizeof...(Default)> constants{static_cast<double>(Default::num) / Default::den...};
 
     template <Expression E>
@@ -42,6 +43,7 @@ using Sigmoid = detail::Activation<weft::Sigmoid>;
 
 /// x itself.
 struct Identity {
+    static constexpr bool elementwise = true;
     template <Expression E>
     auto operator()(const E& x) const {
         return x;

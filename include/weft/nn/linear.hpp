@@ -65,6 +65,12 @@ struct Linear {
         }
     }
 
+    /// y + bias, or y where there is none, landed: the end of a product that was made elsewhere.
+    template <Expression E>
+    auto add_bias(const E& y) const {
+        return bias ? eval(y + *bias) : eval(y);
+    }
+
     void visit(auto&& v) {
         v("weight", weight);
         v("bias", bias);
@@ -73,8 +79,7 @@ struct Linear {
 private:
     template <class X>
     auto apply_rows(const X& x) const {
-        const auto y = matmul(x, transpose(weight));
-        return bias ? eval(y + *bias) : y;
+        return add_bias(matmul(x, transpose(weight)));
     }
 };
 

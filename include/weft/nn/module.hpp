@@ -163,17 +163,18 @@ void clear_grad(const M& module) {
 template <class M>
 M clone(const M& module) {
     M copy = module;
-    std::unordered_map<const void*, weft::detail::TapeNode*> made;
+    std::unordered_map<const void*, weft::detail::NodeRef<weft::detail::TapeNode>> made;
     for_each_parameter(copy, [&]<class T, int N>(std::string_view, Parameter<T, N>& p) {
-        auto& node = made[p.node().get()];
-        if (node) {
-            node->retain();
-            auto* const known = static_cast<weft::detail::ValueNode<T>*>(node);
-            p = Parameter<T, N>(weft::detail::NodeRef(known), p.offset(), p.shape(), p.strides());
-        } else {
-            p = Parameter<T, N>(p.value());
-            node = p.node().get();
+        const auto original = p.node();
+        auto& node = made[original.get()];
+        if (!node) { // of the whole value, on which several parameters may be windows
+            const Parameter<T, 1> whole(Tensor<T, 1>::share(original->value, original->data, {original->size}));
+            whole.node()->retain();
+            node = weft::detail::NodeRef<weft::detail::TapeNode>(whole.node().get());
         }
+        node->retain();
+        p = Parameter<T, N>(weft::detail::NodeRef(static_cast<weft::detail::ValueNode<T>*>(node.get())), p.offset(),
+                            p.shape(), p.strides());
     });
     return copy;
 }

@@ -15,12 +15,19 @@ struct Sequential {
     std::tuple<M...> modules;
 
     Sequential() = default;
-    explicit Sequential(M... m) : modules(std::move(m)...) {}
+    explicit Sequential(M... m) requires(sizeof...(M) > 0) : modules(std::move(m)...) {}
 
     /// The result is landed.
     template <Expression E>
     auto operator()(const E& x) const {
         return apply<0>(eval(x));
+    }
+
+    /// All modules but the first; its parameters are those of this sequence.
+    auto rest() const {
+        return std::apply(
+            [](const auto&, const auto&... m) { return Sequential<std::remove_cvref_t<decltype(m)>...>(m...); },
+            modules);
     }
 
     void visit(auto&& v) {
