@@ -3,8 +3,6 @@
 #include "layer_properties.hpp"
 
 #include <weft/gnn/readout.hpp>
-#include <weft/nn/linear.hpp>
-#include <weft/nn/sequential.hpp>
 
 using namespace weft;
 using namespace weft_test;
@@ -12,9 +10,7 @@ using namespace weft_test;
 namespace {
 
 template <class T>
-using Network = nn::Sequential<nn::Linear<T>, nn::ReLU, nn::Linear<T>>;
-template <class T>
-using Attention = gnn::AttentionalAggregation<nn::Linear<T>, Network<T>>;
+using Attention = gnn::AttentionalAggregation<nn::Linear<T>, Perceptron<T>>;
 
 template <class T, class R>
 void compare_readout(GoldenCase& golden, R readout) {
@@ -37,12 +33,6 @@ struct Reduction {
 };
 
 template <class T>
-nn::Linear<T> linear_of(const GoldenCase& golden, const std::string& name) {
-    const auto shape = golden.shape("p." + name + ".weight");
-    return nn::Linear<T>(shape[1], shape[0]);
-}
-
-template <class T>
 void run(GoldenCase& golden) {
     const auto name = golden.option<std::string>("readout", "");
     for (const char* described : {"note", "gate", "nn"}) (void)golden.option<std::string>(described, "");
@@ -50,10 +40,10 @@ void run(GoldenCase& golden) {
     if (name == "mean") return compare_readout<T>(golden, Reduction{gnn::Aggregation::mean});
     if (name == "max") return compare_readout<T>(golden, Reduction{gnn::Aggregation::max});
     if (name == "min") return compare_readout<T>(golden, Reduction{gnn::Aggregation::min});
-    if (name == "AttentionalAggregation")
-        return compare_readout<T>(
-            golden, Attention<T>(linear_of<T>(golden, "gate_nn"),
-                                 Network<T>(linear_of<T>(golden, "nn.0"), nn::ReLU{}, linear_of<T>(golden, "nn.2"))));
+    if (name == "AttentionalAggregation") {
+        const auto gate = golden.shape("p.gate_nn.weight");
+        return compare_readout<T>(golden, Attention<T>(nn::Linear<T>(gate[1], gate[0]), golden_perceptron<T>(golden)));
+    }
     REQUIRE(name == "SoftmaxAggregation");
     REQUIRE(golden.option("learn", false));
     compare_readout<T>(golden, gnn::SoftmaxAggregation<T>(
@@ -89,7 +79,7 @@ struct Readout {
     template <class T>
     Any<T> make() const {
         return {Attention<T>(nn::Linear<T>(in, per_channel ? out : 1),
-                             Network<T>(nn::Linear<T>(in, 5), nn::ReLU{}, nn::Linear<T>(5, out))),
+                             Perceptron<T>(nn::Linear<T>(in, 5), nn::ReLU{}, nn::Linear<T>(5, out))),
                 gnn::SoftmaxAggregation<T>({.t = 0.7, .learn = learn, .channels = per_channel ? in : 1}), which};
     }
     template <class M, class X>

@@ -45,7 +45,8 @@ struct GatedGraphConv {
     template <Expression X, Expression W>
     auto operator()(const Graph& g, const X& x, const W& edge_weight) const {
         weft::detail::check_edge_rows("GatedGraphConv", g, edge_weight, "edge_weight");
-        return steps(g, x, [&](const auto& m) { return aggregate(g, src(m) * edge(edge_weight), aggr); });
+        return steps(g, detail::recorded_with<W>(x),
+                     [&](const auto& m) { return aggregate(g, src(m) * edge(edge_weight), aggr); });
     }
 
     void visit(auto&& v) {

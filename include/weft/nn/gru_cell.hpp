@@ -23,9 +23,11 @@ struct GRUCell {
 
     /// x [N, in], state h [N, C] to the new state [N, C]. Errors: they do not fit.
     template <Expression X, Expression H>
-    auto operator()(const X& x, const H& expression) const {
-        const auto h = eval(expression);
-        gates.check("GRUCell", x, h);
+    auto operator()(const X& input, const H& state) const {
+        gates.check("GRUCell", input, state);
+        // Both recorded if one is: then all parameters are trained.
+        using State = std::conditional_t<weft::detail::joined_kind<X, H> == Kind::var, Var<T, 2>, Tensor<T, 2>>;
+        const State x(input), h(state);
         const auto from_x = gates.input(x), from_h = gates.state(h);
         const auto sum = [&](index k) { return gates.gate(from_x, k) + gates.gate(from_h, k); };
         const auto n = eval(tanh(gates.gate(from_x, 2) + sigmoid(sum(0)) * gates.gate(from_h, 2)));

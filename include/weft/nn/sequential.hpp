@@ -2,7 +2,7 @@
 #pragma once
 
 #include <weft/nn/activation.hpp>
-#include <weft/nn/module.hpp>
+#include <weft/nn/linear.hpp>
 
 #include <tuple>
 
