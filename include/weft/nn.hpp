@@ -5,9 +5,11 @@
 
 #include <weft/nn/activation.hpp>
 #include <weft/nn/adam.hpp>
+#include <weft/nn/batch_norm.hpp>
 #include <weft/nn/dropout.hpp>
 #include <weft/nn/gru_cell.hpp>
 #include <weft/nn/init.hpp>
+#include <weft/nn/layer_norm.hpp>
 #include <weft/nn/linear.hpp>
 #include <weft/nn/loss.hpp>
 #include <weft/nn/lstm.hpp>
