@@ -136,6 +136,19 @@ TEST_CASE("top_k_pooling: renumbered nodes are chosen by their scores", "[gnn]")
     }
 }
 
+TEST_CASE("top_k_pooling: the same bits on any number of threads", "[gnn]") {
+    const Graph g = random_graph(4000, 60000), members = graph_members(Tensor<int, 1>::zeros({4000}), 1);
+    const auto x = numbers<float, 2>({4000, 32}), dy = numbers<float, 2>({4000, 32}, 3);
+    require_thread_independent([&] {
+        gnn::TopKPooling<float> pool(32);
+        pool.select.weight.set_value(numbers<float, 2>({1, 32}, 5));
+        const Var<float, 2> leaf(x);
+        const auto pooled = pool(g, members, leaf);
+        backward(pooled.x, Tensor<float, 2>(slice(dy, 0, 0, pooled.x.extent(0))));
+        return Tensor<float, 2>(concat(0, pooled.x.value(), leaf.grad(), pool.select.weight.grad()));
+    });
+}
+
 TEST_CASE("top_k_pooling: how many nodes stay", "[gnn]") {
     const auto count = [](double ratio, weft::index nodes) {
         const auto x = numbers<double, 2>({nodes, 4});
