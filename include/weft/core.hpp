@@ -15,5 +15,6 @@
 #include <weft/core/random.hpp>
 #include <weft/core/reduce.hpp>
 #include <weft/core/softmax.hpp>
+#include <weft/core/standardize.hpp>
 #include <weft/core/tensor.hpp>
 #include <weft/core/views.hpp>

@@ -3,11 +3,16 @@
 
 /// Modules, layers, losses and optimisers.
 
+#include <weft/nn/activation.hpp>
 #include <weft/nn/adam.hpp>
+#include <weft/nn/batch_norm.hpp>
 #include <weft/nn/dropout.hpp>
+#include <weft/nn/gru_cell.hpp>
 #include <weft/nn/init.hpp>
+#include <weft/nn/layer_norm.hpp>
 #include <weft/nn/linear.hpp>
 #include <weft/nn/loss.hpp>
+#include <weft/nn/lstm.hpp>
 #include <weft/nn/module.hpp>
 #include <weft/nn/optimizer.hpp>
 #include <weft/nn/schedule.hpp>

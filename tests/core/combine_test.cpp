@@ -52,6 +52,12 @@ TEST_CASE("combine: concat and stack", "[core]") {
                 REQUIRE(y(i, j, k) == (j < 3 ? a(i, j, k) : j < 4 ? b(i, 0, k) : 2 * a(i, j - 4, k)));
     const auto v = weft::arange<int>(3);
     REQUIRE(weft::concat(0, v, v).shape() == Extents<1>{6});
+    using Parts = std::vector<Tensor<double, 3>>;
+    REQUIRE(same_bits(Tensor<double, 3>(weft::concat(1, Parts{a})), a));
+    REQUIRE(same_bits(weft::concat(1, Parts{a, b}), weft::concat(1, a, b)));
+    REQUIRE(same_bits(weft::concat(1, Parts{a, b, c, b, a}), weft::concat(1, a, b, c, b, a)));
+    REQUIRE(error_of([&] { weft::concat(0, Parts{}); }) ==
+            "weft: concat: there are no operands: there must be at least one");
     const Tensor<int, 2> s = weft::stack(-1, v, v + 10);
     REQUIRE(s.shape() == Extents<2>{3, 2});
     REQUIRE(s(2, 0) == 2);

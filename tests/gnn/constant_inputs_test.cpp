@@ -6,6 +6,7 @@
 #include <weft/core/reduce.hpp>
 #include <weft/gnn/edge_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
+#include <weft/gnn/gated_graph_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
 #include <weft/gnn/gin_conv.hpp>
 #include <weft/gnn/graph_conv.hpp>
@@ -63,4 +64,11 @@ TEST_CASE("constant inputs: parameters of the other node set are trained", "[gnn
     require_trained("SAGEConv", sage, sage(g, from, d));
     nn::clear_grad(sage);
     require_trained("SAGEConv", sage, sage(g, s, to));
+}
+
+TEST_CASE("constant inputs: parameters are trained where only the weights of edges are Vars", "[gnn]") {
+    const Graph g = random_graph(12, 40, 3);
+    const Var<double, 1> weight(numbers<double, 1>({40}, 2));
+    gnn::GatedGraphConv<double> gated(5, 2);
+    require_trained("GatedGraphConv", gated, gated(g, numbers<double, 2>({12, 4}, 1), weight));
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Layers that multiply by the graph without attention: APPNP, SGConv, ChebConv, GraphConv.
+// Layers that multiply by the graph without attention: APPNP, SGConv, ChebConv, GraphConv,
+// GatedGraphConv.
 #include "layer_golden.hpp"
 #include "layer_properties.hpp"
 
 #include <weft/gnn/appnp.hpp>
 #include <weft/gnn/cheb_conv.hpp>
+#include <weft/gnn/gated_graph_conv.hpp>
 #include <weft/gnn/graph_conv.hpp>
 #include <weft/gnn/sg_conv.hpp>
 
@@ -70,18 +72,16 @@ void run(GoldenCase& golden) {
         compare_layer<T>(
             golden,
             gnn::SGConv<T>(in, out, {.K = golden.option<weft::index>("K", 1), .add_self_loops = loops, .bias = bias}));
-    else
+    else if (layer == "GatedGraphConv")
+        compare_layer<T>(golden, gnn::GatedGraphConv<T>(out, golden.option<weft::index>("num_layers", 1),
+                                                        {.aggr = aggregation_of(golden), .bias = bias}));
+    else {
+        REQUIRE(layer == "GraphConv");
         compare_layer<T>(golden, gnn::GraphConv<T>(in, out, {.aggr = aggregation_of(golden), .bias = bias}));
-}
-template <class T>
-void run_file() {
-    for_each_golden_case("gnn-core", "propagation", run<T>, [](const GoldenCase& golden) {
-        const std::string layer = layer_of(golden);
-        return layer == "APPNP" || layer == "SGConv" || layer == "ChebConv" || layer == "GraphConv";
-    });
+    }
 }
 
-enum class Which { appnp, sg, cheb, graph };
+enum class Which { appnp, sg, cheb, graph, gated };
 
 struct Propagation {
     std::string name;
@@ -99,11 +99,13 @@ struct Propagation {
         gnn::SGConv<T> sg;
         gnn::ChebConv<T> cheb;
         gnn::GraphConv<T> graph;
+        gnn::GatedGraphConv<T> gated;
         Which which;
         void visit(auto&& v) {
             if (which == Which::sg) v("sg", sg);
             if (which == Which::cheb) v("cheb", cheb);
             if (which == Which::graph) v("graph", graph);
+            if (which == Which::gated) v("gated", gated);
         }
     };
     template <class T>
@@ -113,6 +115,7 @@ struct Propagation {
             {in, out, {.K = K, .add_self_loops = add_self_loops}},
             {in, out, std::max<weft::index>(K, 1), {.lambda_max = add_self_loops ? std::optional(2.5) : std::nullopt}},
             {in, out, {.aggr = aggr, .in_channels_dst = in_dst}},
+            {out, std::max<weft::index>(K, 1), {.aggr = aggr}},
             which};
     }
     template <class M, class X>
@@ -121,6 +124,7 @@ struct Propagation {
         if (which == Which::appnp) return edge_width > 0 ? X(module.appnp(g, x, weight())) : X(module.appnp(g, x));
         if (which == Which::sg) return edge_width > 0 ? X(module.sg(g, x, weight())) : X(module.sg(g, x));
         if (which == Which::cheb) return edge_width > 0 ? X(module.cheb(g, x, weight())) : X(module.cheb(g, x));
+        if (which == Which::gated) return edge_width > 0 ? X(module.gated(g, x, weight())) : X(module.gated(g, x));
         if (in_dst < 0) return edge_width > 0 ? X(module.graph(g, x, weight())) : X(module.graph(g, x));
         return edge_width > 0 ? X(module.graph.bipartite(g, x, x_dst, weight()))
                               : X(module.graph.bipartite(g, x, x_dst));
@@ -141,12 +145,19 @@ const std::vector<Propagation> layers{
     {"GraphConv, maximum, weighted", Which::graph, 1, 0, gnn::Aggregation::max},
     {"GraphConv, bipartite", Which::graph, 0, 0, gnn::Aggregation::add, true, 4},
     {"GraphConv, bipartite, weighted", Which::graph, 1, 0, gnn::Aggregation::mean, true, 2},
+    {"GatedGraphConv", Which::gated, 0, 2},
+    {"GatedGraphConv, mean, weighted", Which::gated, 1, 2, gnn::Aggregation::mean},
+    {"GatedGraphConv, maximum", Which::gated, 0, 1, gnn::Aggregation::max},
 };
 
 } // namespace
 
-TEST_CASE("propagation: golden, double", "[gnn][golden]") { run_file<double>(); }
-TEST_CASE("propagation: golden, float", "[gnn][golden]") { run_file<float>(); }
+TEST_CASE("propagation: golden, double", "[gnn][golden]") {
+    for_each_golden_case("gnn-core", "propagation", run<double>);
+}
+TEST_CASE("propagation: golden, float", "[gnn][golden]") {
+    for_each_golden_case("gnn-core", "propagation", run<float>);
+}
 
 TEST_CASE("propagation: gradients to second order", "[gnn]") {
     for_each_layer(layers, [](const Propagation& layer) { check_gradients(layer); });
@@ -185,6 +196,9 @@ TEST_CASE("propagation: errors name the argument", "[gnn]") {
     REQUIRE_THROWS_WITH(gnn::ChebConv<float>(3, 2, 2, {.lambda_max = 0.0}), ContainsSubstring("lambda_max is 0"));
     REQUIRE_THROWS_WITH(gnn::ChebConv<float>(4, 2, 2)(g, x), ContainsSubstring("x is [3, 3]"));
     REQUIRE_THROWS_WITH(gnn::SGConv<float>(4, 2)(g, x), ContainsSubstring("x is [3, 3]"));
+    REQUIRE_THROWS_WITH(gnn::GatedGraphConv<float>(2, 1)(g, x), ContainsSubstring("x is [3, 3]"));
+    REQUIRE_THROWS_WITH(gnn::GatedGraphConv<float>(4, 0), ContainsSubstring("layers is 0"));
+    REQUIRE_THROWS_WITH(gnn::GatedGraphConv<float>(4, 1)(g, x, w), ContainsSubstring("edge_weight"));
     REQUIRE_THROWS_WITH(gnn::GraphConv<float>(4, 2)(g, x), ContainsSubstring("x is [3, 3]"));
     REQUIRE_THROWS_WITH(gnn::GraphConv<float>(3, 2)(g, x, w), ContainsSubstring("edge_weight"));
 }

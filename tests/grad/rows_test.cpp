@@ -91,6 +91,11 @@ TEST_CASE("gradients: combinations of rows", "[grad]") {
     const auto two = [](auto f) { return [f](const auto& x, const auto& y) { return f(x, y); }; };
     expect_grad(two([](const auto& x, const auto& y) { return square(concat(1, x, y, x)); }), a, b);
     expect_grad(two([](const auto& x, const auto& y) { return square(concat(0, x, y * x)); }), a, c);
+    expect_grad(
+        two([](const auto& x, const auto& y) {
+            return square(concat(1, std::vector{eval(x * 2.0), eval(y * x), eval(x * x), eval(x - y), eval(y * 3.0)}));
+        }),
+        a, c);
     expect_grad(two([](const auto& x, const auto& y) { return square(stack(1, x, y)); }), a, c);
     const auto rows = Tensor<int, 1>::from({4, 0, 0, 2, 4, 4});
     const auto table = Tensor<int, 2>::from({{1, 1}, {3, 0}});

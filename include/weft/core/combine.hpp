@@ -4,6 +4,8 @@
 #include <weft/core/reduce.hpp>
 #include <weft/core/views.hpp>
 
+#include <vector>
+
 /// Tensors put together from others, row by row: concat, stack, gather, scatter, one_hot, cast.
 namespace weft::inline WEFT_ABI {
 
@@ -309,6 +311,21 @@ struct Cast {
 template <Expression A, Expression... B>
 requires(A::rank >= 1) auto concat(int axis, const A& a, const B&... b) {
     return apply_operation(detail::Concat{normalize_axis(axis, A::rank, "concat")}, a, b...);
+}
+
+/// The same of a list of operands, put together in pairs: each element is copied once for every doubling of their
+/// number. Errors: there is none; other extents differ.
+template <Expression A>
+requires(A::rank >= 1) auto concat(int axis, const std::vector<A>& operands) {
+    if (operands.empty()) throw error("concat", "there are no operands: there must be at least one");
+    using Y = decltype(concat(axis, operands[0], operands[0]));
+    std::vector<Y> parts(operands.begin(), operands.end());
+    while (parts.size() > 1) {
+        for (std::size_t k = 0; k < parts.size() / 2; ++k) parts[k] = concat(axis, parts[2 * k], parts[2 * k + 1]);
+        if (parts.size() % 2 == 1) parts[parts.size() / 2] = parts.back();
+        parts.resize((parts.size() + 1) / 2);
+    }
+    return parts[0];
 }
 
 /// The operands, of one shape, along a new axis, which becomes axis `axis` of the result. Errors: the shapes differ.

@@ -114,11 +114,11 @@ struct LineLayout {
     }
 };
 
-/// Runs Body over packets of `count` <= lanes<T> lines that are not neighbours in memory, or are too few: element k of
-/// line i is at k * element_stride + i * line_stride.
-template <class Body, int Inputs, class T>
-void run_gathered(const T* const* in, T* out, const LineLayout& l, index count, index element_stride, index line_stride,
-                  T* scratch) {
+/// Runs `body` over packets of `count` <= lanes<T> lines that are not neighbours in memory, or are too few: element k
+/// of line i is at k * element_stride + i * line_stride.
+template <int Inputs, class Body, class T>
+void run_gathered(const Body& body, const T* const* in, T* out, const LineLayout& l, index count, index element_stride,
+                  index line_stride, T* scratch) {
     constexpr index w = lanes<T>;
     const T* tile[Inputs];
     for (int input = 0; input < Inputs; ++input) {
@@ -129,16 +129,16 @@ void run_gathered(const T* const* in, T* out, const LineLayout& l, index count, 
                 to[k * w + i] = in[input][k * element_stride + std::min(i, count - 1) * line_stride];
     }
     T* const result = scratch + Inputs * l.n * w;
-    Body::run(ColumnLine<T>(tile, result, l.n, w));
+    body.run(ColumnLine<T>(tile, result, l.n, w));
     const index results = l.single ? 1 : l.n;
     const index out_stride = l.single ? 1 : line_stride;
     for (index i = 0; i < count; ++i)
         for (index k = 0; k < results; ++k) out[k * element_stride + i * out_stride] = result[k * w + i];
 }
 
-/// Applies Body to every line. `cost`: nanoseconds per element.
-template <class Body, int Inputs, class T>
-void for_each_line(const T* const* in, T* out, const LineLayout& l, double cost) {
+/// Applies `body` to every line. `cost`: nanoseconds per element.
+template <int Inputs, class Body, class T>
+void for_each_line(const Body& body, const T* const* in, T* out, const LineLayout& l, double cost) {
     constexpr index w = lanes<T>;
     const index lines = l.outer * l.inner;
     if (lines == 0 || (l.n == 0 && !l.single)) return;
@@ -157,35 +157,35 @@ void for_each_line(const T* const* in, T* out, const LineLayout& l, double cost)
             };
             if (rows) {
                 T* const to = at(u * l.n, u);
-                Body::run(RowLine<T>(from, to, l.n));
+                body.run(RowLine<T>(from, to, l.n));
             } else if (l.inner == 1) {
                 T* const to = at(u * w * l.n, u * w);
-                run_gathered<Body, Inputs>(from, to, l, std::min(w, l.outer - u * w), 1, l.n, scratch.data());
+                run_gathered<Inputs>(body, from, to, l, std::min(w, l.outer - u * w), 1, l.n, scratch.data());
             } else {
                 const index per_group = (l.inner + w - 1) / w, group = u / per_group, column = u % per_group * w;
                 T* const to = at(group * l.n * l.inner + column, group * l.inner + column);
                 if (const index count = std::min(w, l.inner - column); count == w)
-                    Body::run(ColumnLine<T>(from, to, l.n, l.inner));
+                    body.run(ColumnLine<T>(from, to, l.n, l.inner));
                 else
-                    run_gathered<Body, Inputs>(from, to, l, count, l.inner, 1, scratch.data());
+                    run_gathered<Inputs>(body, from, to, l, count, l.inner, 1, scratch.data());
             }
         }
     });
 }
 
-/// The tensor of `shape` that Body makes of the lines of its operands along `axis`. half and bfloat16 are computed in
+/// The tensor of `shape` that `body` makes of the lines of its operands along `axis`. half and bfloat16 are computed in
 /// float.
 template <class Body, class T, int N, std::size_t M, class... More>
-Tensor<T, static_cast<int>(M)> map_lines(const std::array<index, M>& shape, bool single, int axis, double cost,
-                                         const Tensor<T, N>& x, const More&... more) {
+Tensor<T, static_cast<int>(M)> map_lines(const Body& body, const std::array<index, M>& shape, bool single, int axis,
+                                         double cost, const Tensor<T, N>& x, const More&... more) {
     using C = compute_type<Tensor<T, N>>;
     if constexpr (!std::same_as<C, T>) {
-        return map_lines<Body>(shape, single, axis, cost, Tensor<C, N>(x), Tensor<C, N>(more)...);
+        return map_lines(body, shape, single, axis, cost, Tensor<C, N>(x), Tensor<C, N>(more)...);
     } else {
         auto y = Tensor<T, static_cast<int>(M)>::empty(shape);
         const T* const in[] = {x.data(), more.data()...};
-        for_each_line<Body, 1 + static_cast<int>(sizeof...(More))>(
-            in, y.mutable_data(), LineLayout(x.shape(), static_cast<std::size_t>(axis), single), cost);
+        for_each_line<1 + static_cast<int>(sizeof...(More))>(
+            body, in, y.mutable_data(), LineLayout(x.shape(), static_cast<std::size_t>(axis), single), cost);
         return y;
     }
 }

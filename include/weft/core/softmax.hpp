@@ -82,12 +82,12 @@ struct LineFunction {
     static constexpr auto name = std::same_as<Value, SoftmaxValue> ? "softmax" : "log_softmax";
     template <class T, int N>
     Tensor<T, N> forward(const Tensor<T, N>& x) const {
-        return map_lines<Value>(x.shape(), false, Axis < 0 ? Axis + N : Axis, 1.0, x);
+        return map_lines(Value{}, x.shape(), false, Axis < 0 ? Axis + N : Axis, 1.0, x);
     }
     template <class Sink, class T, int N>
     void backward(const Tensor<T, N>& dy, const Tensor<T, N>& y, Sink& sink, const Tensor<T, N>&) const {
         if (sink.template wants<0>())
-            sink.template add<0>(map_lines<Adjoint>(y.shape(), false, Axis < 0 ? Axis + N : Axis, 0.6, y, dy));
+            sink.template add<0>(map_lines(Adjoint{}, y.shape(), false, Axis < 0 ? Axis + N : Axis, 0.6, y, dy));
     }
 };
 template <int Axis>
@@ -100,7 +100,8 @@ struct LogSumExp {
     static constexpr auto name = "logsumexp";
     template <class T, int N>
     auto forward(const Tensor<T, N>& x) const {
-        return map_lines<LogSumExpValue>(result_shape<Keep, Axis>(x.shape()), true, Axis < 0 ? Axis + N : Axis, 0.8, x);
+        return map_lines(LogSumExpValue{}, result_shape<Keep, Axis>(x.shape()), true, Axis < 0 ? Axis + N : Axis, 0.8,
+                         x);
     }
     template <class Y, class Sink, class T, int N>
     void backward(const Y& dy, const Y& y, Sink& sink, const Tensor<T, N>& x) const {

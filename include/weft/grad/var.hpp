@@ -164,6 +164,15 @@ public:
 
 namespace detail {
 
+/// The value without its history.
+template <class X>
+auto detached(const X& x) {
+    if constexpr (requires { x.node(); })
+        return x.value();
+    else
+        return x;
+}
+
 /// A node of tables that it takes over, with its value and the kernel of its backward.
 template <class T, int Leaves, int Constants, int Rank>
 WEFT_NOINLINE NodeRef<ValueNode<T>> make_fused_node(DenseTables<T, Leaves, Constants, Rank>& tables,

@@ -5,6 +5,21 @@
 
 namespace weft::inline WEFT_ABI {
 
+/// Edges from each node to its graph, from the graph of each node, batch [N], ascending, in [0, count): a readout is a
+/// reduction over them, `mean_in(members, src(x))`. Errors: batch is not sorted or out of range.
+template <Positions B>
+requires(B::rank == 1) Graph graph_members(const B& batch, index count) {
+    detail::checked_node_count(count, "count");
+    const auto of_node = detail::checked_positions(batch, count, "batch");
+    const index* const b = of_node.data();
+    for (index v = 1; v < of_node.size(); ++v)
+        if (b[v] < b[v - 1])
+            throw error("batch", "node {} is in graph {}, node {} in graph {}: batch must be sorted", v - 1, b[v - 1],
+                        v, b[v]);
+    return Graph::unchecked(arange<std::int32_t>(of_node.size()), Tensor<std::int32_t, 1>(of_node), of_node.size(),
+                            count);
+}
+
 /// Several square graphs as one without edges between them: the nodes of graph i are the rows ptr[i], ...,
 /// ptr[i + 1] - 1. Graphs without nodes keep their place.
 class GraphBatch {
@@ -16,24 +31,17 @@ public:
     /// not within [0, count); an edge between two graphs.
     template <Positions B>
     requires(B::rank == 1) GraphBatch(const Graph& g, const B& batch, index count) : graph_(g), count_(count) {
-        detail::checked_node_count(count, "count");
         if (batch.shape()[0] != g.num_nodes())
             throw error("batch", "batch is {}, the graph has {} nodes: there must be one number for each",
                         detail::shape_text(batch.shape()), g.num_nodes());
-        const auto of_node = detail::checked_positions(batch, count, "batch");
-        const index* const b = of_node.data();
-        for (index v = 1; v < of_node.size(); ++v)
-            if (b[v] < b[v - 1])
-                throw error("batch", "node {} is in graph {}, node {} in graph {}: batch must be sorted", v - 1,
-                            b[v - 1], v, b[v]);
+        members_ = graph_members(batch, count);
+        const std::int32_t* const b = members_.destinations().data();
         for (index e = 0; e < g.num_edges(); ++e) {
             const std::int32_t from = g.sources().data()[e], to = g.destinations().data()[e];
             if (b[from] != b[to])
                 throw error("batch", "edge {} goes from graph {} to graph {}: edges must stay within a graph", e,
                             b[from], b[to]);
         }
-        members_ = Graph::unchecked(arange<std::int32_t>(of_node.size()), Tensor<std::int32_t, 1>(of_node),
-                                    of_node.size(), count);
     }
 
     /// All nodes and edges.
@@ -43,7 +51,7 @@ public:
     const Tensor<std::int32_t, 1>& batch() const noexcept { return members_.destinations(); }
     /// [graphs + 1] where the nodes of each graph begin.
     const Tensor<std::int32_t, 1>& ptr() const { return members_.in().row_ptr; }
-    /// Edges from each node to its graph: a readout is a reduction over them, `mean_in(b.members(), src(x))`.
+    /// Edges from each node to its graph; see graph_members.
     const Graph& members() const noexcept { return members_; }
     /// [E] the graph of each edge.
     Tensor<std::int32_t, 1> edge_batch() const { return gather(batch(), graph_.sources()); }

@@ -2,22 +2,10 @@
 #pragma once
 
 #include <weft/core/ops.hpp>
+#include <weft/grad/var.hpp>
 #include <weft/graph/edge_softmax.hpp>
 
 namespace weft::inline WEFT_ABI {
-
-namespace detail {
-
-/// The value without its history.
-template <class X>
-auto detached(const X& x) {
-    if constexpr (requires { x.node(); })
-        return x.value();
-    else
-        return x;
-}
-
-} // namespace detail
 
 /// log(sum(exp(e))) over the edges that enter each destination, without overflow; -inf where there are none. Two
 /// sweeps.

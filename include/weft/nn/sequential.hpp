@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/core/ops/relu.hpp>
+#include <weft/nn/activation.hpp>
 #include <weft/nn/linear.hpp>
 
 #include <tuple>
 
 namespace weft::inline WEFT_ABI::nn {
-
-/// The rectifier as a module without parameters.
-struct ReLU {
-    static constexpr bool elementwise = true;
-    template <Expression E>
-    auto operator()(const E& x) const {
-        return relu(x);
-    }
-    void visit(auto&&) {}
-};
 
 /// Modules one after the other; each takes the result of the one before. Their names are their numbers, as in PyTorch:
 /// `0.weight`. Any callable will do: `Sequential{Linear<float>(3, 8), ReLU{}, Linear<float>(8, 2)}`.

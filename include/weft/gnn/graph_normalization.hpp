@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/gnn/node_features.hpp>
+#include <weft/graph/edge_reduce.hpp>
+#include <weft/nn/batch_norm.hpp>
+
+/// What normalisations over the nodes of a graph share.
+namespace weft::inline WEFT_ABI::gnn::detail {
+
+/// The ways to call a normalisation per graph: (x - shift) scale + bias, where Layer::coefficients(mean, variance)
+/// gives shift and scale, [graphs, C] or [graphs, 1], of the moments of the columns [graphs, C], Layer::affine has the
+/// bias, and Layer::channels is C, or -1 where any number will do.
+template <class Layer>
+struct GraphNormalization {
+    /// x [N, C], the nodes of one graph. Errors: another number of channels.
+    template <Expression X>
+    auto operator()(const X& x) const {
+        return of_one_graph(checked(x, x.shape()[0]));
+    }
+    /// x [N, C], the nodes of a batch of graphs; `members`: the edge from each node to its graph, `batch.members()` or
+    /// graph_members(batch, count). Errors: x does not fit.
+    template <Expression X>
+    auto operator()(const Graph& members, const X& expression) const {
+        const auto x = checked(expression, members.num_src());
+        if (members.num_dst() == 1) return of_one_graph(x); // whose nodes threads share
+        const auto moments = statistics_in(members, src(x));
+        const auto [shift, scale] = layer().coefficients(select_index(moments, 1, 0), select_index(moments, 1, 1));
+        const Extents<2> shape{members.num_dst(), x.extent(1)};
+        return layer().affine.shifted((src(x) - dst(broadcast_to(shift, shape))) * dst(broadcast_to(scale, shape)),
+                                      [&](const auto& e) { return edges(members, e); });
+    }
+
+private:
+    const Layer& layer() const { return static_cast<const Layer&>(*this); }
+    template <class X>
+    auto checked(const X& x, index nodes) const {
+        return checked_features(Layer::name, "x", x, nodes, "nodes",
+                                layer().channels < 0 ? x.shape()[1] : layer().channels);
+    }
+    template <class X>
+    auto of_one_graph(const X& x) const {
+        const auto [mean, variance] = nn::detail::column_moments(x);
+        const auto [shift, scale] = layer().coefficients(mean, variance);
+        return layer().affine.shifted((x - shift) * scale);
+    }
+};
+
+} // namespace weft::inline WEFT_ABI::gnn::detail
