@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Layers on a random graph, called as in the peers of bench/peers: GCNConv, SAGEConv and GATConv from 64 channels
-// to 64.
+// Layers on a random graph from 64 channels to 64, called as in the peers of bench/peers.
 #include "graphs.hpp"
 
 #include <weft/core/ops.hpp>
+#include <weft/gnn/edge_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
+#include <weft/gnn/gatv2_conv.hpp>
 #include <weft/gnn/gcn_conv.hpp>
+#include <weft/gnn/gin_conv.hpp>
+#include <weft/gnn/hgt_conv.hpp>
+#include <weft/gnn/pna_conv.hpp>
+#include <weft/gnn/rgcn_conv.hpp>
 #include <weft/gnn/sage_conv.hpp>
+#include <weft/gnn/sir_conv.hpp>
+#include <weft/gnn/transformer_conv.hpp>
 #include <weft/grad/backward.hpp>
 
 namespace {
@@ -15,7 +22,53 @@ using namespace weft;
 using weft::index; // there is a function of that name in the C library
 using weft_bench::Bytes, weft_bench::GraphSize, weft_bench::repeat, weft_bench::uniform;
 
-constexpr GraphSize size{20'000, 300'000, 64};
+constexpr GraphSize size{20'000, 200'000, 64};
+
+/// A layer with constant values of the edges.
+template <class Layer, class Values>
+struct WithEdges {
+    Layer layer;
+    Values values;
+    auto operator()(const Graph& g, const auto& x) const { return layer(g, x, values); }
+    void visit(auto&& v) { v("layer", layer); }
+};
+
+/// HGTConv on the nodes in two types, the first half and the second, and the edges in four relations.
+struct Hetero {
+    gnn::HGTConv<float> layer;
+    HeteroGraph hetero;
+
+    Hetero() {
+        const auto half = static_cast<std::int32_t>(size.nodes / 2);
+        const auto ends = weft_bench::random_edges(size.nodes, size.edges);
+        std::vector<std::pair<weft::index, weft::index>> edges[4];
+        for (weft::index e = 0; e < size.edges; ++e)
+            edges[(ends(0, e) >= half) * 2 + (ends(1, e) >= half)].emplace_back(ends(0, e) % half, ends(1, e) % half);
+        std::vector<std::pair<EdgeType, Graph>> relations;
+        for (int r = 0; r < 4; ++r)
+            relations.emplace_back(EdgeType{r < 2 ? "a" : "b", "to", r % 2 == 0 ? "a" : "b"},
+                                   Graph::from_edges(edges[r], half, half));
+        hetero = HeteroGraph({{"a", half}, {"b", half}}, relations);
+        layer = gnn::HGTConv<float>({{"a", size.channels}, {"b", size.channels}}, size.channels, hetero.edge_types(),
+                                    {.heads = 8});
+    }
+    auto operator()(const Graph&, const auto& x) const {
+        const auto part = [&](weft::index begin, weft::index end) { return eval(slice(x, 0, begin, end)); };
+        using X = decltype(part(0, 0));
+        const auto y = layer(
+            hetero, std::map<std::string, X>{{"a", part(0, size.nodes / 2)}, {"b", part(size.nodes / 2, size.nodes)}});
+        return concat(0, y.at("a"), y.at("b"));
+    }
+    void visit(auto&& v) { v("layer", layer); }
+};
+
+Tensor<std::int32_t, 1> edge_kinds() {
+    auto kinds = Tensor<std::int32_t, 1>::empty({size.edges});
+    for (weft::index e = 0; e < size.edges; ++e)
+        kinds(e) = static_cast<std::int32_t>(
+            weft_bench::splitmix64(static_cast<std::uint64_t>(e) + (std::uint64_t{1} << 50)) % 8);
+    return kinds;
+}
 
 /// The entries `name` and `name_backward`; the latter is the layer and the gradients of x and of all parameters.
 /// `bytes` are those of the edges, `products` the number of dense layers, each of which reads and writes a row per
@@ -51,12 +104,33 @@ int main(int argc, char** argv) {
     const std::string edges = std::to_string(size.nodes) + "x" + std::to_string(size.edges);
     using gnn::Aggregation;
 
-    add("gat", edges + "/8x8", gnn::GATConv<float>(channels, 8, {.heads = 8}), weft_bench::attention_bytes(size, 8),
-        weft_bench::attention_backward_bytes(size, 8), 1);
+    const double heads = weft_bench::attention_bytes(size, 8);
+    const double heads_backward = weft_bench::attention_backward_bytes(size, 8);
+    const auto perceptron = [&](weft::index in) {
+        return nn::Sequential(nn::Linear<float>(in, channels), nn::ReLU{}, nn::Linear<float>(channels, channels));
+    };
+    using Perceptron = decltype(perceptron(0));
+
+    add("gat", edges + "/8x8", gnn::GATConv<float>(channels, 8, {.heads = 8}), heads, heads_backward, 1);
+    add("gatv2", edges + "/8x8", gnn::GATv2Conv<float>(channels, 8, {.heads = 8}), heads, heads_backward, 2);
+    add("transformer", edges + "/8x8", gnn::TransformerConv<float>(channels, 8, {.heads = 8}), heads, heads_backward,
+        4);
+    add("hgt", edges + "/8x8", Hetero(), heads, heads_backward, 8);
     add("gcn", size.text(), gnn::GCNConv<float>(channels, channels), sum, sum, 1);
+    add("sir", size.text(), gnn::SIRConv<float>(channels, channels, channels), sum, 2 * sum, 3);
     add("sage_mean", size.text(), gnn::SAGEConv<float>(channels, channels), sum, sum, 2);
     // Which edge was the largest is kept.
     add("sage_max", size.text(), gnn::SAGEConv<float>(channels, channels, {.aggr = Aggregation::max}), sum + 4 * n * f,
         sum + 4 * n * f, 2);
+    const auto edge_rows = 4 * static_cast<double>(size.edges) * f;
+    add("gine", size.text(),
+        WithEdges{gnn::GINEConv<float, Perceptron>(perceptron(channels)), uniform<2>({size.edges, channels}, 2)},
+        sum + edge_rows, sum + edge_rows, 2);
+    add("edge_conv", size.text(), gnn::EdgeConv<float, Perceptron>(perceptron(2 * channels)), sum, sum + 3 * edge_rows,
+        3);
+    auto histogram = Tensor<weft::index, 1>::zeros({64});
+    for (const auto degree : weft_bench::random_graph(size.nodes, size.edges).in_degree().values()) ++histogram(degree);
+    add("pna", size.text(), gnn::PNAConv<float>(channels, channels, histogram), sum + 20 * n * f, 8 * sum, 6);
+    add("rgcn", size.text(), WithEdges{gnn::RGCNConv<float>(channels, channels, 8), edge_kinds()}, sum, 3 * sum, 2);
     return weft_bench::run(argc, argv);
 }

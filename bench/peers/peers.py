@@ -19,8 +19,17 @@ the result:
     bias_gelu/RxC            gelu(x + b), tanh form; backward: x and b
     softmax, log_softmax     along the last axis; backward: x
     matmul/MxKxN             [M, K] x [K, N]; backward: both
-    gat/NxE/HxC              GATConv, 64 channels in, H heads of C; backward: x and all parameters
-    gcn, sage_mean, sage_max GCNConv, SAGEConv, F channels to F; backward: x and all parameters
+    gat, gatv2, transformer/NxE/HxC
+                             GATConv, GATv2Conv, TransformerConv, 64 channels in, H heads of C; backward: x and all
+                             parameters, as of all layers
+    gcn, sage_mean, sage_max/NxExF
+                             GCNConv, SAGEConv, F channels to F
+    gine, edge_conv/NxExF    GINEConv with features of the edges as wide as the nodes', EdgeConv with a maximum; the
+                             network is Linear, ReLU, Linear of width F
+    pna/NxExF                PNAConv, mean, min, max, std times identity, amplification, attenuation, one tower
+    rgcn/NxExF               RGCNConv, 8 relations, mean
+    hgt/NxE/HxC              HGTConv, the nodes in two types, the edges in four relations, those between their types
+    neighbor_sampling/NxE    1024 seeds, 15 neighbours of each, then 10 of each of these, per batch; 10 batches
     gcn_epoch, gat_epoch     one training step (forward, loss on the training nodes, backward, Adam) with the published
                              hyper-parameters and dropout, features dense as in torch_geometric's own examples
     gcn_epoch_without_dropout, gat_epoch_without_dropout
@@ -51,8 +60,10 @@ import warnings
 from dataclasses import dataclass
 from typing import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.nn import Linear, ReLU, Sequential
 
 import inputs
 
@@ -62,7 +73,10 @@ warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.jit")
 
 try:
     import torch_geometric
-    from torch_geometric.nn import GATConv, GCNConv, SAGEConv
+    from torch_geometric.data import Data
+    from torch_geometric.loader import NeighborLoader
+    from torch_geometric.nn import (EdgeConv, GATConv, GATv2Conv, GCNConv, GINEConv, HGTConv, PNAConv, RGCNConv,
+                                    SAGEConv, TransformerConv)
 except ImportError:
     torch_geometric = None
 
@@ -191,6 +205,67 @@ def layer(construct, nodes, edges, channels, sparse=False):
     return make
 
 
+def edge_kinds(nodes, edges):
+    """Number of the relation of each edge, [edges]: that of RGCNConv."""
+    return (inputs.splitmix64(np.arange(edges, dtype=np.uint64) + np.uint64(1 << 50)) % np.uint64(8)).astype(np.int64)
+
+
+def layer_with_edges(construct, nodes, edges, channels, values):
+    """The same for a layer that takes values(nodes, edges, channels) of the edges, which get no gradient."""
+
+    def make(grad):
+        torch.manual_seed(0)
+        module = construct()
+        graph = torch.from_numpy(inputs.random_edges(nodes, edges))
+        given = values(nodes, edges, channels)
+        x = tensor((nodes, channels), 1, grad)
+        return lambda: module(x, graph, given), [x, *module.parameters()]
+
+    return make
+
+
+def pna(nodes, edges, channels):
+    degree = torch.bincount(torch.from_numpy(inputs.random_edges(nodes, edges))[1], minlength=nodes)
+    kinds, scalers = ["mean", "min", "max", "std"], ["identity", "amplification", "attenuation"]
+    return PNAConv(channels, channels, kinds, scalers, torch.bincount(degree))
+
+
+def perceptron(channels, width):
+    return Sequential(Linear(channels, width), ReLU(), Linear(width, width))
+
+
+def hgt(nodes, edges, channels, heads):
+    """The first half of the nodes is of type a, the second of type b."""
+
+    def make(grad):
+        torch.manual_seed(0)
+        types = [("a", "to", "a"), ("a", "to", "b"), ("b", "to", "a"), ("b", "to", "b")]
+        module = HGTConv(channels, channels, (["a", "b"], types), heads=heads)
+        graph, half = torch.from_numpy(inputs.random_edges(nodes, edges)), nodes // 2
+        kind = (graph[0] >= half) * 2 + (graph[1] >= half)
+        edge_index = {t: graph[:, kind == k] % half for k, t in enumerate(types)}
+        x = tensor((nodes, channels), 1, grad)
+
+        def run():
+            result = module({"a": x[:half], "b": x[half:]}, edge_index)
+            return torch.cat([result["a"], result["b"]])
+
+        return run, [x, *module.parameters()]
+
+    return make
+
+
+def neighbor_sampling(nodes, edges):
+    """torch_geometric's loader in this process; without its compiled samplers it needs at least one of them."""
+
+    def build():
+        data = Data(edge_index=torch.from_numpy(inputs.random_edges(nodes, edges)), num_nodes=nodes)
+        loader = NeighborLoader(data, num_neighbors=[15, 10], batch_size=1024, input_nodes=torch.arange(10 * 1024))
+        return lambda: [batch.num_nodes for batch in loader]
+
+    return build
+
+
 def epoch(first, second, activation, dropout, rate, decay_first_only, sparse=False):
     def build():
         data = inputs.cora()
@@ -249,8 +324,19 @@ def cases():
     if torch_geometric is None:
         return found
 
-    n, e, f = 20_000, 300_000, 64
-    found += both(f"gat/{n}x{e}/8x8", GEOMETRIC, layer(lambda: GATConv(f, 8, heads=8), n, e, f))
+    n, e, f = 20_000, 200_000, 64
+    for name, attention in [("gat", GATConv), ("gatv2", GATv2Conv), ("transformer", TransformerConv)]:
+        found += both(f"{name}/{n}x{e}/8x8", GEOMETRIC, layer(lambda a=attention: a(f, 8, heads=8), n, e, f))
+    features = lambda nodes, edges, channels: tensor((edges, channels), 2)
+    found += both(f"gine/{n}x{e}x{f}", GEOMETRIC,
+                  layer_with_edges(lambda: GINEConv(perceptron(f, f)), n, e, f, features))
+    found += both(f"edge_conv/{n}x{e}x{f}", GEOMETRIC, layer(lambda: EdgeConv(perceptron(2 * f, f)), n, e, f))
+    found += both(f"pna/{n}x{e}x{f}", GEOMETRIC, layer(lambda: pna(n, e, f), n, e, f))
+    relations = lambda nodes, edges, channels: torch.from_numpy(edge_kinds(nodes, edges))
+    found += both(f"rgcn/{n}x{e}x{f}", GEOMETRIC,
+                  layer_with_edges(lambda: RGCNConv(f, f, 8), n, e, f, relations))
+    found += both(f"hgt/{n}x{e}/8x8", GEOMETRIC, hgt(n, e, f, 8))
+    found.append(Case(f"neighbor_sampling/{n}x{e}", GEOMETRIC, neighbor_sampling(n, e)))
     found += both(f"gcn/{n}x{e}x{f}", GEOMETRIC, layer(lambda: GCNConv(f, f), n, e, f))
     found += both(f"gcn/{n}x{e}x{f}", GEOMETRIC_CACHED, layer(lambda: GCNConv(f, f, cached=True), n, e, f))
     found += both(f"gcn/{n}x{e}x{f}", GEOMETRIC_SPARSE, layer(lambda: GCNConv(f, f, cached=True), n, e, f, sparse=True))

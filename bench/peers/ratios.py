@@ -34,6 +34,10 @@ BARS = [
     (r"spmm/", "torch index_add", 15.0),
     (r"spmm/", "torch sparse.mm", 2.5),
     (r"(gcn|gat)_epoch/", "torch_geometric", 8.0),
+    (r"(gat|gatv2|transformer|pna|sage_max)_backward/", "torch_geometric", 10.0),
+    (r"gine_backward/", "torch_geometric", 8.0),
+    (r"(rgcn|hgt|edge_conv)_backward/", "torch_geometric", 5.0),
+    (r"neighbor_sampling/", "torch_geometric", 3.0),
 ]
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
