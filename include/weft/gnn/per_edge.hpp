@@ -31,7 +31,6 @@ template <class T, class M>
 class ModuleStage final : public weft::detail::StageKind<T> {
 public:
     explicit ModuleStage(const M& module) : module_(module) {}
-    weft::detail::MessageAdjoint message_adjoint() const override { return weft::detail::MessageAdjoint::apart; }
     std::unique_ptr<weft::detail::StageWork<T>> work(bool with_backward) const override {
         if (with_backward) return std::make_unique<Recorded>(module_);
         return std::make_unique<Inferred>(module_);
@@ -103,6 +102,7 @@ class PerEdge {
 public:
     using parameters_type = P;
     using mirror = PerEdge;
+    static constexpr auto message_adjoint = weft::detail::MessageAdjoint::apart;
 
     explicit PerEdge(const M& module) : module_(module) {
         if constexpr (weft::detail::Structure<P>::recorded) parameters_ = flat_parameters<T>(module);

@@ -156,6 +156,74 @@ WEFT_NOINLINE void edge_map_kernel(const EdgeRows& given_rows, const EdgeTables<
     }
 }
 
+/// Rows as the sums over their last axis have them: a row [F] is one head of F channels, not F heads.
+inline RowExtents summed_row(RowExtents row) {
+    if (row.rank == 1) {
+        row.heads = 1;
+        row.channels = row.width;
+    }
+    return row;
+}
+
+/// out[slot, head] = sum over the channels of the head, of those of the messages' features that lie in f0 ... f0 + B
+/// packets; the first block of a head stores, others add.
+template <class K, int Leaves, int Constants, int B, class T>
+WEFT_NOINLINE void edge_row_sum_kernel(const EdgeRows& given_rows, const EdgeTables<T>& given_tables, index row_begin,
+                                       index row_end, index f0, T* out, T*) {
+    const EdgeRows rows = given_rows;
+    const EdgeTables<T> tables = given_tables;
+    const T* p[Leaves + 1];
+    Packet<T> c[Constants + 1];
+    for (int k = 0; k < Leaves; ++k) p[k] = tables.pointers[k];
+    for (int k = 0; k < Constants; ++k) c[k] = splat(tables.constants[k]);
+    const RowExtents row_of_sums = summed_row(tables.extents);
+    const HeadSums<T> sums(row_of_sums);
+    const index width = tables.extents.width, heads = row_of_sums.heads, channels = row_of_sums.channels;
+    // Heads that end where packets do (or with the row) gather in a register.
+    const bool whole_packets = sums.exchanges < 0 && (heads == 1 || channels % lanes<T> == 0);
+    const bool through_memory = sums.exchanges < 0 && !whole_packets;
+    const HeadRange block = head_range<T>(tables.extents, f0, B);
+    HeadLanes<T> head[B];
+    HeadRange sum_heads[B];
+    index feature[B], rest[B];
+    for (int b = 0; b < B; ++b) { // packets behind the row's end repeat its last one
+        feature[b] = std::min(f0 + b * lanes<T>, (width - 1) / lanes<T> * lanes<T>);
+        rest[b] = width - (f0 + b * lanes<T>);
+        head[b] = head_lanes<T>(tables.extents, feature[b], block);
+        sum_heads[b] = head_range<T>(row_of_sums, feature[b], 1);
+    }
+    const index last_edge = rows.edges - 1;
+    const index next_row_bytes = f0 == 0 ? tables.next_row_bytes : 0;
+    for (index row = row_begin; row < row_end; ++row)
+        for (index e = rows.row_ptr[row], end = rows.row_ptr[row + 1]; e < end; ++e) {
+            const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
+            EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
+                rows, tables, row, e, f0, block);
+            prefetch_edge<K>(p, rows, e, tables.extents, f0);
+            for (index byte = 0; byte < next_row_bytes; byte += 64)
+                fetch_ahead<Fetch::from_memory>(tables.next_rows + ahead * next_row_bytes + byte);
+            T* const to = out + e * heads;
+            if (through_memory && f0 == 0) std::fill_n(to, heads, T{});
+            Packet<T> sum(0);
+#pragma GCC unroll 4
+            for (int b = 0; b < B; ++b) {
+                if (rest[b] <= 0) break;
+                at.f = feature[b];
+                EdgeVisitor<K>::template prefetch<Row::src>(p, ahead, width, at.f);
+                Packet<T> a = K::template at<T>(p, c, at, head[b]);
+                if (!whole_packets) {
+                    add_heads<T>(to, a, at.f, sums, {head[b].lane, sum_heads[b], head[b].features});
+                    continue;
+                }
+                sum = sum + (rest[b] < lanes<T> ? first_lanes<T>(a, rest[b]) : a);
+                const index h = sum_heads[b].first, last = at.f + lanes<T>;
+                if (b + 1 < B && rest[b] > lanes<T> && last % channels != 0) continue;
+                to[h] = h * channels >= f0 ? sum_lanes<T>(sum) : to[h] + sum_lanes<T>(sum);
+                sum = Packet<T>(0);
+            }
+        }
+}
+
 /// Gradients of the leaves that `Owner` (a Sweep) owns. `Adjoint` says what the adjoint of a message is.
 template <class K, int Leaves, int Constants, class Owner, class Adjoint, int B, class T>
 WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTables<T>& given_tables,

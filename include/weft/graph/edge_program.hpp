@@ -23,6 +23,7 @@ struct EdgeFunctions {
     EdgeReduceFunction<T> reduce[2];
     EdgeReduceFunction<T> reduce_from_memory; // as the first
     EdgeMapFunction<T> map;
+    EdgeReduceFunction<T> row_sum[2];
     EdgeBackwardFunction<T> backward_dst[2];
     EdgeBackwardFunction<T> backward_src[2];
 };
@@ -43,6 +44,7 @@ struct EdgeProgram {
     const EdgeFunctions<T>* functions = nullptr;
     // Of a stage:
     const StageKind<T>* stage = nullptr;
+    MessageAdjoint message_adjoint = MessageAdjoint::in_place;
     index stage_width = 0; // elements of its row per edge
     int reader = 0;        // the program that reads it
     Leaf parameters;       // whose value is -1 where it has none
@@ -149,6 +151,9 @@ struct NoReduction {
     static constexpr int results = 1, keeps = 0;
 };
 
+/// The sums over the last axis of the messages.
+struct RowSums : NoReduction {};
+
 /// Fills the leaves of a program, and appends the programs of its stages.
 template <class Sweeps, int MessageRank, class T, class E>
 void describe_leaves(const E& e, EdgeProgram<T>& program, int& leaf, int& constants, PlanWriter<T>& writer);
@@ -166,7 +171,7 @@ struct EdgeKernels {
     template <int B, Fetch From = Fetch::from_cache>
     static constexpr EdgeReduceFunction<T> reduce() {
         using K = typename S::template kernel<EdgeLeaves<E::rank>, 0, 0, false>;
-        if constexpr (std::same_as<Reduction, NoReduction>)
+        if constexpr (std::derived_from<Reduction, NoReduction>)
             return nullptr;
         else
             return &edge_reduce_kernel<K, S::leaves, S::constants, Reduction, B, From, T>;
@@ -175,6 +180,14 @@ struct EdgeKernels {
         using K = typename S::template kernel<EdgeLeaves<E::rank>, 0, 0, false>;
         if constexpr (std::same_as<Reduction, NoReduction>)
             return &edge_map_kernel<K, S::leaves, S::constants, T>;
+        else
+            return nullptr;
+    }
+    template <int B>
+    static constexpr EdgeReduceFunction<T> row_sum() {
+        using K = typename S::template kernel<EdgeLeaves<E::rank>, 0, 0, false>;
+        if constexpr (std::same_as<Reduction, RowSums>)
+            return &edge_row_sum_kernel<K, S::leaves, S::constants, B, T>;
         else
             return nullptr;
     }
@@ -194,6 +207,7 @@ struct EdgeKernels {
                                             {reduce<packets>(), reduce<1>()},
                                             reduce<packets, packets == 1 ? Fetch::from_cache : Fetch::from_memory>(),
                                             map(),
+                                            {row_sum<packets>(), row_sum<1>()},
                                             {backward<Sweeps::dst, Dst, packets>(), backward<Sweeps::dst, Dst, 1>()},
                                             {backward < EdgeFacts<E>::own_src || !Sweeps::rest_with_dst, Src,
                                              packets > (),
@@ -244,6 +258,7 @@ void describe_leaves(const E& e, EdgeProgram<T>& program, int& leaf, int& consta
             EdgeProgram<T>& stage = writer.programs[number];
             writer.stages[number] = e.operation().template kind<T>();
             stage.stage = writer.stages[number].get();
+            stage.message_adjoint = Operation::message_adjoint;
             stage.stage_width = product(e.shape());
             stage.reader = static_cast<int>(&program - writer.programs);
             if constexpr (requires { typename Operation::parameters_type; }) {
@@ -252,7 +267,9 @@ void describe_leaves(const E& e, EdgeProgram<T>& program, int& leaf, int& consta
                 writer.operands[writer.value++] = &e.operation().parameters();
             }
             using Inner = std::remove_cvref_t<decltype(e.inner())>;
-            describe_program<Sweeps, NoReduction,
+            using Messages =
+                std::conditional_t<Operation::message_adjoint == MessageAdjoint::spread, RowSums, NoReduction>;
+            describe_program<Sweeps, Messages,
                              RowAdjoint<Row::stage, Operation::template adjoint_spread<Inner::rank>()>>(e.inner(),
                                                                                                         writer);
         } else {

@@ -42,7 +42,7 @@ struct SoftmaxIn {
     }
 
     template <class T>
-    static void forward(const detail::EdgeTile& tile, const T*, T* values) {
+    static void forward(const detail::EdgeTile& tile, T* values) {
         forward(tile.rows, tile.row_begin, tile.row_end, tile.first_edge(), tile.message.width, values);
     }
     template <class T>

@@ -63,23 +63,21 @@ public:
 };
 
 /// Where the adjoints of messages lie: in the place of those of the values; nowhere, as one of a value is that of all
-/// elements it was summed from; or apart.
+/// elements of the row it is the sum of (such a stage has no work: the kernel of its messages sums); or apart. In
+/// place, the values take the place of the messages too.
 enum class MessageAdjoint : char { in_place, spread, apart };
 
 template <class T>
 class StageKind {
 public:
     virtual ~StageKind() = default;
-    /// `in_place`: the values take the place of the messages too.
-    virtual MessageAdjoint message_adjoint() const = 0;
     virtual std::unique_ptr<StageWork<T>> work(bool with_backward) const = 0;
 };
 
-/// A stage without state: static functions of Operation.
+/// A stage without state: static functions of Operation, in place, or a sum over the row.
 template <class Operation, class T>
 class PlainStage final : public StageKind<T> {
 public:
-    MessageAdjoint message_adjoint() const override { return Operation::message_adjoint; }
     std::unique_ptr<StageWork<T>> work(bool) const override { return std::make_unique<Work>(); }
     static std::shared_ptr<const StageKind<T>> shared() {
         static const PlainStage stage;
@@ -88,8 +86,8 @@ public:
 
 private:
     struct Work final : StageWork<T> {
-        void forward(const EdgeTile& tile, const T* messages, T* values) override {
-            Operation::forward(tile, messages, values);
+        void forward(const EdgeTile& tile, const T*, T* values) override {
+            if constexpr (Operation::message_adjoint == MessageAdjoint::in_place) Operation::forward(tile, values);
         }
         void backward(const EdgeTile& tile, const T* values, const T*, T* message_adjoint) override {
             if constexpr (Operation::message_adjoint == MessageAdjoint::in_place)

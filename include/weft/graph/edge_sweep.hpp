@@ -113,11 +113,19 @@ public:
                 first.next_row_bytes = edges * next_row_bytes_ <= next_rows_capacity ? next_row_bytes_ : 0;
             }
             T* const values = rows_of(kept_ ? kept_[s].values : nullptr, values_[s], edges, base, program.stage_width);
-            T* const messages = in_place(program) ? values : scratch(messages_[s], edges * width);
+            T* const value_row_zero = row_zero(values, base, program.stage_width);
+            value_row_zero_[s] = value_row_zero;
             connect(program);
-            program.functions->map(rows, program.tables, row_begin, row_end, false, row_zero(messages, base, width));
+            const EdgeFunctions<T>& functions = *program.functions;
+            if (functions.row_sum[0]) {
+                for_each_feature_block(program, 3, [&](int kind, index f) {
+                    functions.row_sum[kind](rows, program.tables, row_begin, row_end, f, value_row_zero, nullptr);
+                });
+                continue;
+            }
+            T* const messages = in_place(program) ? values : scratch(messages_[s], edges * width);
+            functions.map(rows, program.tables, row_begin, row_end, false, row_zero(messages, base, width));
             work_[s]->forward(tile, messages, values);
-            value_row_zero_[s] = row_zero(values, base, program.stage_width);
         }
         connect(programs_[0]);
     }
@@ -129,7 +137,7 @@ public:
             const EdgeTile tile = tile_of(program, rows, row_begin, row_end);
             const index edges = tile.edges(), base = tile.first_edge(), width = program.stage_width;
             T* const kept = kept_[s].message_adjoint;
-            const bool apart = program.stage->message_adjoint() == MessageAdjoint::apart;
+            const bool apart = program.message_adjoint == MessageAdjoint::apart;
             T* const adjoint = rows_of(apart ? nullptr : kept, adjoint_[s], edges, base, width);
             T* const message_adjoint =
                 apart ? rows_of(kept, message_adjoint_[s], edges, base, tile.message.width) : adjoint;
@@ -145,15 +153,13 @@ public:
         const auto [adjoint, message_adjoint] = adjoints_[s];
         work_[s]->backward(tile, value_row_zero_[s] + tile.first_edge() * program.stage_width, adjoint,
                            message_adjoint);
-        const bool spread = program.stage->message_adjoint() == MessageAdjoint::spread;
+        const bool spread = program.message_adjoint == MessageAdjoint::spread;
         return row_zero(message_adjoint, tile.first_edge(), spread ? program.stage_width : tile.message.width);
     }
     void add_parameter_gradient(int s, T* gradient) const { work_[s]->add_parameter_gradient(gradient); }
 
 private:
-    static bool in_place(const EdgeProgram<T>& program) {
-        return program.stage->message_adjoint() == MessageAdjoint::in_place;
-    }
+    static bool in_place(const EdgeProgram<T>& program) { return program.message_adjoint == MessageAdjoint::in_place; }
     static EdgeTile tile_of(const EdgeProgram<T>& program, const EdgeRows& rows, index row_begin, index row_end) {
         return {rows, row_begin, row_end, program.tables.extents};
     }
@@ -284,7 +290,7 @@ void edge_backward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, co
     if (src_sweep)
         for (std::size_t s = 1; s < N; ++s) {
             const EdgeProgram<T>& program = plan[s];
-            const bool spread = program.stage->message_adjoint() == MessageAdjoint::spread;
+            const bool spread = program.message_adjoint == MessageAdjoint::spread;
             if (plan[static_cast<std::size_t>(program.reader)].functions->backward_src[0])
                 kept[s].values = keep(memory[2 * s], program.stage_width);
             if (program.functions->backward_src[0])

@@ -26,15 +26,6 @@ struct RowSum {
     static auto kind() {
         return detail::PlainStage<RowSum, T>::shared();
     }
-
-    template <class T>
-    static void forward(const detail::EdgeTile& tile, const T* messages, T* values) {
-        // A row [F] is one head of F channels to the sum, F heads of one channel to the message.
-        const detail::RowExtents& row = tile.message;
-        const index heads = row.channels == 1 && row.rank == 1 ? 1 : row.heads;
-        const index channels = row.width / std::max<index>(heads, 1), sums = tile.edges() * heads;
-        for (index i = 0; i < sums; ++i) values[i] = detail::reduce_run<SumOf>(messages + i * channels, channels);
-    }
 };
 
 /// In an edge expression: the sum over the last axis of the row, `row_sum(src(k) * dst(q))`.
