@@ -4,6 +4,7 @@
 /// Graphs, batches of graphs, their transforms, and expressions over edges.
 
 #include <weft/graph/batch.hpp>
+#include <weft/graph/directed_norm.hpp>
 #include <weft/graph/dot.hpp>
 #include <weft/graph/edge_reduce.hpp>
 #include <weft/graph/edge_softmax.hpp>
