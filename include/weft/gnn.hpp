@@ -7,6 +7,7 @@
 #include <weft/gnn/batch_norm.hpp>
 #include <weft/gnn/cheb_conv.hpp>
 #include <weft/gnn/dir_gnn_conv.hpp>
+#include <weft/gnn/dir_gnn_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gated_graph_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
