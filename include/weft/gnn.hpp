@@ -6,6 +6,8 @@
 #include <weft/gnn/appnp.hpp>
 #include <weft/gnn/batch_norm.hpp>
 #include <weft/gnn/cheb_conv.hpp>
+#include <weft/gnn/dir_gnn_conv.hpp>
+#include <weft/gnn/dir_gnn_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gated_graph_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
@@ -16,6 +18,7 @@
 #include <weft/gnn/instance_norm.hpp>
 #include <weft/gnn/jumping_knowledge.hpp>
 #include <weft/gnn/layer_norm.hpp>
+#include <weft/gnn/magnet_conv.hpp>
 #include <weft/gnn/pair_norm.hpp>
 #include <weft/gnn/readout.hpp>
 #include <weft/gnn/sage_conv.hpp>
