@@ -5,6 +5,7 @@
 
 #include <weft/graph/batch.hpp>
 #include <weft/graph/complex_sum.hpp>
+#include <weft/graph/digraph_operators.hpp>
 #include <weft/graph/directed_norm.hpp>
 #include <weft/graph/dot.hpp>
 #include <weft/graph/edge_reduce.hpp>
@@ -14,3 +15,4 @@
 #include <weft/graph/magnetic_laplacian.hpp>
 #include <weft/graph/row_sum.hpp>
 #include <weft/graph/transforms.hpp>
+#include <weft/graph/two_hop.hpp>
