@@ -7,7 +7,6 @@
 #include <weft/gnn/batch_norm.hpp>
 #include <weft/gnn/cheb_conv.hpp>
 #include <weft/gnn/dir_gnn_conv.hpp>
-#include <weft/gnn/dir_gnn_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gated_graph_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
@@ -15,6 +14,7 @@
 #include <weft/gnn/gin_conv.hpp>
 #include <weft/gnn/graph_conv.hpp>
 #include <weft/gnn/graph_norm.hpp>
+#include <weft/gnn/hypergraph_conv.hpp>
 #include <weft/gnn/instance_norm.hpp>
 #include <weft/gnn/jumping_knowledge.hpp>
 #include <weft/gnn/layer_norm.hpp>

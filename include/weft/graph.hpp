@@ -10,5 +10,6 @@
 #include <weft/graph/edge_softmax.hpp>
 #include <weft/graph/edge_statistics.hpp>
 #include <weft/graph/graph.hpp>
+#include <weft/graph/hypergraph.hpp>
 #include <weft/graph/row_sum.hpp>
 #include <weft/graph/transforms.hpp>
