@@ -67,6 +67,11 @@ public:
         used_.insert(tensor);
         return file_.get<T, N>(full(tensor), weft::io::Conversion::rounding);
     }
+    /// A tensor of the file that belongs to all its cases.
+    template <class T, int N>
+    weft::Tensor<T, N> shared(const std::string& tensor) const {
+        return file_.get<T, N>(tensor, weft::io::Conversion::rounding);
+    }
     /// The number in a tensor of one element, whatever its rank.
     template <class T>
     T number(const std::string& tensor) const {

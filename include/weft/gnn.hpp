@@ -18,6 +18,7 @@
 #include <weft/gnn/instance_norm.hpp>
 #include <weft/gnn/jumping_knowledge.hpp>
 #include <weft/gnn/layer_norm.hpp>
+#include <weft/gnn/magnet_conv.hpp>
 #include <weft/gnn/pair_norm.hpp>
 #include <weft/gnn/readout.hpp>
 #include <weft/gnn/sage_conv.hpp>
