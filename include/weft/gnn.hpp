@@ -6,7 +6,9 @@
 #include <weft/gnn/appnp.hpp>
 #include <weft/gnn/batch_norm.hpp>
 #include <weft/gnn/cheb_conv.hpp>
-#include <weft/gnn/dir_gnn_conv.hpp>
+#include <weft/gnn/dgcn_conv.hpp>
+#include <weft/gnn/digcn_conv.hpp>
+#include <weft/gnn/dimpa.hpp>
 #include <weft/gnn/dir_gnn_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gated_graph_conv.hpp>
@@ -15,6 +17,8 @@
 #include <weft/gnn/gin_conv.hpp>
 #include <weft/gnn/graph_conv.hpp>
 #include <weft/gnn/graph_norm.hpp>
+#include <weft/gnn/hypergraph_conv.hpp>
+#include <weft/gnn/imbalance_loss.hpp>
 #include <weft/gnn/instance_norm.hpp>
 #include <weft/gnn/jumping_knowledge.hpp>
 #include <weft/gnn/laplacian_encoding.hpp>
