@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// Graphs, batches of graphs, their transforms, and expressions over edges.
+/// Graphs, batches of graphs, their transforms, sampled neighbourhoods, and expressions over edges.
 
 #include <weft/graph/batch.hpp>
 #include <weft/graph/dot.hpp>
@@ -9,5 +9,7 @@
 #include <weft/graph/edge_softmax.hpp>
 #include <weft/graph/edge_statistics.hpp>
 #include <weft/graph/graph.hpp>
+#include <weft/graph/neighbor_loader.hpp>
+#include <weft/graph/neighbor_sampler.hpp>
 #include <weft/graph/row_sum.hpp>
 #include <weft/graph/transforms.hpp>
