@@ -276,7 +276,7 @@ for name, data in npz_bad_array.items():
 def dataset(metadata=None, **tensors):
     header, data = {}, b""
     for name, (dtype, shape, values) in tensors.items():
-        code = {"I32": "i", "I16": "h", "U8": "B", "F32": "f", "I64": "q"}[dtype]
+        code = {"I32": "i", "I16": "h", "U8": "B", "I8": "b", "F32": "f", "I64": "q"}[dtype]
         new = struct.pack(f"<{len(values)}{code}", *values)
         header[name] = tensor(dtype, shape, len(data), len(data) + len(new))
         data += new
@@ -298,6 +298,10 @@ bits = {
     "x": ("U8", [9, 1], range(9)), "y": ("U8", [9], [0] * 9), "edges": ("I32", [2, 2], [0, 1, 3, 3]),
     "weight": ("F32", [2], [2.0, 3.0]), "train_masks": ("U8", [1, 2], [0b10000001, 1]),
 }
+labels = {
+    "edges": ("I16", [2, 3], [0, 1, 2, 2, 3, 3]), "label_indptr": ("I32", [5], [0, 2, 2, 3, 4]),
+    "label_indices": ("I8", [4], [0, 2, 1, 0]),
+}
 named = {"num_nodes": "3", "num_features": "5", "num_classes": "2"}
 sets_good = {
     "lists": dataset(named, **base),
@@ -307,6 +311,7 @@ sets_good = {
     "karate": dataset(None, edges=("I32", [1, 2], [0, 1]), weight=("F32", [1], [2.0]), club=("I32", [2], [0, 1])),
     "wide_indices": dataset(None, **base | {"edge_index": ("I64", [2, 1], [0, 2])}),
     "empty": dataset(None, y=("I32", [0], []), edge_index=("I32", [2, 0], [])),
+    "labels": dataset({"num_nodes": "4", "num_labels": "3"}, **labels),
 }
 sets_bad = {
     "no_classes": dataset(None, edge_index=base["edge_index"]),
@@ -336,6 +341,12 @@ sets_bad = {
     "split_too_high": dataset(None, **base | {"test_idx": ("I32", [1], [3])}),
     "mask_width": dataset(None, **masks | {"val_masks": ("U8", [1, 2], [0, 1])}),
     "mask_none": dataset(None, **masks | {"val_masks": ("U8", [0, 3], [])}),
+    "edges_shape": dataset(None, **bits | {"edges": ("I32", [3, 4], [0] * 12)}),
+    "labels_none": dataset(None, **labels | {"label_indptr": ("I32", [0], [])}),
+    "labels_nodes": dataset({"num_nodes": "5"}, **labels),
+    "labels_pointers": dataset(None, **labels | {"label_indptr": ("I32", [5], [0, 2, 2, 3, 5])}),
+    "labels_too_high": dataset({"num_labels": "2"}, **labels),
+    "labels_huge": dataset({"num_labels": "9000000000000000000"}, **labels),
     "not_safetensors": b"text",
 }
 for name, data in sets_good.items():
