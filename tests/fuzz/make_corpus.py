@@ -353,3 +353,87 @@ for name, data in sets_good.items():
     put("node_dataset", "good_" + name, data)
 for name, data in sets_bad.items():
     put("node_dataset", "bad_" + name, data)
+
+
+hetero = {
+    "paper_x_indptr": ("I32", [4], [0, 2, 2, 3]), "paper_x_indices": ("I16", [3], [0, 2, 1]),
+    "author_x": ("U8", [2, 1], [3, 4]),
+    "edge_paper_author": ("I16", [2, 3], [0, 1, 2, 0, 0, 1]),
+    "edge_paper_cites_paper": ("I32", [2, 1], [2, 0]),
+    "edge_paper_venue": ("I8", [2, 3], [0, 1, 2, 0, 0, 0]),
+    "label_train": ("I32", [1, 2], [2, 1]), "label_test": ("I32", [1, 2], [0, 0]),
+}
+counts = {"num_paper": "3", "num_author": "2", "num_venue": "1"}
+hetero_good = {
+    "three_types": dataset(counts | {"num_features": "4", "num_classes": "2"}, **hetero),
+    "names_within_names": dataset(
+        {"num_a": "1", "num_a_b": "2", "num_b": "3", "num_b_a": "4"},
+        edge_a_b_a=("I32", [2, 1], [1, 0]), edge_a_b_b=("I32", [2, 1], [1, 2]), edge_a_r_s_b_a=("I32", [2, 1], [0, 3]),
+    ),
+    "no_classes": dataset(counts, **{k: v for k, v in hetero.items() if k.startswith("edge")}),
+    "nothing": dataset(None),
+    "no_nodes": dataset({"num_a": "0"}, edge_a_a=("I32", [2, 0], []), label_val=("I32", [0, 2], [])),
+}
+hetero_bad = {
+    "count_text": dataset(counts | {"num_paper": "x"}, **hetero),
+    "count_huge": dataset(counts | {"num_paper": "3000000000"}, **hetero),
+    "pointers": dataset(counts | {"num_paper": "4"}, **hetero),
+    "column": dataset(counts | {"num_features": "2"}, **hetero),
+    "edge_source": dataset(counts, **hetero | {"edge_paper_author": ("I16", [2, 1], [3, 0])}),
+    "edge_destination": dataset(counts, **hetero | {"edge_paper_author": ("I16", [2, 2], [0, 1, 0, 2])}),
+    "edge_negative": dataset(counts, **hetero | {"edge_paper_author": ("I16", [2, 1], [0, -1])}),
+    "edge_shape": dataset(counts, **hetero | {"edge_paper_author": ("I16", [3, 2], [0] * 6)}),
+    "edge_type": dataset(counts, **hetero, edge_paper_reader=("I16", [2, 0], [])),
+    "edge_no_relation": dataset(counts, **hetero, edge_paper__author=("I16", [2, 0], [])),
+    "edge_twice": dataset(counts, **hetero, edge_paper_to_author=("I16", [2, 0], [])),
+    "label_node": dataset(counts, **hetero | {"label_test": ("I32", [1, 2], [3, 0])}),
+    "label_class": dataset(counts, **hetero | {"label_test": ("I32", [1, 2], [0, -1])}),
+    "label_twice": dataset(counts, **hetero | {"label_test": ("I32", [1, 2], [2, 1])}),
+    "label_shape": dataset(counts, **hetero | {"label_test": ("I32", [2], [2, 1])}),
+    "classes": dataset(counts | {"num_classes": "1"}, **hetero),
+    "target": dataset({"num_a": "2", "num_b": "2"}, edge_a_b=("I32", [2, 1], [0, 1]), label_train=("I32", [1, 2], [0, 0])),
+    "target_huge": dataset({"num_a": "2147483647"}, edge_a_a=("I32", [2, 1], [0, 1]), label_train=("I32", [1, 2], [0, 0])),
+}
+for name, data in hetero_good.items():
+    put("hetero_dataset", "good_" + name, data)
+for name, data in hetero_bad.items():
+    put("hetero_dataset", "bad_" + name, data)
+
+graphs = {
+    "graph_label": ("I32", [4], [1, 0, 1, 0]), "graph_indicator": ("I32", [6], [0, 0, 2, 2, 2, 3]),
+    "edge_index": ("I32", [2, 5], [0, 1, 2, 3, 5, 1, 0, 3, 4, 5]),
+    "node_label": ("I32", [6], [0, 2, 1, 1, 0, 2]), "edge_label": ("I32", [5], [0, 0, 1, 0, 1]),
+    "node_attr": ("F32", [6], [0.5, 1, 1.5, 2, 2.5, 3]), "fold": ("I32", [4], [0, 1, 0, -1]),
+}
+sizes = {"num_graphs": "4", "num_nodes": "6", "node_label_values": "4"}
+graphs_good = {
+    "all": dataset(sizes, **graphs),
+    "least": dataset(None, **{k: graphs[k] for k in ["graph_label", "graph_indicator", "edge_index"]}),
+    "unsorted_edges": dataset(sizes, **graphs | {"edge_index": ("I32", [2, 5], [2, 0, 5, 3, 1, 3, 1, 5, 4, 0])}),
+    "wide_attributes": dataset(sizes, **graphs | {"node_attr": ("U8", [6, 2], range(12))}),
+    "none": dataset(None, graph_label=("I32", [0], []), graph_indicator=("I32", [0], []), edge_index=("I32", [2, 0], [])),
+}
+graphs_bad = {
+    "no_labels": dataset(None, **{k: v for k, v in graphs.items() if k != "graph_label"}),
+    "no_indicator": dataset(None, **{k: v for k, v in graphs.items() if k != "graph_indicator"}),
+    "no_edges": dataset(None, **{k: v for k, v in graphs.items() if k != "edge_index"}),
+    "num_graphs": dataset({"num_graphs": "5"}, **graphs),
+    "num_nodes": dataset({"num_nodes": "5"}, **graphs),
+    "class_negative": dataset(None, **graphs | {"graph_label": ("I32", [4], [1, 0, -1, 0])}),
+    "indicator_too_high": dataset(None, **graphs | {"graph_indicator": ("I32", [6], [0, 0, 2, 2, 2, 4])}),
+    "indicator_down": dataset(None, **graphs | {"graph_indicator": ("I32", [6], [0, 0, 2, 1, 2, 3])}),
+    "edge_too_high": dataset(None, **graphs | {"edge_index": ("I32", [2, 1], [0, 6])}),
+    "edge_between": dataset(None, **graphs | {"edge_index": ("I32", [2, 5], [0, 1, 2, 3, 5, 1, 0, 3, 4, 4])}),
+    "edge_labels": dataset(None, **graphs | {"edge_label": ("I32", [4], [0] * 4)}),
+    "node_label_too_high": dataset({"node_label_values": "2"}, **graphs),
+    "node_label_floats": dataset(None, **graphs | {"node_label": ("F32", [6], [0] * 6)}),
+    "node_labels": dataset(None, **graphs | {"node_label": ("I32", [5], [0] * 5)}),
+    "node_attr": dataset(None, **graphs | {"node_attr": ("F32", [2, 3], [0] * 6)}),
+    "fold_low": dataset(None, **graphs | {"fold": ("I32", [4], [0, 1, 0, -2])}),
+    "fold_short": dataset(None, **graphs | {"fold": ("I32", [3], [0, 1, 0])}),
+    "columns_huge": dataset({"node_label_values": "9000000000000000000"}, **graphs),
+}
+for name, data in graphs_good.items():
+    put("graph_dataset", "good_" + name, data)
+for name, data in graphs_bad.items():
+    put("graph_dataset", "bad_" + name, data)
