@@ -437,3 +437,100 @@ for name, data in graphs_good.items():
     put("graph_dataset", "good_" + name, data)
 for name, data in graphs_bad.items():
     put("graph_dataset", "bad_" + name, data)
+
+
+edges_good = {
+    "spaces": b"# a comment\n\n0 1\n  2\t 0  \r\n1 1",
+    "weights": b"0 1 0.5\n1 2 -2e-3\n2 0 +3\n",
+    "csv": b"\xef\xbb\xbfsource,target,weight\r\n0,1,0.5\r\n\r\n1 , 2,\t1e300\r\n",
+    "semicolons": b"0;1\n1;0\n",
+    "quoted": b'"0","1"\n"1","0"\n',
+    "more_columns": b"0 1 2 first 4\n1 0 3 second 5\n",
+    "nothing": b"",
+    "comments_only": b"% nothing\n  # here\n",
+    "header_only": b"source target\n",
+    "tiny_weight": b"0 1 1e-300\n",
+}
+edges_bad = {
+    "one_field": b"0\n1 2\n",
+    "fields": b"0 1\n1 2 3\n",
+    "empty_field": b"0,1\n1,\n",
+    "empty_first": b"0,1\n,1\n",
+    "not_a_number": b"0 1\n1 x\n",
+    "fraction": b"0 1\n1.5 1\n",
+    "negative": b"0 1\n-1 1\n",
+    "node_huge": b"0 1\n2147483647 1\n",
+    "node_over_64_bits": b"0 1\n99999999999999999999 1\n",
+    "weight": b"0 1 1\n1 2 x\n",
+    "weight_over": b"0 1 1\n1 2 1e999\n",
+    "open_quote": b'"0","1"\n"1,"0\n',
+    "after_quote": b'"0","1"\n"1"x,"0"\n',
+    "quote_without_space": b'"0" "1"\n"1"0 2\n',
+    "quote_without_end": b'"0" "1"\n"1" "2"" 0\n',
+    "zero_byte": b"0 1\n0\x001 2\n",
+    "plus_minus": b"0 1\n+-1 2\n",
+    "two_headers": b"a,b\nc,d\n",
+}
+names = {
+    "names_spaces": b'Ann Bob 1\n"Old Tom" Ann 2\n',
+    "names_csv": b'from,to\n"say ""hi""","a,b"\n"",x\n',
+    "names_utf8": "\u00e9t\u00e9,\u6c34\n".encode(),
+    "names_weight_header": b"a,b,w\nx,y,1\n",
+}
+for name, data in edges_good.items():
+    put("edge_list", "good_" + name, data)
+for name, data in edges_bad.items():
+    put("edge_list", "bad_" + name, data)
+for name, data in names.items():
+    put("edge_list", name, data)
+
+
+def market(head, body):
+    return b"%%MatrixMarket " + head + b"\n" + body
+
+
+general, pattern = b"matrix coordinate real general", b"matrix coordinate pattern general"
+matrix_good = {
+    "real": market(general, b"% a comment\n\n3 4 2\n1 1 0.5\n\n3 4 -2e3\n"),
+    "pattern": market(pattern, b"3 4 2\n1 1\r\n3  4"),
+    "integer": market(b"matrix coordinate integer general", b"1 1 1\n1 1 -7\n"),
+    "symmetric": market(b"matrix coordinate real symmetric", b"3 3 3\n1 1 1\n2 1 2\n3 2 3\n"),
+    "skew": market(b"Matrix Coordinate REAL Skew-Symmetric", b"3 3 2\n2 1 2\n3 1 -3\n"),
+    "pattern_symmetric": market(b"matrix\tcoordinate pattern symmetric", b"2 2 1\n2 1\n"),
+    "empty": market(general, b"0 0 0\n"),
+    "twice": market(pattern, b"1 1 2\n1 1\n1 1\n"),
+}
+matrix_bad = {
+    "nothing": b"",
+    "no_banner": b"3 3 1\n1 1 1\n",
+    "banner_short": market(b"matrix coordinate real", b"0 0 0\n"),
+    "banner_long": market(b"matrix coordinate real general x", b"0 0 0\n"),
+    "object": market(b"vector coordinate real general", b"0 0 0\n"),
+    "array": market(b"matrix array real general", b"1 1\n1\n"),
+    "complex": market(b"matrix coordinate complex general", b"1 1 1\n1 1 1 0\n"),
+    "hermitian": market(b"matrix coordinate real hermitian", b"0 0 0\n"),
+    "skew_pattern": market(b"matrix coordinate pattern skew-symmetric", b"0 0 0\n"),
+    "no_sizes": market(general, b"% only this\n"),
+    "sizes_two": market(general, b"3 3\n"),
+    "sizes_negative": market(general, b"3 -3 0\n"),
+    "sizes_huge": market(general, b"3000000000 1 0\n"),
+    "entries_huge": market(general, b"3 3 1000000000000\n1 1 1\n"),
+    "not_square": market(b"matrix coordinate real symmetric", b"3 2 0\n"),
+    "too_few": market(pattern, b"3 3 3\n1 1\n2 2\n\n\n\n\n"),
+    "too_many": market(pattern, b"3 3 1\n1 1\n2 2\n"),
+    "row_zero": market(pattern, b"3 3 1\n0 1\n"),
+    "row_too_high": market(pattern, b"3 4 1\n4 1\n"),
+    "column_too_high": market(pattern, b"3 4 1\n1 5\n"),
+    "row_fraction": market(pattern, b"3 4 1\n1.0 1\n"),
+    "no_value": market(general, b"3 4 1\n1 1  \n"),
+    "value_of_pattern": market(pattern, b"3 4 1\n1 1 1\n"),
+    "value": market(general, b"3 4 1\n1 1 x\n"),
+    "value_fraction": market(b"matrix coordinate integer general", b"3 4 1\n1 1 1.5\n"),
+    "above_diagonal": market(b"matrix coordinate real symmetric", b"3 3 1\n1 2 1\n"),
+    "skew_diagonal": market(b"matrix coordinate real skew-symmetric", b"3 3 1\n2 2 1\n"),
+    "late_comment": market(pattern, b"3 3 1\n% here\n1 1\n"),
+}
+for name, data in matrix_good.items():
+    put("matrix_market", "good_" + name, data)
+for name, data in matrix_bad.items():
+    put("matrix_market", "bad_" + name, data)
