@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// Message-passing layers, and positional encodings.
+/// Message-passing layers.
 
 #include <weft/gnn/appnp.hpp>
 #include <weft/gnn/batch_norm.hpp>
+#include <weft/gnn/cf_conv.hpp>
 #include <weft/gnn/cheb_conv.hpp>
+#include <weft/gnn/dagnn.hpp>
 #include <weft/gnn/dgcn_conv.hpp>
 #include <weft/gnn/digcn_conv.hpp>
 #include <weft/gnn/dimpa.hpp>
 #include <weft/gnn/dir_gnn_conv.hpp>
+#include <weft/gnn/edge_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gated_graph_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
@@ -17,6 +20,7 @@
 #include <weft/gnn/gin_conv.hpp>
 #include <weft/gnn/graph_conv.hpp>
 #include <weft/gnn/graph_norm.hpp>
+#include <weft/gnn/hgt_conv.hpp>
 #include <weft/gnn/hypergraph_conv.hpp>
 #include <weft/gnn/imbalance_loss.hpp>
 #include <weft/gnn/instance_norm.hpp>
@@ -25,9 +29,15 @@
 #include <weft/gnn/layer_norm.hpp>
 #include <weft/gnn/magnet_conv.hpp>
 #include <weft/gnn/pair_norm.hpp>
+#include <weft/gnn/per_edge.hpp>
+#include <weft/gnn/pna_conv.hpp>
 #include <weft/gnn/random_walk_encoding.hpp>
 #include <weft/gnn/readout.hpp>
+#include <weft/gnn/rgcn_conv.hpp>
 #include <weft/gnn/sage_conv.hpp>
 #include <weft/gnn/sg_conv.hpp>
+#include <weft/gnn/sir_conv.hpp>
+#include <weft/gnn/smoothness.hpp>
+#include <weft/gnn/spectral_options.hpp>
 #include <weft/gnn/top_k_pooling.hpp>
 #include <weft/gnn/transformer_conv.hpp>

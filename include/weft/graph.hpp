@@ -13,11 +13,13 @@
 #include <weft/graph/edge_softmax.hpp>
 #include <weft/graph/edge_statistics.hpp>
 #include <weft/graph/graph.hpp>
+#include <weft/graph/hetero_graph.hpp>
 #include <weft/graph/homophily.hpp>
 #include <weft/graph/hypergraph.hpp>
 #include <weft/graph/magnetic_laplacian.hpp>
 #include <weft/graph/neighbor_loader.hpp>
 #include <weft/graph/page_rank.hpp>
+#include <weft/graph/relation_groups.hpp>
 #include <weft/graph/row_sum.hpp>
 #include <weft/graph/strong_components.hpp>
 #include <weft/graph/topological_order.hpp>

@@ -7,5 +7,6 @@
 #include <weft/linalg/lanczos.hpp>
 #include <weft/linalg/matmul.hpp>
 #include <weft/linalg/qr.hpp>
+#include <weft/linalg/segment_matmul.hpp>
 #include <weft/linalg/solve.hpp>
 #include <weft/linalg/svd.hpp>

@@ -13,6 +13,7 @@
 #include <weft/nn/linear.hpp>
 #include <weft/nn/loss.hpp>
 #include <weft/nn/lstm.hpp>
+#include <weft/nn/mlp.hpp>
 #include <weft/nn/module.hpp>
 #include <weft/nn/optimizer.hpp>
 #include <weft/nn/schedule.hpp>

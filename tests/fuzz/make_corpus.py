@@ -276,7 +276,7 @@ for name, data in npz_bad_array.items():
 def dataset(metadata=None, **tensors):
     header, data = {}, b""
     for name, (dtype, shape, values) in tensors.items():
-        code = {"I32": "i", "I16": "h", "U8": "B", "F32": "f", "I64": "q"}[dtype]
+        code = {"I32": "i", "I16": "h", "U8": "B", "I8": "b", "F32": "f", "I64": "q"}[dtype]
         new = struct.pack(f"<{len(values)}{code}", *values)
         header[name] = tensor(dtype, shape, len(data), len(data) + len(new))
         data += new
@@ -298,6 +298,10 @@ bits = {
     "x": ("U8", [9, 1], range(9)), "y": ("U8", [9], [0] * 9), "edges": ("I32", [2, 2], [0, 1, 3, 3]),
     "weight": ("F32", [2], [2.0, 3.0]), "train_masks": ("U8", [1, 2], [0b10000001, 1]),
 }
+labels = {
+    "edges": ("I16", [2, 3], [0, 1, 2, 2, 3, 3]), "label_indptr": ("I32", [5], [0, 2, 2, 3, 4]),
+    "label_indices": ("I8", [4], [0, 2, 1, 0]),
+}
 named = {"num_nodes": "3", "num_features": "5", "num_classes": "2"}
 sets_good = {
     "lists": dataset(named, **base),
@@ -307,6 +311,7 @@ sets_good = {
     "karate": dataset(None, edges=("I32", [1, 2], [0, 1]), weight=("F32", [1], [2.0]), club=("I32", [2], [0, 1])),
     "wide_indices": dataset(None, **base | {"edge_index": ("I64", [2, 1], [0, 2])}),
     "empty": dataset(None, y=("I32", [0], []), edge_index=("I32", [2, 0], [])),
+    "labels": dataset({"num_nodes": "4", "num_labels": "3"}, **labels),
 }
 sets_bad = {
     "no_classes": dataset(None, edge_index=base["edge_index"]),
@@ -336,9 +341,196 @@ sets_bad = {
     "split_too_high": dataset(None, **base | {"test_idx": ("I32", [1], [3])}),
     "mask_width": dataset(None, **masks | {"val_masks": ("U8", [1, 2], [0, 1])}),
     "mask_none": dataset(None, **masks | {"val_masks": ("U8", [0, 3], [])}),
+    "edges_shape": dataset(None, **bits | {"edges": ("I32", [3, 4], [0] * 12)}),
+    "labels_none": dataset(None, **labels | {"label_indptr": ("I32", [0], [])}),
+    "labels_nodes": dataset({"num_nodes": "5"}, **labels),
+    "labels_pointers": dataset(None, **labels | {"label_indptr": ("I32", [5], [0, 2, 2, 3, 5])}),
+    "labels_too_high": dataset({"num_labels": "2"}, **labels),
+    "labels_huge": dataset({"num_labels": "9000000000000000000"}, **labels),
     "not_safetensors": b"text",
 }
 for name, data in sets_good.items():
     put("node_dataset", "good_" + name, data)
 for name, data in sets_bad.items():
     put("node_dataset", "bad_" + name, data)
+
+
+hetero = {
+    "paper_x_indptr": ("I32", [4], [0, 2, 2, 3]), "paper_x_indices": ("I16", [3], [0, 2, 1]),
+    "author_x": ("U8", [2, 1], [3, 4]),
+    "edge_paper_author": ("I16", [2, 3], [0, 1, 2, 0, 0, 1]),
+    "edge_paper_cites_paper": ("I32", [2, 1], [2, 0]),
+    "edge_paper_venue": ("I8", [2, 3], [0, 1, 2, 0, 0, 0]),
+    "label_train": ("I32", [1, 2], [2, 1]), "label_test": ("I32", [1, 2], [0, 0]),
+}
+counts = {"num_paper": "3", "num_author": "2", "num_venue": "1"}
+hetero_good = {
+    "three_types": dataset(counts | {"num_features": "4", "num_classes": "2"}, **hetero),
+    "names_within_names": dataset(
+        {"num_a": "1", "num_a_b": "2", "num_b": "3", "num_b_a": "4"},
+        edge_a_b_a=("I32", [2, 1], [1, 0]), edge_a_b_b=("I32", [2, 1], [1, 2]), edge_a_r_s_b_a=("I32", [2, 1], [0, 3]),
+    ),
+    "no_classes": dataset(counts, **{k: v for k, v in hetero.items() if k.startswith("edge")}),
+    "nothing": dataset(None),
+    "no_nodes": dataset({"num_a": "0"}, edge_a_a=("I32", [2, 0], []), label_val=("I32", [0, 2], [])),
+}
+hetero_bad = {
+    "count_text": dataset(counts | {"num_paper": "x"}, **hetero),
+    "count_huge": dataset(counts | {"num_paper": "3000000000"}, **hetero),
+    "pointers": dataset(counts | {"num_paper": "4"}, **hetero),
+    "column": dataset(counts | {"num_features": "2"}, **hetero),
+    "edge_source": dataset(counts, **hetero | {"edge_paper_author": ("I16", [2, 1], [3, 0])}),
+    "edge_destination": dataset(counts, **hetero | {"edge_paper_author": ("I16", [2, 2], [0, 1, 0, 2])}),
+    "edge_negative": dataset(counts, **hetero | {"edge_paper_author": ("I16", [2, 1], [0, -1])}),
+    "edge_shape": dataset(counts, **hetero | {"edge_paper_author": ("I16", [3, 2], [0] * 6)}),
+    "edge_type": dataset(counts, **hetero, edge_paper_reader=("I16", [2, 0], [])),
+    "edge_no_relation": dataset(counts, **hetero, edge_paper__author=("I16", [2, 0], [])),
+    "edge_twice": dataset(counts, **hetero, edge_paper_to_author=("I16", [2, 0], [])),
+    "label_node": dataset(counts, **hetero | {"label_test": ("I32", [1, 2], [3, 0])}),
+    "label_class": dataset(counts, **hetero | {"label_test": ("I32", [1, 2], [0, -1])}),
+    "label_twice": dataset(counts, **hetero | {"label_test": ("I32", [1, 2], [2, 1])}),
+    "label_shape": dataset(counts, **hetero | {"label_test": ("I32", [2], [2, 1])}),
+    "classes": dataset(counts | {"num_classes": "1"}, **hetero),
+    "target": dataset({"num_a": "2", "num_b": "2"}, edge_a_b=("I32", [2, 1], [0, 1]), label_train=("I32", [1, 2], [0, 0])),
+    "target_huge": dataset({"num_a": "2147483647"}, edge_a_a=("I32", [2, 1], [0, 1]), label_train=("I32", [1, 2], [0, 0])),
+}
+for name, data in hetero_good.items():
+    put("hetero_dataset", "good_" + name, data)
+for name, data in hetero_bad.items():
+    put("hetero_dataset", "bad_" + name, data)
+
+graphs = {
+    "graph_label": ("I32", [4], [1, 0, 1, 0]), "graph_indicator": ("I32", [6], [0, 0, 2, 2, 2, 3]),
+    "edge_index": ("I32", [2, 5], [0, 1, 2, 3, 5, 1, 0, 3, 4, 5]),
+    "node_label": ("I32", [6], [0, 2, 1, 1, 0, 2]), "edge_label": ("I32", [5], [0, 0, 1, 0, 1]),
+    "node_attr": ("F32", [6], [0.5, 1, 1.5, 2, 2.5, 3]), "fold": ("I32", [4], [0, 1, 0, -1]),
+}
+sizes = {"num_graphs": "4", "num_nodes": "6", "node_label_values": "4"}
+graphs_good = {
+    "all": dataset(sizes, **graphs),
+    "least": dataset(None, **{k: graphs[k] for k in ["graph_label", "graph_indicator", "edge_index"]}),
+    "unsorted_edges": dataset(sizes, **graphs | {"edge_index": ("I32", [2, 5], [2, 0, 5, 3, 1, 3, 1, 5, 4, 0])}),
+    "wide_attributes": dataset(sizes, **graphs | {"node_attr": ("U8", [6, 2], range(12))}),
+    "none": dataset(None, graph_label=("I32", [0], []), graph_indicator=("I32", [0], []), edge_index=("I32", [2, 0], [])),
+}
+graphs_bad = {
+    "no_labels": dataset(None, **{k: v for k, v in graphs.items() if k != "graph_label"}),
+    "no_indicator": dataset(None, **{k: v for k, v in graphs.items() if k != "graph_indicator"}),
+    "no_edges": dataset(None, **{k: v for k, v in graphs.items() if k != "edge_index"}),
+    "num_graphs": dataset({"num_graphs": "5"}, **graphs),
+    "num_nodes": dataset({"num_nodes": "5"}, **graphs),
+    "class_negative": dataset(None, **graphs | {"graph_label": ("I32", [4], [1, 0, -1, 0])}),
+    "indicator_too_high": dataset(None, **graphs | {"graph_indicator": ("I32", [6], [0, 0, 2, 2, 2, 4])}),
+    "indicator_down": dataset(None, **graphs | {"graph_indicator": ("I32", [6], [0, 0, 2, 1, 2, 3])}),
+    "edge_too_high": dataset(None, **graphs | {"edge_index": ("I32", [2, 1], [0, 6])}),
+    "edge_between": dataset(None, **graphs | {"edge_index": ("I32", [2, 5], [0, 1, 2, 3, 5, 1, 0, 3, 4, 4])}),
+    "edge_labels": dataset(None, **graphs | {"edge_label": ("I32", [4], [0] * 4)}),
+    "node_label_too_high": dataset({"node_label_values": "2"}, **graphs),
+    "node_label_floats": dataset(None, **graphs | {"node_label": ("F32", [6], [0] * 6)}),
+    "node_labels": dataset(None, **graphs | {"node_label": ("I32", [5], [0] * 5)}),
+    "node_attr": dataset(None, **graphs | {"node_attr": ("F32", [2, 3], [0] * 6)}),
+    "fold_low": dataset(None, **graphs | {"fold": ("I32", [4], [0, 1, 0, -2])}),
+    "fold_short": dataset(None, **graphs | {"fold": ("I32", [3], [0, 1, 0])}),
+    "columns_huge": dataset({"node_label_values": "9000000000000000000"}, **graphs),
+}
+for name, data in graphs_good.items():
+    put("graph_dataset", "good_" + name, data)
+for name, data in graphs_bad.items():
+    put("graph_dataset", "bad_" + name, data)
+
+
+edges_good = {
+    "spaces": b"# a comment\n\n0 1\n  2\t 0  \r\n1 1",
+    "weights": b"0 1 0.5\n1 2 -2e-3\n2 0 +3\n",
+    "csv": b"\xef\xbb\xbfsource,target,weight\r\n0,1,0.5\r\n\r\n1 , 2,\t1e300\r\n",
+    "semicolons": b"0;1\n1;0\n",
+    "quoted": b'"0","1"\n"1","0"\n',
+    "more_columns": b"0 1 2 first 4\n1 0 3 second 5\n",
+    "nothing": b"",
+    "comments_only": b"% nothing\n  # here\n",
+    "header_only": b"source target\n",
+    "tiny_weight": b"0 1 1e-300\n",
+}
+edges_bad = {
+    "one_field": b"0\n1 2\n",
+    "fields": b"0 1\n1 2 3\n",
+    "empty_field": b"0,1\n1,\n",
+    "empty_first": b"0,1\n,1\n",
+    "not_a_number": b"0 1\n1 x\n",
+    "fraction": b"0 1\n1.5 1\n",
+    "negative": b"0 1\n-1 1\n",
+    "node_huge": b"0 1\n2147483647 1\n",
+    "node_over_64_bits": b"0 1\n99999999999999999999 1\n",
+    "weight": b"0 1 1\n1 2 x\n",
+    "weight_over": b"0 1 1\n1 2 1e999\n",
+    "open_quote": b'"0","1"\n"1,"0\n',
+    "after_quote": b'"0","1"\n"1"x,"0"\n',
+    "quote_without_space": b'"0" "1"\n"1"0 2\n',
+    "quote_without_end": b'"0" "1"\n"1" "2"" 0\n',
+    "zero_byte": b"0 1\n0\x001 2\n",
+    "plus_minus": b"0 1\n+-1 2\n",
+    "two_headers": b"a,b\nc,d\n",
+}
+names = {
+    "names_spaces": b'Ann Bob 1\n"Old Tom" Ann 2\n',
+    "names_csv": b'from,to\n"say ""hi""","a,b"\n"",x\n',
+    "names_utf8": "\u00e9t\u00e9,\u6c34\n".encode(),
+    "names_weight_header": b"a,b,w\nx,y,1\n",
+}
+for name, data in edges_good.items():
+    put("edge_list", "good_" + name, data)
+for name, data in edges_bad.items():
+    put("edge_list", "bad_" + name, data)
+for name, data in names.items():
+    put("edge_list", name, data)
+
+
+def market(head, body):
+    return b"%%MatrixMarket " + head + b"\n" + body
+
+
+general, pattern = b"matrix coordinate real general", b"matrix coordinate pattern general"
+matrix_good = {
+    "real": market(general, b"% a comment\n\n3 4 2\n1 1 0.5\n\n3 4 -2e3\n"),
+    "pattern": market(pattern, b"3 4 2\n1 1\r\n3  4"),
+    "integer": market(b"matrix coordinate integer general", b"1 1 1\n1 1 -7\n"),
+    "symmetric": market(b"matrix coordinate real symmetric", b"3 3 3\n1 1 1\n2 1 2\n3 2 3\n"),
+    "skew": market(b"Matrix Coordinate REAL Skew-Symmetric", b"3 3 2\n2 1 2\n3 1 -3\n"),
+    "pattern_symmetric": market(b"matrix\tcoordinate pattern symmetric", b"2 2 1\n2 1\n"),
+    "empty": market(general, b"0 0 0\n"),
+    "twice": market(pattern, b"1 1 2\n1 1\n1 1\n"),
+}
+matrix_bad = {
+    "nothing": b"",
+    "no_banner": b"3 3 1\n1 1 1\n",
+    "banner_short": market(b"matrix coordinate real", b"0 0 0\n"),
+    "banner_long": market(b"matrix coordinate real general x", b"0 0 0\n"),
+    "object": market(b"vector coordinate real general", b"0 0 0\n"),
+    "array": market(b"matrix array real general", b"1 1\n1\n"),
+    "complex": market(b"matrix coordinate complex general", b"1 1 1\n1 1 1 0\n"),
+    "hermitian": market(b"matrix coordinate real hermitian", b"0 0 0\n"),
+    "skew_pattern": market(b"matrix coordinate pattern skew-symmetric", b"0 0 0\n"),
+    "no_sizes": market(general, b"% only this\n"),
+    "sizes_two": market(general, b"3 3\n"),
+    "sizes_negative": market(general, b"3 -3 0\n"),
+    "sizes_huge": market(general, b"3000000000 1 0\n"),
+    "entries_huge": market(general, b"3 3 1000000000000\n1 1 1\n"),
+    "not_square": market(b"matrix coordinate real symmetric", b"3 2 0\n"),
+    "too_few": market(pattern, b"3 3 3\n1 1\n2 2\n\n\n\n\n"),
+    "too_many": market(pattern, b"3 3 1\n1 1\n2 2\n"),
+    "row_zero": market(pattern, b"3 3 1\n0 1\n"),
+    "row_too_high": market(pattern, b"3 4 1\n4 1\n"),
+    "column_too_high": market(pattern, b"3 4 1\n1 5\n"),
+    "row_fraction": market(pattern, b"3 4 1\n1.0 1\n"),
+    "no_value": market(general, b"3 4 1\n1 1  \n"),
+    "value_of_pattern": market(pattern, b"3 4 1\n1 1 1\n"),
+    "value": market(general, b"3 4 1\n1 1 x\n"),
+    "value_fraction": market(b"matrix coordinate integer general", b"3 4 1\n1 1 1.5\n"),
+    "above_diagonal": market(b"matrix coordinate real symmetric", b"3 3 1\n1 2 1\n"),
+    "skew_diagonal": market(b"matrix coordinate real skew-symmetric", b"3 3 1\n2 2 1\n"),
+    "late_comment": market(pattern, b"3 3 1\n% here\n1 1\n"),
+}
+for name, data in matrix_good.items():
+    put("matrix_market", "good_" + name, data)
+for name, data in matrix_bad.items():
+    put("matrix_market", "bad_" + name, data)

@@ -21,7 +21,9 @@ void check(const io::NodeDataset& data) {
     check_range(data.train.values(), data.num_nodes);
     check_range(data.validation.values(), data.num_nodes);
     check_range(data.test.values(), data.num_nodes);
-    if (data.x.extent(0) != data.num_nodes || data.y.size() != data.num_nodes) std::abort();
+    check_range(data.label_indices.values(), data.num_classes);
+    if (data.x.extent(0) != data.num_nodes) std::abort();
+    if (data.y.size() != data.num_nodes && data.labels.extent(0) != data.num_nodes) std::abort();
 }
 
 } // namespace

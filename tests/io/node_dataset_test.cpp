@@ -79,6 +79,17 @@ TEST_CASE("node_dataset: no features, or the identity", "[io]") {
     REQUIRE(same(load("good_wide_indices").edge_index, Tensor<std::int32_t, 2>::from({{0}, {2}})));
 }
 
+TEST_CASE("node_dataset: any number of labels for a node, edges by row", "[io]") {
+    const auto data = load("good_labels");
+    REQUIRE(data.num_nodes == 4);
+    REQUIRE(data.num_classes == 3);
+    REQUIRE(data.y.size() == 0);
+    REQUIRE(same(data.labels, Tensor<float, 2>::from({{1, 0, 1}, {0, 0, 0}, {0, 1, 0}, {1, 0, 0}})));
+    REQUIRE(same(data.label_indptr, Integers::from({0, 2, 2, 3, 4})));
+    REQUIRE(same(data.label_indices, Integers::from({0, 2, 1, 0})));
+    REQUIRE(same(data.edge_index, Tensor<std::int32_t, 2>::from({{0, 1, 2, 2, 3, 3}, {2, 3, 0, 3, 1, 2}})));
+}
+
 TEST_CASE("node_dataset: the largest matrix of features", "[io]") {
     REQUIRE(load("good_lists", {.max_dense_size = 15}).x.size() == 15);
     CHECK_THAT(message([] { load("good_lists", {.max_dense_size = 14}); }),
@@ -102,6 +113,12 @@ TEST_CASE("node_dataset: finds the file of a folder", "[io]") {
     REQUIRE(io::load_node_dataset(folder.path()).name == own);
     REQUIRE(io::load_node_dataset(folder / "").name == own);
     CHECK_THAT(message([&] { io::load_node_dataset(folder / "three"); }), ContainsSubstring("three: no such file"));
+    // The beginning of a name, when it is that of one file only.
+    REQUIRE(io::load_node_dataset(folder / "tw").name == "two");
+    fs::copy_file(source, folder / "two_more.safetensors");
+    REQUIRE(io::load_node_dataset(folder / "two").name == "two");
+    REQUIRE(io::load_node_dataset(folder / "two_").name == "two_more");
+    CHECK_THAT(message([&] { io::load_node_dataset(folder / "tw"); }), ContainsSubstring("tw: no such file"));
 }
 
 TEST_CASE("node_dataset: hostile files", "[io]") {
@@ -129,11 +146,17 @@ TEST_CASE("node_dataset: hostile files", "[io]") {
                    {"column_negative", "tensor \"x_indices\": element 1 is -4, must be in [0, "},
                    {"no_columns", "there is no tensor \"x_indices\""},
                    {"values_short", "tensor \"x_values\": is F32 [2], must be F32 of shape [3]"},
-                   {"features_huge", "the matrix of features is [3, 9000000000000000000], more than max_dense_size"},
+                   {"features_huge", "the dense matrix is [3, 9000000000000000000], more than max_dense_size"},
                    {"features_rows", "tensor \"x\": is U8 [8, 1], must be F32 of shape [9, -1]"},
                    {"split_too_high", "tensor \"test_idx\": element 0 is 3, must be in [0, 3)"},
                    {"mask_width", "tensor \"val_masks\": has rows of 2: must be 3 bytes or 1 of packed bits"},
                    {"mask_none", "tensor \"val_masks\": there are 0 splits, number 0"},
+                   {"edges_shape", "tensor \"edges\": is [3, 4], must be [E, 2] or [2, E]"},
+                   {"labels_none", "tensor \"label_indptr\": is empty, must begin with 0"},
+                   {"labels_nodes", "tensor \"label_indptr\": has 4 elements, the metadata say num_nodes 5"},
+                   {"labels_pointers", "tensor \"label_indptr\": runs from 0 to 5, must run from 0 to 4, the size of "},
+                   {"labels_too_high", "tensor \"label_indices\": element 1 is 2, must be in [0, 2)"},
+                   {"labels_huge", "tensor \"label_indices\": the dense matrix is [4, 9000000000000000000], more than"},
                    {"not_safetensors", "has 4 bytes"}},
                   [](const fs::path& path) { io::load_node_dataset(path); });
 }
@@ -164,6 +187,11 @@ TEST_CASE("node_dataset: the published files", "[io][data]") {
                               Expected{"citeseer", "", 3327, 3703, 6, 9104, 120, 500, 1000},
                               Expected{"pubmed", "", 19717, 0, 3, 88648, 60, 500, 1000},
                               Expected{"webkb", "texas", 183, 1703, 5, 325, 87, 59, 37},
+                              Expected{"webkb", "wisconsin", 251, 1703, 5, 515, 120, 80, 51},
+                              Expected{"webkb", "cornell", 183, 1703, 5, 298, 87, 59, 37},
+                              Expected{"wikipedia-directed", "chameleon", 890, 2325, 5, 13584, 409, 287, 194},
+                              Expected{"wikipedia-directed", "squirrel", 2223, 2089, 5, 65718, 1053, 718, 452},
+                              Expected{"blogcatalog", "", 10312, 0, 39, 2 * 333983, 0, 0, 0},
                               Expected{"minesweeper", "", 10000, 7, 2, 2 * 39402, 5000, 2500, 2500}}) {
         INFO(e.folder);
         const auto data = io::load_node_dataset(data_folder(e.folder) / e.file, {.normalize_features = true});
@@ -175,6 +203,15 @@ TEST_CASE("node_dataset: the published files", "[io][data]") {
         CHECK(data.validation.size() == e.validation);
         CHECK(data.test.size() == e.test);
     }
+    const auto citeseer = io::load_node_dataset(data_folder("citeseer"), {.dense_features = false});
+    CHECK(citeseer.unlabelled.size() == 15);
+    for (const std::int32_t v : citeseer.unlabelled.values()) CHECK(citeseer.y(v) == 0);
+    const auto last = io::load_node_dataset(data_folder("wikipedia-directed") / "squirrel", {.split = 9});
+    CHECK(last.train.size() == 1074);
+    const auto blogs = io::load_node_dataset(data_folder("blogcatalog"));
+    const auto ones = blogs.labels.values();
+    CHECK(std::accumulate(ones.begin(), ones.end(), 0.0f) == 14476.0f);
+    CHECK(blogs.labels(0, 20) == 1.0f);
     const auto mine = io::karate_club();
     const auto file = io::load_node_dataset(data_folder("karate"), {.identity_features = true});
     CHECK(same(mine.edge_index, file.edge_index));

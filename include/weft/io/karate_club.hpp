@@ -44,7 +44,9 @@ NodeDataset karate_club() {
         weight(e) = f.weight;
         ++e;
     }
-    detail::set_undirected(data, edges, weight);
+    auto both = detail::both_directions(edges, weight);
+    data.edge_index = std::move(both.edge_index);
+    data.edge_weight = std::move(both.weight);
     return data;
 }
 
