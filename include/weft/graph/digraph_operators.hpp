@@ -38,7 +38,8 @@ WeightedGraph<Tensor<T, 1>> operator_as(const Operator& m) {
 }
 
 /// P = D^-1 (A + I), coalesced.
-inline Operator lazy_walk(const Graph& g, const Tensor<double, 1>& w) {
+template <class = void>
+Operator lazy_walk(const Graph& g, const Tensor<double, 1>& w) {
     const auto looped = add_self_loops(g, w);
     const auto sum = coalesce(looped.graph, looped.weight);
     return {sum.graph, directed_norm(sum.graph, sum.weight, DirectedNorm::row)};
@@ -49,7 +50,8 @@ inline void check_teleport(const char* name, double alpha) {
 }
 
 /// Left Perron vector of [[(1 - alpha) P, alpha], [1 / n, 0]], without its last element, of sum 1.
-inline Tensor<double, 1> teleport_distribution(const char* name, const Operator& walk, double alpha) {
+template <class = void>
+Tensor<double, 1> teleport_distribution(const char* name, const Operator& walk, double alpha) {
     const index nodes = walk.graph.num_nodes();
     if (nodes == 0) return Tensor<double, 1>::zeros({0});
     const double n = static_cast<double>(nodes);
@@ -70,7 +72,8 @@ inline Tensor<double, 1> teleport_distribution(const char* name, const Operator&
 }
 
 /// (Pi^1/2 P Pi^-1/2 + Pi^-1/2 P^T Pi^1/2) / 2
-inline Operator symmetrized_walk(const char* name, const Graph& g, const Tensor<double, 1>& w, double alpha) {
+template <class = void>
+Operator symmetrized_walk(const char* name, const Graph& g, const Tensor<double, 1>& w, double alpha) {
     check_teleport(name, alpha);
     const Operator walk = lazy_walk(g, w);
     const Tensor<double, 1> root = sqrt(teleport_distribution(name, walk, alpha));

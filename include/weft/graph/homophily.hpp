@@ -13,7 +13,8 @@ namespace weft::inline WEFT_ABI {
 
 /// The share of the edges between different nodes, duplicates taken once, that also go the other way; 0 without any.
 /// O(N + E). Errors: the graph is not square.
-inline double reciprocity(const Graph& g) {
+template <class = void>
+double reciprocity(const Graph& g) {
     g.num_nodes();
     const Graph once = coalesce(remove_self_loops(g));
     if (once.num_edges() == 0) return 0;

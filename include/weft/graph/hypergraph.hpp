@@ -27,7 +27,8 @@ struct DirectedHypergraph {
 
 /// The graph that joins any two different members of a hyperedge in both directions, coalesced. O(sum of the squares of
 /// the sizes of hyperedges). Errors: more edges than a graph can have.
-inline Graph clique_expansion(const Graph& incidence) {
+template <class = void>
+Graph clique_expansion(const Graph& incidence) {
     const Csr& in = incidence.in();
     const auto members = [&](index hyperedge) {
         const auto* const ptr = in.row_ptr.data();
@@ -58,7 +59,8 @@ inline Graph clique_expansion(const Graph& incidence) {
 /// The graph whose nodes are those of the hypergraph and then its hyperedges, each joined to its members in both
 /// directions: first all edges to hyperedges in the order of the incidences, then all from them. Errors: more nodes or
 /// edges than a graph can have.
-inline Graph star_expansion(const Graph& incidence) {
+template <class = void>
+Graph star_expansion(const Graph& incidence) {
     const index nodes = incidence.num_src();
     const index all = detail::checked_node_count(nodes + incidence.num_dst(), "nodes and hyperedges of star_expansion");
     detail::check_edge_count("star_expansion", 2 * incidence.num_edges());

@@ -17,7 +17,8 @@ struct PageRankOptions {
 /// The Anatomy of a Large-Scale Hypertextual Web Search Engine, 1998). From a node without edges it goes anywhere. In
 /// double. O(E) a step. Errors: the graph is not square; w is not [E]; a weight is negative or not a number; damping is
 /// not in [0, 1); it does not converge in max_iterations.
-inline Tensor<double, 1> page_rank(const Graph& g, const Tensor<double, 1>& w, const PageRankOptions& options = {}) {
+template <class = void>
+Tensor<double, 1> page_rank(const Graph& g, const Tensor<double, 1>& w, const PageRankOptions& options = {}) {
     constexpr auto name = "page_rank";
     const double damping = options.damping;
     const index nodes = g.num_nodes();
@@ -40,7 +41,8 @@ inline Tensor<double, 1> page_rank(const Graph& g, const Tensor<double, 1>& w, c
     throw error(name, "no convergence to {} in {} iterations", options.tolerance, options.max_iterations);
 }
 /// The same with every edge of weight 1.
-inline Tensor<double, 1> page_rank(const Graph& g, const PageRankOptions& options = {}) {
+template <class = void>
+Tensor<double, 1> page_rank(const Graph& g, const PageRankOptions& options = {}) {
     return page_rank(g, Tensor<double, 1>::ones({g.num_edges()}), options);
 }
 

@@ -15,7 +15,8 @@ struct StrongComponents {
 /// The strongly connected components of a square graph, numbered so that an edge between two of them leads to the lower
 /// number (Tarjan, Depth-first search and linear graph algorithms, 1972). Kept with the graph. O(N + E), without
 /// recursion. Errors: the graph is not square.
-inline StrongComponents strong_components(const Graph& g) {
+template <class = void>
+StrongComponents strong_components(const Graph& g) {
     struct Key {
         bool operator==(const Key&) const = default;
     };
@@ -70,7 +71,8 @@ inline StrongComponents strong_components(const Graph& g) {
 }
 
 /// The graph of the strong components, joined where an edge leads from one to another, coalesced: it has no cycles.
-inline Graph condensation(const Graph& g) {
+template <class = void>
+Graph condensation(const Graph& g) {
     const StrongComponents parts = strong_components(g);
     return coalesce(remove_self_loops(Graph::unchecked(
         gather(parts.component, g.sources()), gather(parts.component, g.destinations()), parts.count, parts.count)));

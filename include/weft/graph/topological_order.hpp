@@ -16,7 +16,8 @@ struct TopologicalOrder {
 };
 
 /// See TopologicalOrder; a loop is a cycle. Kahn's algorithm, O(N + E). Errors: the graph is not square.
-inline TopologicalOrder topological_order(const Graph& g) {
+template <class = void>
+TopologicalOrder topological_order(const Graph& g) {
     const index nodes = g.num_nodes();
     const std::int32_t *const ptr = g.out().row_ptr.data(), *const col = g.out().col.data();
     auto order = Tensor<std::int32_t, 1>::empty({nodes}), level = Tensor<std::int32_t, 1>::zeros({nodes});

@@ -47,7 +47,8 @@ private:
 };
 
 /// Adds row u of the product of two steps, each entry of the node in between multiplied by scale[node].
-inline void add_two_hop_row(SparseRow& row, const Graph& g, const double* w, Step first, Step second,
+template <class = void>
+void add_two_hop_row(SparseRow& row, const Graph& g, const double* w, Step first, Step second,
                             const double* scale, index u) {
     const Csr& a = first == Step::along ? g.out() : g.in();
     const Csr& b = second == Step::along ? g.out() : g.in();
@@ -107,7 +108,8 @@ WeightedGraph<Tensor<double, 1>> matrix_of_rows(const Graph& g, std::size_t coun
 /// from u to v is an entry that is not 0. w [E] are the entries of A; duplicates add up. Never dense: O(sum over the
 /// middle nodes of the pairs of edges that meet there), and a row of N numbers per range of nodes. Errors: the graph is
 /// not square; w is not [E]; 2^31 or more entries.
-inline WeightedGraph<Tensor<double, 1>> two_hop(const Graph& g, const Tensor<double, 1>& w, Step first, Step second) {
+template <class = void>
+WeightedGraph<Tensor<double, 1>> two_hop(const Graph& g, const Tensor<double, 1>& w, Step first, Step second) {
     g.num_nodes();
     detail::check_edge_rows("two_hop", g, w);
     return detail::matrix_of_rows(
