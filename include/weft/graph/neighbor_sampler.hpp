@@ -213,7 +213,7 @@ private:
         edges_.resize(static_cast<std::size_t>(total));
 
         constexpr index grain = 64;
-        const double nanoseconds = 30.0 * static_cast<double>(total - begin_[0] + drawing);
+        const double nanoseconds = 10.0 * static_cast<double>(total - begin_[0] + drawing);
         detail::for_each_chunk((drawing + grain - 1) / grain, nanoseconds, [&](index chunk) {
             std::vector<std::uint64_t> taken;
             for (index i = chunk * grain, end = std::min(drawing, i + grain); i < end; ++i) {
