@@ -67,8 +67,8 @@ void split_off_validation(Data& data) {
 }
 
 Data from_file(const std::string& path) {
-    const auto file =
-        io::load_hetero_dataset(path, {.reverse_relations = true, .identity_features = true, .normalize_features = true});
+    const auto file = io::load_hetero_dataset(
+        path, {.reverse_relations = true, .identity_features = true, .normalize_features = true});
     Data data;
     data.name = file.name;
     data.target = file.target;
@@ -102,12 +102,15 @@ Data library() {
     data.y = Tensor<std::int32_t, 1>::empty({books});
     for (index i = 0; i < books; ++i) data.y(i) = static_cast<std::int32_t>(uniform_integer(generator, 0, fields));
     const auto features = [&](index count, auto field_of, float strength) {
-        auto x = Tensor<float, 2>(randn<float>(generator, {count, width}));
+        auto x = Tensor<float, 2>::empty({count, width});
+        fill_normal(generator, x.mutable_data(), x.size());
         for (index i = 0; i < count; ++i) x(i, field_of(i)) = x(i, field_of(i)) + strength;
         return x;
     };
-    data.x["book"] = features(books, [&](index i) { return index{data.y(i)}; }, 0.5f);
-    data.x["author"] = features(authors, [](index a) { return a % fields; }, 1.0f);
+    data.x["book"] = features(
+        books, [&](index i) { return index{data.y(i)}; }, 0.5f);
+    data.x["author"] = features(
+        authors, [](index a) { return a % fields; }, 1.0f);
     std::vector<std::pair<index, index>> wrote;
     for (index i = 0; i < books; ++i)
         for (int k = 0; k < 4; ++k) { // one in eight authors writes outside of the own field
@@ -145,14 +148,16 @@ template <class Net, class Report>
 Run train(Net net, const Data& data, const Options& o, Report&& report) {
     const auto begin = Clock::now();
     nn::Adam optimizer{net, {.lr = o.lr, .weight_decay = o.weight_decay}};
-    RecordedFeatures x;
-    for (const auto& [type, features] : data.x) x.emplace(type, Var<float, 2>(features));
+    const auto loss_of_training = [&] {
+        RecordedFeatures x; // gone before the backward, which then computes no gradient of it
+        for (const auto& [type, features] : data.x) x.emplace(type, Var<float, 2>(features));
+        return Var<float, 0>(nn::cross_entropy(net(data, x), data.y, data.train));
+    };
     Run run;
     double lowest = std::numeric_limits<double>::infinity();
     for (index epoch = 1; epoch <= o.epochs; ++epoch) {
-        const Var<float, 0> loss = nn::cross_entropy(net(data, x), data.y, data.train);
+        const Var<float, 0> loss = loss_of_training();
         backward(loss);
-        for (const auto& [type, leaf] : x) leaf.clear_grad();
         optimizer.step();
         const Tensor<float, 2> logits = net(data, data.x);
         const double validation = nn::cross_entropy(logits, data.y, data.validation).item();

@@ -6,6 +6,7 @@
 #include <weft/core/bfloat16.hpp>
 #include <weft/core/combine.hpp>
 #include <weft/core/dual.hpp>
+#include <weft/core/edge_type.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/evaluate.hpp>
 #include <weft/core/format.hpp>

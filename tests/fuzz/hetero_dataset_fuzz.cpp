@@ -19,8 +19,8 @@ void check(const io::HeteroDataset& data) {
         if (nodes.x.extent(0) != nodes.count) std::abort();
     for (const auto& [type, ends] : data.edge_index) {
         const auto edges = static_cast<std::size_t>(ends.extent(1));
-        check_range(ends.values().first(edges), data.nodes.at(type.source).count);
-        check_range(ends.values().last(edges), data.nodes.at(type.destination).count);
+        check_range(ends.values().first(edges), data.nodes.at(type.src).count);
+        check_range(ends.values().last(edges), data.nodes.at(type.dst).count);
     }
     if (data.target.empty()) return;
     const weft::index count = data.nodes.at(data.target).count;

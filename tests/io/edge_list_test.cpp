@@ -74,6 +74,9 @@ TEST_CASE("edge_list: numbers of nodes", "[io]") {
     CHECK_THAT(error("0 1\n0 5\n", {.num_nodes = 5}),
                ContainsSubstring("the destination is node 5: must be from 0 to below 5"));
     CHECK_THAT(error("0 1\n", {.num_nodes = weft::index{1} << 31}), ContainsSubstring("num_nodes is 2147483648"));
+    CHECK_THAT(error("0 1\n", {.first_id = weft::index{1} << 31}), ContainsSubstring("first_id is 2147483648"));
+    CHECK_THAT(error("-5 9223372036854775807\n", {.first_id = -5}),
+               ContainsSubstring("the destination is node 9223372036854775807: must be from -5 to below 2147483642"));
 }
 
 TEST_CASE("edge_list: names are numbered in order of first appearance", "[io]") {

@@ -91,7 +91,7 @@ TEST_CASE("matrix_market: hostile files", "[io]") {
     check_accepted("matrix_market", [](const fs::path& path) { io::load_matrix_market(path); });
     check_refused(
         "matrix_market", "bad_",
-        {{"nothing", "line 0: must be \"%%MatrixMarket matrix coordinate <field> <symmetry>\""},
+        {{"nothing", "line 1: must be \"%%MatrixMarket matrix coordinate <field> <symmetry>\""},
          {"no_banner", "line 1: must be \"%%MatrixMarket matrix coordinate <field> <symmetry>\""},
          {"banner_short", "line 1: must be \"%%MatrixMarket matrix coordinate <field> <symmetry>\""},
          {"banner_long", "line 1: must be \"%%MatrixMarket matrix coordinate <field> <symmetry>\""},

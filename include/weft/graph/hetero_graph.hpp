@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/edge_type.hpp>
 #include <weft/graph/graph.hpp>
 
 #include <algorithm>
@@ -9,14 +10,6 @@
 #include <vector>
 
 namespace weft::inline WEFT_ABI {
-
-/// A kind of edge: from nodes of one type to nodes of another (or the same).
-struct EdgeType {
-    std::string src, relation, dst;
-    bool operator==(const EdgeType&) const = default;
-    /// `paper__cites__paper`, the name of the relation's parameters.
-    std::string name() const { return src + "__" + relation + "__" + dst; }
-};
 
 /// The edges of several relations that enter the nodes of one type, as one graph: its sources are those of the
 /// relations, one behind the other in the order of `relations`, which are positions among the edge types. A node type

@@ -30,8 +30,8 @@ struct EdgeListOptions {
     /// What separates the fields of a line. ' ': any number of spaces and tabs. 0: a comma when the first line has one,
     /// else a semicolon when it has one, else ' '. In writing, 0 is ' '.
     char delimiter = '\0';
-    /// Whether the first line holds the names of the columns. Not given: in reading, whether its first field is no
-    /// number (of nodes with names: whether it has a third field that is no number); in writing, no.
+    /// Whether the first line holds the names of the columns. Not given: in reading, whether its first two fields are
+    /// no numbers (of nodes with names: whether it has a third field that is no number); in writing, no.
     std::optional<bool> header{};
     /// Whether nodes have names, any texts. They are numbered 0, 1, ... in order of first appearance.
     bool named = false;
@@ -53,32 +53,39 @@ public:
     /// The number of a name; a new one gets the next number.
     std::int32_t number(std::string_view name) {
         if (names_.size() >= slots_.size() / 2) grow();
-        const std::size_t hash = std::hash<std::string_view>{}(name);
-        std::size_t at = hash & (slots_.size() - 1);
-        for (; slots_[at].number >= 0; at = (at + 1) & (slots_.size() - 1))
-            if (slots_[at].hash == hash && names_[static_cast<std::size_t>(slots_[at].number)] == name)
-                return slots_[at].number;
-        slots_[at] = {hash, static_cast<std::int32_t>(names_.size())};
-        names_.emplace_back(name);
-        return slots_[at].number;
+        const std::uint32_t hash = hash_of(name);
+        Slot& slot = find(hash, [&](std::int32_t number) { return names_[static_cast<std::size_t>(number)] == name; });
+        if (slot.number < 0) {
+            slot = {hash, static_cast<std::int32_t>(names_.size())};
+            names_.emplace_back(name);
+        }
+        return slot.number;
     }
     std::vector<std::string>& names() noexcept { return names_; }
 
 private:
+    // Small, since nearly every look at one is a cache miss.
     struct Slot {
-        std::size_t hash = 0;
+        std::uint32_t hash = 0;
         std::int32_t number = -1;
     };
 
+    static std::uint32_t hash_of(std::string_view name) {
+        const std::size_t hash = std::hash<std::string_view>{}(name);
+        return static_cast<std::uint32_t>(hash ^ hash >> 32);
+    }
+    /// The slot of a name with that hash for which is_same(its number), or a free one.
+    template <class F>
+    Slot& find(std::uint32_t hash, F&& is_same) {
+        const std::size_t mask = slots_.size() - 1;
+        std::size_t at = hash & mask;
+        while (slots_[at].number >= 0 && (slots_[at].hash != hash || !is_same(slots_[at].number))) at = (at + 1) & mask;
+        return slots_[at];
+    }
     void grow() {
-        std::vector<Slot> larger(std::max<std::size_t>(64, 4 * slots_.size()));
-        for (const Slot& slot : slots_) {
-            if (slot.number < 0) continue;
-            std::size_t at = slot.hash & (larger.size() - 1);
-            while (larger[at].number >= 0) at = (at + 1) & (larger.size() - 1);
-            larger[at] = slot;
-        }
-        slots_ = std::move(larger);
+        const auto old = std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(64, 2 * slots_.size())));
+        for (const Slot& slot : old)
+            if (slot.number >= 0) find(slot.hash, [](std::int32_t) { return false; }) = slot;
     }
 
     std::vector<std::string> names_;
@@ -181,13 +188,17 @@ std::vector<index> one_direction(const EdgeList<T>& list, bool negate, const cha
     return kept;
 }
 
-inline char checked_delimiter(const EdgeListOptions& options, const char* operation) {
+inline void check_edge_list_options(const EdgeListOptions& options, const char* operation) {
     const char c = options.delimiter;
     const bool part_of_field = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (part_of_field || std::string_view("\"\n\r+-.#%").find(c) != std::string_view::npos || c < 0)
         throw error(operation, "the delimiter is {}: it must not be a letter, a digit or one of \"+-.#%",
                     quote_name({&c, 1}));
-    return c;
+    constexpr index limit = std::numeric_limits<std::int32_t>::max();
+    if (options.num_nodes > limit)
+        throw error(operation, "num_nodes is {}: it must be at most {}", options.num_nodes, limit);
+    if (options.first_id < -limit || options.first_id > limit)
+        throw error(operation, "first_id is {}: it must be from {} to {}", options.first_id, -limit, limit);
 }
 
 template <class T>
@@ -195,8 +206,8 @@ class EdgeListParser {
 public:
     EdgeListParser(std::string_view text, std::string file, const EdgeListOptions& options)
         : reader_(text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text, std::move(file), "load_edge_list"),
-          options_(options), delimiter_(checked_delimiter(options, "load_edge_list")), nodes_(options.num_nodes) {
-        if (nodes_ > limit) throw error("load_edge_list", "num_nodes is {}: it must be at most {}", nodes_, limit);
+          options_(options), delimiter_(options.delimiter), nodes_(options.num_nodes) {
+        check_edge_list_options(options, "load_edge_list");
     }
 
     EdgeList<T> parse() {
@@ -259,7 +270,7 @@ private:
             throw reader_.fail("the {} is {}: must be the number of a node (for names: EdgeListOptions::named)",
                                {column == 0 ? "source" : "destination", quote_name(field)});
         const index end = nodes_ < 0 ? limit : nodes_;
-        if (id < options_.first_id || id - options_.first_id >= end)
+        if (id < options_.first_id || id >= options_.first_id + end)
             throw reader_.fail(
                 "the {} is node {}: must be from {} to below {}",
                 {column == 0 ? "source" : "destination", id, options_.first_id, options_.first_id + end});
@@ -300,7 +311,8 @@ inline std::string_view text_of(std::span<const std::byte> bytes) {
 template <class T, class Write>
 void write_edge_list(const EdgeList<T>& list, const EdgeListOptions& options, Write write) {
     constexpr const char* operation = "save_edge_list";
-    const char given = checked_delimiter(options, operation), delimiter = given == '\0' ? ' ' : given;
+    check_edge_list_options(options, operation);
+    const char delimiter = options.delimiter == '\0' ? ' ' : options.delimiter;
     check_edge_list(list, operation);
     if (options.named) {
         if (static_cast<index>(list.names.size()) < std::max(list.num_src, list.num_dst))

@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/edge_type.hpp>
 #include <weft/io/dataset_reader.hpp>
 
-#include <compare>
-
 namespace weft::inline WEFT_ABI::io {
-
-/// A kind of edges: from nodes of one type, by a relation, to nodes of another type or the same.
-struct EdgeType {
-    std::string source;
-    std::string relation;
-    std::string destination;
-    auto operator<=>(const EdgeType&) const = default;
-};
 
 /// A graph with nodes and edges of several types, where nodes of one type have classes. What the file does not have is
 /// empty.
@@ -32,8 +23,8 @@ struct HeteroDataset {
     std::string name;
     /// By the name of the type. Nodes are numbered within their type.
     std::map<std::string, Nodes> nodes;
-    /// Edges from edge_index[0, e] to edge_index[1, e], [2, edges]: `Graph(edge_index.at(type), nodes.at(type.source)
-    /// .count, nodes.at(type.destination).count)`.
+    /// Edges from edge_index[0, e] to edge_index[1, e], [2, edges]: `Graph(edge_index.at(type), nodes.at(type.src)
+    /// .count, nodes.at(type.dst).count)`.
     std::map<EdgeType, Tensor<std::int32_t, 2>> edge_index;
     /// The type of nodes that have classes.
     std::string target;
@@ -112,8 +103,7 @@ private:
             const std::string_view rest = text.substr(source.size());
             for (const auto& [destination, destinations] : data_.nodes) {
                 if (!rest.ends_with('_' + destination)) continue;
-                if (std::pair(source.size(), destination.size()) <
-                    std::pair(best.source.size(), best.destination.size()))
+                if (std::pair(source.size(), destination.size()) < std::pair(best.src.size(), best.dst.size()))
                     continue;
                 // What is left is _ or _<relation>_.
                 const std::string_view relation = rest.substr(0, rest.size() - destination.size());
@@ -135,7 +125,7 @@ private:
         auto ends = reader_.template integers<2>(tensor, {2, dyn});
         const auto count = static_cast<std::size_t>(ends.extent(1));
         for (std::size_t e = 0; e < 2 * count; ++e) {
-            const std::string& end = e < count ? type.source : type.destination;
+            const std::string& end = e < count ? type.src : type.dst;
             const index nodes = data_.nodes.at(end).count;
             if (ends.values()[e] < 0 || ends.values()[e] >= nodes)
                 throw reader_.fail(tensor, "the {} of edge {} is {}, must be in [0, {}), the number of {} nodes",
@@ -143,7 +133,7 @@ private:
         }
         if (!data_.edge_index.emplace(type, std::move(ends)).second)
             throw reader_.fail(tensor, "the relation {} from {} to {} is there twice",
-                               {type.relation, type.source, type.destination});
+                               {type.relation, type.src, type.dst});
     }
     void add_reverse_relations() {
         const auto given = data_.edge_index;
@@ -151,7 +141,7 @@ private:
             auto reversed = Tensor<std::int32_t, 2>::empty(ends.shape());
             const auto middle = ends.data() + ends.extent(1);
             std::rotate_copy(ends.data(), middle, ends.data() + ends.size(), reversed.mutable_data());
-            data_.edge_index.emplace(EdgeType{type.destination, "rev_" + type.relation, type.source}, reversed);
+            data_.edge_index.emplace(EdgeType{type.dst, "rev_" + type.relation, type.src}, reversed);
         }
     }
 
@@ -161,7 +151,7 @@ private:
             const std::string& type = entry.first;
             bool everywhere = !data_.edge_index.empty();
             for (const auto& relation : data_.edge_index)
-                everywhere = everywhere && (relation.first.source == type || relation.first.destination == type);
+                everywhere = everywhere && (relation.first.src == type || relation.first.dst == type);
             if (!everywhere) continue;
             if (!found.empty()) return {};
             found = type;

@@ -4,6 +4,7 @@
 #include <weft/io/atomic_file.hpp>
 #include <weft/io/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -42,7 +43,7 @@ public:
         : rest_(text), file_(std::move(file)), operation_(operation) {}
 
     [[nodiscard]] Error fail(std::string_view text, std::initializer_list<Piece> pieces) const {
-        return error(operation_, "{}: line {}: {}", file_, number_, message(text, pieces));
+        return error(operation_, "{}: line {}: {}", file_, std::max<index>(number_, 1), message(text, pieces));
     }
 
     /// Moves to the next line, which ends with \n, \r\n or the text. False when there is none.
