@@ -7,7 +7,6 @@
 #include <weft/gnn/batch_norm.hpp>
 #include <weft/gnn/cheb_conv.hpp>
 #include <weft/gnn/dir_gnn_conv.hpp>
-#include <weft/gnn/dir_gnn_conv.hpp>
 #include <weft/gnn/gat_conv.hpp>
 #include <weft/gnn/gated_graph_conv.hpp>
 #include <weft/gnn/gatv2_conv.hpp>
@@ -20,10 +19,12 @@
 #include <weft/gnn/laplacian_encoding.hpp>
 #include <weft/gnn/layer_norm.hpp>
 #include <weft/gnn/magnet_conv.hpp>
+#include <weft/gnn/magnetic_encoding.hpp>
 #include <weft/gnn/pair_norm.hpp>
 #include <weft/gnn/random_walk_encoding.hpp>
 #include <weft/gnn/readout.hpp>
 #include <weft/gnn/sage_conv.hpp>
 #include <weft/gnn/sg_conv.hpp>
+#include <weft/gnn/svd_encoding.hpp>
 #include <weft/gnn/top_k_pooling.hpp>
 #include <weft/gnn/transformer_conv.hpp>
