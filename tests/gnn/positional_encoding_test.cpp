@@ -193,11 +193,11 @@ TEST_CASE("landing probabilities are entries of powers", "[gnn]") {
 }
 
 TEST_CASE("encodings are the same on any number of threads", "[gnn]") {
-    const Graph g = random_graph(1500, 15000);
+    const Graph g = random_graph(700, 7000);
     require_thread_independent([&] { return random_walk_encoding(g, 4); });
     const Graph both = to_undirected(g);
     require_thread_independent(
-        [&] { return laplacian_encoding(both, 8, {.dense_nodes = 0, .lanczos = {.tolerance = 1e-4}}); });
+        [&] { return laplacian_encoding(both, 4, {.dense_nodes = 0, .lanczos = {.tolerance = 1e-3}}); });
     const auto [small, w] = grid(20, 15);
     require_thread_independent([&, &small = small, &w = w] { return laplacian_encoding(small, w, 60); });
 }
