@@ -60,7 +60,7 @@ void declare(CLI::App& app, Options& o) {
     app.add_flag("--quiet", o.quiet, "No progress, only the result");
 }
 
-LabelledGraphs load_data(const Options& o) {
+io::GraphDataset load_data(const Options& o) {
     std::string path = o.data;
     if (path.empty() && (o.dataset.empty() || o.dataset == "trees")) return trees_and_others();
     if (path.empty()) {
@@ -70,11 +70,11 @@ LabelledGraphs load_data(const Options& o) {
                         "--dataset {} needs the environment variable WEFT_DATA_DIR; or use --data", o.dataset);
         path = (std::filesystem::path(folder) / o.dataset).string();
     }
-    return load_graphs(path);
+    return io::load_graph_dataset(path);
 }
 
 struct FoldRow {
-    std::int32_t fold;
+    index fold;
     FoldResult result;
     double seconds;
 };
@@ -107,16 +107,14 @@ void print_table(const std::vector<FoldRow>& folds, index epochs) {
                best + 1, chosen.mean, chosen.deviation);
 }
 
-std::string predictions_csv(const std::vector<FoldRow>& folds, const LabelledGraphs& data) {
+std::string predictions_csv(const std::vector<FoldRow>& folds, const io::GraphDataset& data) {
     std::string csv = "graph,fold,class,prediction,probability\n";
     for (const auto& [fold, result, seconds] : folds) {
         const Tensor<float, 2> probability = softmax<1>(result.logits);
         const auto prediction = argmax<1>(result.logits);
-        for (std::size_t k = 0; k < result.graphs.size(); ++k) {
-            const auto row = static_cast<index>(k);
-            fmt::format_to(std::back_inserter(csv), "{},{},{},{},{:.4f}\n", result.graphs[k], fold,
-                           data.y(result.graphs[k]), prediction(row), probability(row, prediction(row)));
-        }
+        for (index k = 0; k < result.graphs.size(); ++k)
+            fmt::format_to(std::back_inserter(csv), "{},{},{},{},{:.4f}\n", result.graphs(k), fold,
+                           data.y(result.graphs(k)), prediction(k), probability(k, prediction(k)));
     }
     return csv;
 }
@@ -125,36 +123,32 @@ void run(const Options& o) {
     using Clock = std::chrono::steady_clock;
     if (!o.predict.empty()) const io::AtomicFile probe(o.predict); // what cannot be written is known before training
     set_thread_count(o.threads);
-    const LabelledGraphs data = load_data(o);
-    if (o.fold && *o.fold >= data.num_folds)
-        throw error("graph_classification", "--fold is {}: {} has {} folds", *o.fold, data.name, data.num_folds);
+    const io::GraphDataset data = load_data(o);
+    if (data.num_features == 0 || data.fold.size() == 0)
+        throw error("graph_classification", "{}: its graphs must have node_label and fold", data.name);
+    const index num_folds = index{*std::max_element(data.fold.data(), data.fold.data() + data.fold.size())} + 1;
+    if (o.fold && *o.fold >= num_folds)
+        throw error("graph_classification", "--fold is {}: {} has {} folds", *o.fold, data.name, num_folds);
 
-    std::vector<std::int32_t> chosen;
-    for (std::int32_t fold = 0; fold < data.num_folds; ++fold) {
-        const index graphs = std::count(data.fold.data(), data.fold.data() + data.fold.size(), fold);
-        if (graphs == 0 || graphs == data.fold.size())
-            throw error("graph_classification",
-                        "{}: fold {} has {} of {} graphs: there must be some to train with and "
-                        "to test",
-                        data.name, fold, graphs, data.fold.size());
+    std::vector<index> chosen;
+    for (index fold = 0; fold < num_folds; ++fold) {
+        const auto [train, test] = data.split(fold);
+        if (train.size() == 0)
+            throw error("graph_classification", "{}: all graphs are in fold {}: there must be some to train with",
+                        data.name, fold);
         if (!o.fold || *o.fold == fold) chosen.push_back(fold);
     }
 
     Generator generator{o.seed};
-    index nodes = 0, edges = 0;
-    for (const Graph& g : data.graphs) {
-        nodes += g.num_nodes();
-        edges += g.num_edges();
-    }
     fmt::print("{}: {} graphs, {} nodes, {} edges, {} node labels, {} classes; GIN, {} parameters\n", data.name,
-               data.graphs.size(), nodes, edges, data.num_labels, data.num_classes,
-               nn::parameter_count(Gin(data.num_labels, data.num_classes, o.recipe, generator)));
+               data.num_graphs, data.num_nodes, data.edge_index.extent(1), data.num_features, data.num_classes,
+               nn::parameter_count(Gin(data.num_features, data.num_classes, o.recipe, generator)));
     std::fflush(stdout);
 
     const StatusLine status;
     std::vector<FoldRow> folds;
     const auto begin = Clock::now();
-    for (const std::int32_t fold : chosen) {
+    for (const index fold : chosen) {
         const auto fold_begin = Clock::now();
         double shown = -1;
         const auto report = [&](index epoch, double loss, double accuracy) {

@@ -70,16 +70,11 @@ struct Sample {
     weft::Tensor<float, 2> x;
     weft::Tensor<std::int32_t, 1> y;
 
-    Sample(const LabelledGraphs& data, const std::vector<weft::index>& chosen) {
-        std::vector<weft::Graph> graphs;
-        std::vector<weft::Tensor<float, 2>> rows;
-        for (const weft::index i : chosen) {
-            graphs.push_back(data.graphs[static_cast<std::size_t>(i)]);
-            rows.push_back(data.x[static_cast<std::size_t>(i)]);
-        }
-        batch = weft::batch(graphs);
-        x = weft::concat_rows(rows);
-        y = gather(data.y, weft::Tensor<weft::index, 1>::from(chosen));
+    Sample(const weft::io::GraphDataset& data, const weft::Tensor<std::int32_t, 1>& graphs) {
+        const auto part = data.select(graphs);
+        batch = weft::GraphBatch(weft::Graph(part.edge_index, part.num_nodes), part.batch, part.num_graphs);
+        x = part.x;
+        y = part.y;
     }
 };
 
@@ -87,37 +82,35 @@ struct Sample {
 struct FoldResult {
     std::vector<double> accuracy; ///< of the fold after each epoch, in [0, 1]
     double train_loss = 0;        ///< mean of the last epoch
-    std::vector<weft::index> graphs;
+    weft::Tensor<std::int32_t, 1> graphs;
     weft::Tensor<float, 2> logits;
 };
 
 /// `report(epoch, loss, accuracy)` is called after every epoch.
 template <class Report>
-FoldResult train_fold(const LabelledGraphs& data, const Recipe& recipe, std::int32_t fold, std::uint64_t seed,
+FoldResult train_fold(const weft::io::GraphDataset& data, const Recipe& recipe, weft::index fold, std::uint64_t seed,
                       Report&& report) {
     using namespace weft;
     Generator generator{seed, static_cast<std::uint64_t>(fold), 0};
-    Gin net(data.num_labels, data.num_classes, recipe, generator);
+    Gin net(data.num_features, data.num_classes, recipe, generator);
     nn::Adam optimizer{net, {.lr = recipe.lr}};
     nn::Schedule schedule{optimizer, nn::StepLR{.step_size = 50, .gamma = 0.5}};
 
+    const auto [train, tested] = data.split(fold);
+    const Sample test(data, tested);
     FoldResult result;
-    std::vector<weft::index> train;
-    for (weft::index i = 0; i < data.fold.size(); ++i) (data.fold(i) == fold ? result.graphs : train).push_back(i);
-    const Sample test(data, result.graphs);
+    result.graphs = tested;
     for (weft::index epoch = 0; epoch < recipe.epochs; ++epoch) {
-        const auto order = permutation(generator, static_cast<weft::index>(train.size()));
+        const auto order = Tensor<weft::index, 1>::from(permutation(generator, train.size()));
+        const auto shuffled = gather(train, order);
         double loss_sum = 0;
-        for (std::size_t begin = 0; begin < order.size(); begin += static_cast<std::size_t>(recipe.batch_size)) {
-            std::vector<weft::index> chosen;
-            for (std::size_t k = begin; k < std::min(order.size(), begin + static_cast<std::size_t>(recipe.batch_size));
-                 ++k)
-                chosen.push_back(train[static_cast<std::size_t>(order[k])]);
-            const Sample sample(data, chosen);
+        for (weft::index begin = 0; begin < train.size(); begin += recipe.batch_size) {
+            const weft::index end = std::min(train.size(), begin + recipe.batch_size);
+            const Sample sample(data, Tensor<std::int32_t, 1>(slice(shuffled, 0, begin, end)));
             const Var loss = nn::cross_entropy(net(sample.batch, Var{sample.x}), sample.y);
             backward(loss);
             optimizer.step();
-            loss_sum += static_cast<double>(loss.item()) * static_cast<double>(chosen.size());
+            loss_sum += static_cast<double>(loss.item()) * static_cast<double>(end - begin);
         }
         schedule.step();
         result.train_loss = loss_sum / static_cast<double>(train.size());

@@ -68,6 +68,34 @@ TEST_CASE("hetero_dataset: names of types within each other", "[io]") {
     REQUIRE(data.edge_index.count({"a_b", "to", "a"}) == 1);
 }
 
+TEST_CASE("hetero_dataset: many types, long names", "[io]") {
+    const TemporaryFolder folder;
+    const auto write = [&](const std::string& metadata, const std::string& tensors) {
+        const std::string header = "{\"__metadata__\":{" + metadata + "}," + tensors + "}";
+        std::string length(8, '\0');
+        for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i) & 255);
+        write_text(folder / "types.safetensors", length + header);
+    };
+    const auto relation = [](const std::string& name) {
+        return "\"" + name + "\":{\"dtype\":\"I32\",\"shape\":[2,0],\"data_offsets\":[0,0]}";
+    };
+    const auto load_types = [&] { return io::load_hetero_dataset(folder.path()); };
+    std::string counts, relations;
+    for (int i = 0; i < 20000; ++i) {
+        counts += fmt::format("{}\"num_t{}\":\"1\"", i == 0 ? "" : ",", i);
+        relations += (i == 0 ? "" : ",") + relation(fmt::format("edge_t{}_t{}", i, i * 7 % 20000));
+    }
+    write(counts, relations);
+    const auto data = load_types(); // far slower if each type were compared with each relation
+    REQUIRE(data.nodes.size() == 20000);
+    REQUIRE(data.edge_index.count({"t19999", "to", "t19993"}) == 1);
+    const std::string type(120, 'x');
+    write("\"num_" + type + "\":\"1\"", relation("edge_" + type + "_" + std::string(8, 'r') + "_" + type));
+    REQUIRE(load_types().edge_index.count({type, "rrrrrrrr", type}) == 1);
+    write("\"num_" + type + "\":\"1\"", relation("edge_" + type + "_" + std::string(9, 'r') + "_" + type));
+    CHECK_THAT(message(load_types), ContainsSubstring("edge_<source>_<relation>_<destination>, of at most 255"));
+}
+
 TEST_CASE("hetero_dataset: hostile files", "[io]") {
     check_accepted("hetero_dataset", [](const fs::path& path) { io::load_hetero_dataset(path); });
     check_refused(

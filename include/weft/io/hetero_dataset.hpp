@@ -4,6 +4,8 @@
 #include <weft/core/edge_type.hpp>
 #include <weft/io/dataset_reader.hpp>
 
+#include <algorithm>
+
 namespace weft::inline WEFT_ABI::io {
 
 /// A graph with nodes and edges of several types, where nodes of one type have classes. What the file does not have is
@@ -94,30 +96,27 @@ private:
     }
 
     /// What edge_<source>_<destination> or edge_<source>_<relation>_<destination> means. Names of types may contain
-    /// each other and underscores: the longest source counts, then the longest destination.
+    /// each other and underscores: the longest source counts, then the longest destination. Time goes with the square
+    /// of the length, which is limited for that.
     EdgeType edge_type(const std::string& tensor) const {
-        const std::string_view text = std::string_view(tensor).substr(5);
-        EdgeType best;
-        for (const auto& [source, sources] : data_.nodes) {
-            if (!text.starts_with(source + '_')) continue;
-            const std::string_view rest = text.substr(source.size());
-            for (const auto& [destination, destinations] : data_.nodes) {
-                if (!rest.ends_with('_' + destination)) continue;
-                if (std::pair(source.size(), destination.size()) < std::pair(best.src.size(), best.dst.size()))
-                    continue;
-                // What is left is _ or _<relation>_.
-                const std::string_view relation = rest.substr(0, rest.size() - destination.size());
-                if (relation.size() == 2) continue;
-                best = {source, relation.size() == 1 ? "to" : std::string(relation.substr(1, relation.size() - 2)),
-                        destination};
+        const std::string text = tensor.substr(5);
+        const auto is_type = [&](const std::string& name) { return data_.nodes.contains(name); };
+        constexpr std::size_t longest = 250;
+        for (std::size_t i = text.size() > longest ? text.npos : text.rfind('_'); i != text.npos && i > 0;
+             i = text.rfind('_', i - 1)) {
+            const std::string source = text.substr(0, i);
+            if (!is_type(source)) continue;
+            for (std::size_t k = i; k != text.npos; k = text.find('_', k + 1)) {
+                const std::string destination = text.substr(k + 1);
+                if (k == i + 1 || !is_type(destination)) continue;
+                return {source, k == i ? "to" : text.substr(i + 1, k - i - 1), destination};
             }
         }
-        if (best.relation.empty())
-            throw reader_.fail(tensor,
-                               "must be called edge_<source>_<destination> or edge_<source>_<relation>_"
-                               "<destination>, of types whose numbers of nodes the metadata give as num_<type>",
-                               {});
-        return best;
+        throw reader_.fail(tensor,
+                           "must be called edge_<source>_<destination> or edge_<source>_<relation>_"
+                           "<destination>, of at most {} characters and types whose numbers of nodes the metadata "
+                           "give as num_<type>",
+                           {5 + longest});
     }
 
     void read_relation(const std::string& tensor) {
@@ -145,18 +144,20 @@ private:
         }
     }
 
+    /// The only type that is an end of every relation; "" when there is none, or two.
     std::string find_target() const {
-        std::string found;
-        for (const auto& entry : data_.nodes) {
-            const std::string& type = entry.first;
-            bool everywhere = !data_.edge_index.empty();
-            for (const auto& relation : data_.edge_index)
-                everywhere = everywhere && (relation.first.src == type || relation.first.dst == type);
-            if (!everywhere) continue;
-            if (!found.empty()) return {};
-            found = type;
-        }
-        return found;
+        const auto& relations = data_.edge_index;
+        if (relations.empty()) return {};
+        const auto everywhere = [&](const std::string& type) {
+            return std::all_of(relations.begin(), relations.end(), [&](const auto& relation) {
+                return relation.first.src == type || relation.first.dst == type;
+            });
+        };
+        const EdgeType& first = relations.begin()->first;
+        const bool source = everywhere(first.src);
+        const bool destination = first.dst != first.src && everywhere(first.dst);
+        if (source == destination) return {};
+        return source ? first.src : first.dst;
     }
     void read_classes() {
         data_.target = options_.target.empty() ? find_target() : options_.target;
