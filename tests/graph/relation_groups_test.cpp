@@ -13,8 +13,9 @@ using namespace weft_test;
 
 TEST_CASE("relation_groups: a group for every relation and destination that meet", "[graph]") {
     const Graph g = random_graph(20, 90, 3);
-    auto type = Tensor<std::int32_t, 1>::empty({90});
-    for (weft::index e = 0; e < 90; ++e) type(e) = static_cast<std::int32_t>(e * e % 5); // 2 and 3 have no edges
+    std::vector<std::int32_t> types;
+    for (std::int32_t e = 0; e < 90; ++e) types.push_back(e * e % 5); // 2, 3 and 5 have no edges
+    const auto type = Tensor<std::int32_t, 1>::from(types, {90});
     const RelationGroups groups = relation_groups(g, type, 6);
     std::set<std::pair<std::int32_t, std::int32_t>> pairs;
     for (weft::index e = 0; e < 90; ++e) pairs.emplace(type(e), g.destinations()(e));
