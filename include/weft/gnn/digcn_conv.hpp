@@ -3,6 +3,7 @@
 
 #include <weft/gnn/node_features.hpp>
 #include <weft/graph/edge_reduce.hpp>
+#include <weft/graph/self_loops.hpp>
 #include <weft/nn/linear.hpp>
 
 namespace weft::inline WEFT_ABI::gnn {

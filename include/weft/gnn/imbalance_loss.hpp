@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/gnn/node_features.hpp>
+#include <weft/graph/edge_order.hpp>
 #include <weft/graph/edge_reduce.hpp>
 #include <weft/linalg/matmul.hpp>
 
