@@ -23,7 +23,7 @@ struct Options {
     std::vector<std::string> models = {"mlp", "rgcn", "hgt"};
     NetOptions net;
     index epochs = 60, seeds = 3;
-    double lr = 0.003, weight_decay = 1e-3;
+    double lr = 0.005, weight_decay = 1e-4;
     int threads = 0;
     bool quiet = false;
 };
@@ -45,8 +45,8 @@ void declare(CLI::App& app, Options& o) {
         ->check(CLI::Range(0.0, 1.0))
         ->group("Model");
     app.add_option("--epochs", o.epochs, "Epochs (60)")->check(positive)->group("Training");
-    app.add_option("--lr", o.lr, "Learning rate of Adam (0.003)")->check(CLI::Range(0.0, 10.0))->group("Training");
-    app.add_option("--weight-decay", o.weight_decay, "Weight decay (0.001)")
+    app.add_option("--lr", o.lr, "Learning rate of Adam (0.005)")->check(CLI::Range(0.0, 10.0))->group("Training");
+    app.add_option("--weight-decay", o.weight_decay, "Weight decay (0.0001)")
         ->check(CLI::Range(0.0, 10.0))
         ->group("Training");
     app.add_option("--seeds", o.seeds, "Runs of each network, with seeds 0, 1, ... (3)")
@@ -67,8 +67,7 @@ void split_off_validation(Data& data) {
 }
 
 Data from_file(const std::string& path) {
-    const auto file = io::load_hetero_dataset(
-        path, {.reverse_relations = true, .identity_features = true, .normalize_features = true});
+    const auto file = io::load_hetero_dataset(path, {.reverse_relations = true, .identity_features = true});
     Data data;
     data.name = file.name;
     data.target = file.target;
