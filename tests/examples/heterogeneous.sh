@@ -55,7 +55,7 @@ cmp one two || fail "a second run gives something else"
 echo "not a data set" >text.safetensors
 refuse 'epochs' --epochs 0
 refuse 'model' --model nonsense
-refuse 'heads is 3' --heads 3 --model rgcn
+refuse 'heads is 3' --heads 3 --model hgt
 refuse 'dropout' --dropout 1.5
 refuse 'nowhere' --data nowhere
 refuse 'text.safetensors' --data text.safetensors
