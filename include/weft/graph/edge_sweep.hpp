@@ -115,6 +115,7 @@ public:
             T* const values = rows_of(kept_ ? kept_[s].values : nullptr, values_[s], edges, base, program.stage_width);
             T* const value_row_zero = row_zero(values, base, program.stage_width);
             value_row_zero_[s] = value_row_zero;
+            tile_values_[s] = values;
             connect(program);
             const EdgeFunctions<T>& functions = *program.functions;
             if (functions.row_sum[0]) {
@@ -151,8 +152,7 @@ public:
         const EdgeProgram<T>& program = programs_[s];
         const EdgeTile tile = tile_of(program, rows, row_begin, row_end);
         const auto [adjoint, message_adjoint] = adjoints_[s];
-        work_[s]->backward(tile, value_row_zero_[s] + tile.first_edge() * program.stage_width, adjoint,
-                           message_adjoint);
+        work_[s]->backward(tile, tile_values_[s], adjoint, message_adjoint);
         const bool spread = program.message_adjoint == MessageAdjoint::spread;
         return row_zero(message_adjoint, tile.first_edge(), spread ? program.stage_width : tile.message.width);
     }
@@ -191,7 +191,7 @@ private:
     index next_row_bytes_ = 0;
     std::unique_ptr<StageWork<T>> work_[max_programs];
     Storage messages_[max_programs], values_[max_programs], adjoint_[max_programs], message_adjoint_[max_programs];
-    const T* value_row_zero_[max_programs] = {};
+    const T *value_row_zero_[max_programs] = {}, *tile_values_[max_programs] = {};
     struct {
         T *adjoint, *message_adjoint;
     } adjoints_[max_programs] = {};
