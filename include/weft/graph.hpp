@@ -5,7 +5,9 @@
 
 #include <weft/graph/batch.hpp>
 #include <weft/graph/block_model.hpp>
+#include <weft/graph/bow_tie.hpp>
 #include <weft/graph/complex_sum.hpp>
+#include <weft/graph/degree_histogram.hpp>
 #include <weft/graph/digraph_operators.hpp>
 #include <weft/graph/directed_norm.hpp>
 #include <weft/graph/dot.hpp>

@@ -7,6 +7,9 @@
 #include <weft/gnn/digcn_conv.hpp>
 #include <weft/gnn/dimpa.hpp>
 #include <weft/gnn/imbalance_loss.hpp>
+#include <weft/gnn/magnetic_encoding.hpp>
+#include <weft/graph/block_model.hpp>
+#include <weft/nn/adam.hpp>
 
 using namespace weft;
 using namespace weft_test;
@@ -199,6 +202,52 @@ TEST_CASE("digraph_layers: imbalance_loss, gradients, threads and clusters", "[g
     REQUIRE_THROWS_WITH(gnn::imbalance_loss(g, x, {.beta = 0}), ContainsSubstring("beta is 0"));
     REQUIRE_THROWS_WITH(gnn::imbalance_loss(one_way, x), ContainsSubstring("P is [12, 4]"));
     REQUIRE_THROWS_WITH(gnn::imbalance_loss(g, x, Tensor<double, 1>::ones({4})), ContainsSubstring("edge_weight"));
+}
+
+namespace {
+
+/// DIGRAC: what nodes are as sources and as targets, from their features, to probabilities of clusters.
+struct Digrac {
+    nn::Linear<float> source, target, out;
+    gnn::DIMPA<float> dimpa{gnn::DIMPAOptions{}};
+    auto operator()(const Graph& g, const auto& x) const {
+        return softmax(out(dimpa(g, relu(source(x)), relu(target(x)))));
+    }
+    void visit(auto&& v) {
+        v("source", source);
+        v("target", target);
+        v("out", out);
+        v("dimpa", dimpa);
+    }
+};
+
+/// 1: the same partition, around 0: partitions that have nothing to do with each other.
+double adjusted_rand_index(const Tensor<int, 1>& a, const Tensor<std::int64_t, 1>& b, weft::index classes) {
+    const auto pairs = [](double n) { return n * (n - 1) / 2; };
+    const Tensor<double, 2> left = one_hot<double>(a, classes), right = one_hot<double>(b, classes);
+    double both = 0, of_a = 0, of_b = 0;
+    for (const double n : Tensor<double, 2>(matmul(transpose(left), right)).values()) both += pairs(n);
+    for (const double n : Tensor<double, 1>(sum<0>(left)).values()) of_a += pairs(n);
+    for (const double n : Tensor<double, 1>(sum<0>(right)).values()) of_b += pairs(n);
+    const double chance = of_a * of_b / pairs(double(a.size()));
+    return (both - chance) / ((of_a + of_b) / 2 - chance);
+}
+
+} // namespace
+
+TEST_CASE("digraph_layers: DIMPA and the imbalance loss find a cycle of classes without labels", "[gnn]") {
+    Generator generator{1};
+    const Tensor<int, 1> classes = cast<int>(arange<weft::index>(300) * 3 / 300);
+    const Graph g = block_model(generator, classes, cyclic_block_probabilities(3, 0.08, 0.008, 0.044));
+    const Tensor<float, 2> x = gnn::magnetic_encoding(g, 0.25, 4) * std::sqrt(300.0f);
+    const nn::LinearOptions from{.generator = &generator};
+    const Digrac net{{8, 16, from}, {8, 16, from}, {32, 3, from}};
+    nn::Adam optimizer{net, {.lr = 0.02}};
+    for (int epoch = 0; epoch < 60; ++epoch) {
+        backward(Var(gnn::imbalance_loss(g, net(g, Var{x}))));
+        optimizer.step();
+    }
+    REQUIRE(adjusted_rand_index(classes, argmax<1>(Tensor<float, 2>(net(g, x))), 3) > 0.8);
 }
 
 TEST_CASE("digraph_layers: the three graphs of DGCN", "[gnn]") {

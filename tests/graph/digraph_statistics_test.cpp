@@ -4,6 +4,8 @@
 #include "random_graph.hpp"
 
 #include <weft/graph/block_model.hpp>
+#include <weft/graph/bow_tie.hpp>
+#include <weft/graph/degree_histogram.hpp>
 #include <weft/graph/homophily.hpp>
 #include <weft/graph/page_rank.hpp>
 #include <weft/graph/strong_components.hpp>
@@ -78,6 +80,40 @@ TEST_CASE("strong_components: a long path needs no stack", "[graph]") {
     const Graph path(from, Tensor<std::int32_t, 1>(from + 1), n, n);
     REQUIRE(strong_components(path).count == n);
     REQUIRE(topological_order(path).level(n - 1) == n - 1);
+}
+
+TEST_CASE("bow_tie: what leads to the largest component and what it leads to", "[graph]") {
+    for (unsigned seed = 1; seed <= 20; ++seed) {
+        const weft::index n = 1 + seed * 39 / 20;
+        const Graph g = random_graph(n, n + seed % 9, seed);
+        const auto tie = bow_tie(g);
+        const auto reach = reachable(g);
+        const auto size_of = [&](std::size_t u) {
+            weft::index size = 0;
+            for (std::size_t v = 0; v < reach.size(); ++v) size += reach[u][v] && reach[v][u];
+            return size;
+        };
+        bool found = false; // for one of the largest components, all four numbers
+        for (std::size_t core = 0; core < reach.size() && !found; ++core) {
+            BowTie expected;
+            for (std::size_t v = 0; v < reach.size(); ++v) {
+                REQUIRE(size_of(v) <= tie.core);
+                const bool to = reach[v][core], from = reach[core][v];
+                ++(to && from ? expected.core : to ? expected.in : from ? expected.out : expected.other);
+            }
+            found = tie.core == expected.core && tie.in == expected.in && tie.out == expected.out &&
+                    tie.other == expected.other;
+        }
+        REQUIRE(found);
+    }
+    REQUIRE(bow_tie(Graph()).core == 0);
+    const Graph g = Graph::from_edges({{0, 1}, {1, 2}, {2, 1}, {2, 3}, {3, 4}}, 6);
+    const auto tie = bow_tie(g);
+    REQUIRE((tie.core == 2 && tie.in == 1 && tie.out == 2 && tie.other == 1));
+    REQUIRE(degree_histogram(g.in_degree()) == std::vector<weft::index>{2, 3, 1});
+    REQUIRE(degree_histogram(Graph().in_degree()).empty());
+    REQUIRE_THROWS_WITH(degree_histogram(Tensor<std::int32_t, 1>::from({1, -1})), ContainsSubstring("-1"));
+    REQUIRE_THROWS_WITH(bow_tie(Graph::from_edges({}, 2, 3)), ContainsSubstring("num_nodes"));
 }
 
 TEST_CASE("topological_order: every edge leads forwards, levels are longest paths", "[graph]") {

@@ -14,7 +14,6 @@ namespace detail {
 /// of a source are read once.
 template <class T>
 Tensor<T, 3> complex_rows(const Csr& csr, const Tensor<T, 3>& x, const Tensor<T, 2>& w, bool conjugate) {
-    constexpr index packets = 4;
     using P = Packet<T>;
     const index rows = csr.row_ptr.size() - 1, edges = csr.col.size(), width = x.extent(2);
     auto y = Tensor<T, 3>::empty({rows, 2, width});
@@ -23,23 +22,30 @@ Tensor<T, 3> complex_rows(const Csr& csr, const Tensor<T, 3>& x, const Tensor<T,
     const std::int32_t *const ptr = csr.row_ptr.data(), *const col = csr.col.data(), *const eid = csr.eid.data();
     const auto block = [&]<index B>(std::integral_constant<index, B>, index row, index f) {
         P re[B], im[B];
-        for (index b = 0; b < B; ++b) re[b] = im[b] = splat(T(0));
+        index at[B]; // packets behind the row's end repeat its last one
+#pragma GCC unroll 4
+        for (index b = 0; b < B; ++b) {
+            re[b] = im[b] = splat(T(0));
+            at[b] = std::min(f + b * lanes<T>, (width - 1) / lanes<T> * lanes<T>);
+        }
         for (index e = ptr[row]; e < ptr[row + 1]; ++e) {
-            const T* const ahead = from + 2 * width * col[std::min(e + prefetch_distance, edges - 1)] + f;
-            const T* const in = from + 2 * width * col[e] + f;
-            const P wr = splat(weight[2 * eid[e]]), wi = splat(T(sign * weight[2 * eid[e] + 1]));
+            const T* const ahead = from + 2 * width * col[std::min(e + prefetch_distance, edges - 1)];
+            const T* const in = from + 2 * width * col[e];
+            const P wr = splat(weight[2 * eid[e]]), wi = splat(T(sign * weight[2 * eid[e] + 1])), minus_wi = P(0) - wi;
 #pragma GCC unroll 4
             for (index b = 0; b < B; ++b) {
-                fetch_ahead(ahead + b * lanes<T>);
-                fetch_ahead(ahead + width + b * lanes<T>);
-                const P a = load_packet(in + b * lanes<T>), c = load_packet(in + width + b * lanes<T>);
-                re[b] = multiply_add(wr, a, P(re[b] - wi * c));
+                fetch_ahead(ahead + at[b]);
+                fetch_ahead(ahead + width + at[b]);
+                const P a = load_packet(in + at[b]), c = load_packet(in + width + at[b]);
+                re[b] = multiply_add(wr, a, multiply_add(minus_wi, c, re[b]));
                 im[b] = multiply_add(wr, c, multiply_add(wi, a, im[b]));
             }
         }
+#pragma GCC unroll 4
         for (index b = 0; b < B; ++b) {
-            store_features(to + 2 * row * width, re[b], f + b * lanes<T>, width);
-            store_features(to + (2 * row + 1) * width, im[b], f + b * lanes<T>, width);
+            if (f + b * lanes<T> >= width) break;
+            store_features(to + 2 * row * width, re[b], at[b], width);
+            store_features(to + (2 * row + 1) * width, im[b], at[b], width);
         }
     };
     const auto chunks = csr.chunks();
@@ -47,13 +53,15 @@ Tensor<T, 3> complex_rows(const Csr& csr, const Tensor<T, 3>& x, const Tensor<T,
     for_each_chunk(static_cast<index>(chunks.size()) - 1, cost, [&](index chunk) {
         const index begin = chunks[static_cast<std::size_t>(chunk)], end = chunks[static_cast<std::size_t>(chunk) + 1];
         for (index f = 0; f < width;) {
-            const bool wide = f + packets * lanes<T> <= width;
+            const index packets = width - f > 2 * lanes<T> ? 4 : width - f > lanes<T> ? 2 : 1;
             for (index row = begin; row < end; ++row)
-                if (wide)
-                    block(std::integral_constant<index, packets>{}, row, f);
+                if (packets == 4)
+                    block(std::integral_constant<index, 4>{}, row, f);
+                else if (packets == 2)
+                    block(std::integral_constant<index, 2>{}, row, f);
                 else
                     block(std::integral_constant<index, 1>{}, row, f);
-            f += (wide ? packets : 1) * lanes<T>;
+            f += packets * lanes<T>;
         }
     });
     return y;
