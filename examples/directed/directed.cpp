@@ -3,16 +3,14 @@
 /// Do the directions of edges matter? Compares networks that ignore the graph, its directions, or nothing, and says
 /// what directions have to do with the classes of nodes.
 
+#include "../command_line.hpp"
 #include "../status_line.hpp"
 #include "networks.hpp"
 
 #include <weft/gnn/laplacian_encoding.hpp>
 #include <weft/gnn/magnetic_encoding.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 
 namespace {
@@ -136,9 +134,7 @@ Data cycle(const Options& o) {
 /// The file below WEFT_DATA_DIR whose name begins with `name`.
 std::string find(const std::string& name) {
     namespace fs = std::filesystem;
-    const char* const root = std::getenv("WEFT_DATA_DIR");
-    if (!root || !*root)
-        throw error("directed", "--dataset {} needs the environment variable WEFT_DATA_DIR; or use --data", name);
+    const fs::path root = data_folder("directed", name);
     std::vector<std::string> found;
     for (const auto& folder : fs::directory_iterator(root)) {
         if (!folder.is_directory()) continue;
@@ -146,7 +142,8 @@ std::string find(const std::string& name) {
             if (file.path().extension() == ".safetensors" && file.path().filename().string().starts_with(name))
                 found.push_back(file.path().string());
     }
-    if (found.size() != 1) throw error("directed", "--dataset {}: {} files of {} begin so", name, found.size(), root);
+    if (found.size() != 1)
+        throw error("directed", "--dataset {}: {} files of {} begin so", name, found.size(), root.string());
     return found[0];
 }
 
@@ -279,17 +276,5 @@ int main(int argc, char** argv) {
         "Without a data set: three classes in a circle, of which only directions know.");
     Options options;
     declare(app, options);
-    try {
-        app.parse(argc, argv);
-        run(options);
-        return 0;
-    } catch (const CLI::Success& success) {
-        return app.exit(success);
-    } catch (const CLI::ParseError& wrong) {
-        fmt::print(stderr, "directed: {}\nOptions are described by --help.\n", wrong.what());
-        return 2;
-    } catch (const std::exception& wrong) {
-        fmt::print(stderr, "{}\n", wrong.what());
-        return 2;
-    }
+    return run_program("directed", app, argc, argv, [&] { run(options); });
 }

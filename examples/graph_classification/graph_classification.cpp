@@ -2,10 +2,10 @@
 
 /// Trains GIN to classify graphs, with ten-fold cross-validation.
 
+#include "../command_line.hpp"
 #include "../status_line.hpp"
 #include "training.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -63,13 +63,7 @@ void declare(CLI::App& app, Options& o) {
 io::GraphDataset load_data(const Options& o) {
     std::string path = o.data;
     if (path.empty() && (o.dataset.empty() || o.dataset == "trees")) return trees_and_others();
-    if (path.empty()) {
-        const char* const folder = std::getenv("WEFT_DATA_DIR");
-        if (!folder || !*folder)
-            throw error("graph_classification",
-                        "--dataset {} needs the environment variable WEFT_DATA_DIR; or use --data", o.dataset);
-        path = (std::filesystem::path(folder) / o.dataset).string();
-    }
+    if (path.empty()) path = (data_folder("graph_classification", o.dataset) / o.dataset).string();
     return io::load_graph_dataset(path);
 }
 
@@ -181,17 +175,5 @@ int main(int argc, char** argv) {
                  "Without a data set: which of 200 random graphs are trees.");
     Options options;
     declare(app, options);
-    try {
-        app.parse(argc, argv);
-        run(options);
-        return 0;
-    } catch (const CLI::Success& success) {
-        return app.exit(success);
-    } catch (const CLI::ParseError& wrong) {
-        fmt::print(stderr, "graph_classification: {}\nOptions are described by --help.\n", wrong.what());
-        return 2;
-    } catch (const std::exception& wrong) {
-        fmt::print(stderr, "{}\n", wrong.what());
-        return 2;
-    }
+    return run_program("graph_classification", app, argc, argv, [&] { run(options); });
 }

@@ -3,13 +3,11 @@
 /// Classifies the nodes of one type in a graph of several types of nodes and edges, and compares networks that see
 /// more or less of it.
 
+#include "../command_line.hpp"
 #include "../status_line.hpp"
 #include "networks.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 
 namespace {
@@ -131,11 +129,7 @@ Data library() {
 Data load_data(const Options& o) {
     if (!o.data.empty()) return from_file(o.data);
     if (o.dataset.empty() || o.dataset == "library") return library();
-    const char* const folder = std::getenv("WEFT_DATA_DIR");
-    if (!folder || !*folder)
-        throw error("heterogeneous", "--dataset {} needs the environment variable WEFT_DATA_DIR; or use --data",
-                    o.dataset);
-    return from_file((std::filesystem::path(folder) / o.dataset).string());
+    return from_file((data_folder("heterogeneous", o.dataset) / o.dataset).string());
 }
 
 struct Run {
@@ -223,17 +217,5 @@ int main(int argc, char** argv) {
                  "Without a data set: books, and the authors who tell their fields.");
     Options options;
     declare(app, options);
-    try {
-        app.parse(argc, argv);
-        run(options);
-        return 0;
-    } catch (const CLI::Success& success) {
-        return app.exit(success);
-    } catch (const CLI::ParseError& wrong) {
-        fmt::print(stderr, "heterogeneous: {}\nOptions are described by --help.\n", wrong.what());
-        return 2;
-    } catch (const std::exception& wrong) {
-        fmt::print(stderr, "{}\n", wrong.what());
-        return 2;
-    }
+    return run_program("heterogeneous", app, argc, argv, [&] { run(options); });
 }

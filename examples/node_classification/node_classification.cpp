@@ -2,11 +2,11 @@
 
 /// Trains GCN, GraphSAGE or GAT to classify the nodes of a graph, from a few labelled ones.
 
+#include "../command_line.hpp"
 #include "picture.hpp"
 #include "progress.hpp"
 #include "training.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -98,13 +98,7 @@ io::NodeDataset load_data(const Options& o) {
         for (std::int32_t i = 0; i < 32; ++i) test[i] = i + 1;
         return data;
     }
-    if (path.empty()) {
-        const char* const folder = std::getenv("WEFT_DATA_DIR");
-        if (!folder || !*folder)
-            throw error("node_classification",
-                        "--dataset {} needs the environment variable WEFT_DATA_DIR; or use --data", o.dataset);
-        path = (std::filesystem::path(folder) / o.dataset).string();
-    }
+    if (path.empty()) path = (data_folder("node_classification", o.dataset) / o.dataset).string();
     io::NodeDataset data = io::load_node_dataset(path, {.split = o.split, .normalize_features = true});
     if (data.num_features == 0) throw failure("{}: the nodes have no features", path);
     if (data.train.size() == 0) throw failure("{}: has no nodes for training", path);
@@ -320,17 +314,5 @@ int main(int argc, char** argv) {
                  "Without a data set: who sides with whom in Zachary's karate club.");
     Options options;
     declare(app, options);
-    try {
-        app.parse(argc, argv);
-        run(options);
-        return 0;
-    } catch (const CLI::Success& success) {
-        return app.exit(success);
-    } catch (const CLI::ParseError& wrong) {
-        fmt::print(stderr, "node_classification: {}\nOptions are described by --help.\n", wrong.what());
-        return 2;
-    } catch (const std::exception& wrong) {
-        fmt::print(stderr, "{}\n", wrong.what());
-        return 2;
-    }
+    return run_program("node_classification", app, argc, argv, [&] { run(options); });
 }
