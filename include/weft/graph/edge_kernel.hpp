@@ -53,11 +53,18 @@ HeadRange head_range(const RowExtents& extents, index f, index packets) {
 
 template <class T>
 HeadLanes<T> head_lanes(const RowExtents& extents, index f, const HeadRange& block) {
-    int lane[16] = {};
+    const HeadRange own = head_range<T>(extents, f, 1);
     const index last = std::max<index>(extents.width - 1, 0);
-    for (index i = 0; i < lanes<T>; ++i)
-        lane[i] = static_cast<int>(std::min(std::min(f + i, last) / extents.channels - block.first, lanes<T> - 1));
-    return {make_lane_index<T>(lane), head_range<T>(extents, f, 1), std::clamp<index>(extents.width - f, 1, lanes<T>)};
+    index head = own.first, end = (head + 1) * extents.channels; // of the features of `head`
+    int lane[16] = {};
+    for (index i = 0; i < lanes<T>; ++i) {
+        if (f + i == end && f + i <= last) {
+            ++head;
+            end += extents.channels;
+        }
+        lane[i] = static_cast<int>(std::min(head - block.first, lanes<T> - 1));
+    }
+    return {make_lane_index<T>(lane), own, std::clamp<index>(extents.width - f, 1, lanes<T>)};
 }
 
 /// Fetches the rows of a later edge where edges are not numbered in the order of the sweep.

@@ -58,9 +58,19 @@ private:
     index first_packed_ = 0; ///< from this panel on they are copies
 };
 
-/// c (+)= a b in blocks. All threads copy what must be copied of b; a is read as it lies.
+/// c [m, n] += row [n] in every row, if there is one.
 template <class T>
-void blocked_product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c, Into into) {
+void add_row(T* c, const T* row, index m, index n) {
+    if (!row) return;
+    for (index i = 0; i < m; ++i)
+        for (index j = 0; j < n; ++j) c[i * n + j] = static_cast<T>(c[i * n + j] + row[j]);
+}
+
+/// c (+)= a b in blocks; or c = a b + row [n], if there is one, in every row. All threads copy what must be copied of
+/// b; a is read as it lies.
+template <class T>
+void blocked_product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c, Into into,
+                     const T* row = nullptr) {
     using Tile = ProductTile<T>;
     const double nanoseconds =
         static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) * (sizeof(T) <= 4 ? 0.01 : 0.02) +
@@ -82,7 +92,7 @@ void blocked_product(index m, index n, index k, const Strided<const T>& a, const
         for (index part = 1; part < parts; ++part)
             for (index i = 0; i < m * n; ++i) sums[i] += sums[part * m * n + i];
         for (index i = 0; i < m * n; ++i) c[i] = into == Into::add ? c[i] + sums[i] : sums[i];
-        return;
+        return add_row(c, row, m, n);
     }
 
     constexpr index panel_elements = (index{2} << 20) / static_cast<index>(sizeof(T));
@@ -102,11 +112,17 @@ void blocked_product(index m, index n, index k, const Strided<const T>& a, const
         for_each_chunk(count_m * (wide ? count_n : 1), nanoseconds, [&](index task) {
             const index m0 = (wide ? task / count_n : task) * length_m, rows = std::min(length_m, m - m0);
             const index first = wide ? task % count_n : 0, last = wide ? first + 1 : count_n;
+            const auto add = [&](index panel, index k0, Into how) {
+                panels.multiply(packed.data(), panel, k0, std::min(length_k, height - k0), rows,
+                                {a.data + m0 * a.rows + (p0 + k0) * a.columns, a.rows, a.columns}, c + m0 * n, how);
+            };
+            const bool begins = p0 == 0;
+            const index column = first * Tile::columns, columns = std::min(last * Tile::columns, n) - column;
+            if (row && begins)
+                for (index i = m0; i < m0 + rows; ++i) std::copy_n(row + column, columns, c + i * n + column);
             for (index k0 = 0; k0 < height; k0 += length_k)
                 for (index panel = first; panel < last; ++panel)
-                    panels.multiply(packed.data(), panel, k0, std::min(length_k, height - k0), rows,
-                                    {a.data + m0 * a.rows + (p0 + k0) * a.columns, a.rows, a.columns}, c + m0 * n,
-                                    p0 + k0 > 0 ? Into::add : into);
+                    add(panel, k0, begins && k0 == 0 && !row ? into : Into::add);
         });
     }
 }
@@ -218,27 +234,30 @@ void matrix_vector(index m, index k, const Strided<const T>& a, const T* x, T* y
                    });
 }
 
-/// c (+)= a b for a [m, k], b [k, n] and contiguous c [m, n]. The order of summation follows from the shapes,
-/// and from the zeros where one operand is nearly all zeros.
+/// c (+)= a b for a [m, k], b [k, n] and contiguous c [m, n]; or c = a b + row [n], if there is one, in every row. The
+/// order of summation follows from the shapes, and from the zeros where one operand is nearly all zeros.
 template <class T>
-void product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c, Into into) {
+void product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c, Into into,
+             const T* row = nullptr) {
     constexpr bool real = std::is_same_v<T, float> || std::is_same_v<T, double>;
     constexpr bool complex = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
-    if constexpr (real || complex) {
-        if (m > 1 && n > 1 && k > 0 && m * n * k >= 64) {
-            if constexpr (complex) {
-                return complex_product(m, n, k, a, b, c, into);
-            } else {
-                constexpr index small = small_bytes / static_cast<index>(sizeof(T));
-                if (k * divide_up(n, ProductTile<T>::columns) * ProductTile<T>::columns <= small && m * n <= 4096 &&
-                    m * k <= 4096)
-                    return small_product(m, n, k, a, b, c, into);
-                if (product_with_zeros(m, n, k, a, b, c, into)) return;
-                return blocked_product(m, n, k, a, b, c, into);
-            }
+    if (m > 1 && n > 1 && k > 0 && m * n * k >= 64) {
+        if constexpr (real) {
+            constexpr index small = small_bytes / static_cast<index>(sizeof(T));
+            if (k * divide_up(n, ProductTile<T>::columns) * ProductTile<T>::columns <= small && m * n <= 4096 &&
+                m * k <= 4096)
+                small_product(m, n, k, a, b, c, into);
+            else if (!product_with_zeros(m, n, k, a, b, c, into))
+                return blocked_product(m, n, k, a, b, c, into, row);
+            return add_row(c, row, m, n);
+        }
+        if constexpr (complex) {
+            complex_product(m, n, k, a, b, c, into);
+            return add_row(c, row, m, n);
         }
     }
     if (into == Into::replace) std::fill_n(c, m * n, T{});
+    add_row(c, row, m, n);
     if (m == 0 || n == 0 || k == 0) return;
     if constexpr (real || complex) {
         if (n == 1) return matrix_vector(m, k, a, b.data, c);
