@@ -191,13 +191,11 @@ WEFT_NOINLINE void edge_row_sum_kernel(const EdgeRows& given_rows, const EdgeTab
     const bool through_memory = sums.exchanges < 0 && !whole_packets;
     const HeadRange block = head_range<T>(tables.extents, f0, B);
     HeadLanes<T> head[B];
-    HeadRange sum_heads[B];
     index feature[B], rest[B];
     for (int b = 0; b < B; ++b) { // packets behind the row's end repeat its last one
         feature[b] = std::min(f0 + b * lanes<T>, (width - 1) / lanes<T> * lanes<T>);
         rest[b] = width - (f0 + b * lanes<T>);
         head[b] = head_lanes<T>(tables.extents, feature[b], block);
-        sum_heads[b] = head_range<T>(row_of_sums, feature[b], 1);
     }
     const index last_edge = rows.edges - 1;
     const index next_row_bytes = f0 == 0 ? tables.next_row_bytes : 0;
@@ -211,20 +209,25 @@ WEFT_NOINLINE void edge_row_sum_kernel(const EdgeRows& given_rows, const EdgeTab
                 fetch_ahead<Fetch::from_memory>(tables.next_rows + ahead * next_row_bytes + byte);
             T* const to = out + e * heads;
             if (through_memory && f0 == 0) std::fill_n(to, heads, T{});
+            Packet<T> a[B];
+#pragma GCC unroll 4
+            for (int b = 0; b < B; ++b) {
+                at.f = feature[b];
+                EdgeVisitor<K>::template prefetch<Row::src>(p, ahead, width, at.f);
+                a[b] = K::template at<T>(p, c, at, head[b]);
+            }
+            if (!whole_packets) {
+                add_heads<B, T>(to, a, f0, sums);
+                continue;
+            }
             Packet<T> sum(0);
 #pragma GCC unroll 4
             for (int b = 0; b < B; ++b) {
                 if (rest[b] <= 0) break;
-                at.f = feature[b];
-                EdgeVisitor<K>::template prefetch<Row::src>(p, ahead, width, at.f);
-                Packet<T> a = K::template at<T>(p, c, at, head[b]);
-                if (!whole_packets) {
-                    add_heads<T>(to, a, at.f, sums, {head[b].lane, sum_heads[b], head[b].features});
-                    continue;
-                }
-                sum = sum + (rest[b] < lanes<T> ? first_lanes<T>(a, rest[b]) : a);
-                const index h = sum_heads[b].first, last = at.f + lanes<T>;
+                sum = sum + (rest[b] < lanes<T> ? first_lanes<T>(a[b], rest[b]) : a[b]);
+                const index last = feature[b] + lanes<T>;
                 if (b + 1 < B && rest[b] > lanes<T> && last % channels != 0) continue;
+                const index h = feature[b] / channels;
                 to[h] = h * channels >= f0 ? sum_lanes<T>(sum) : to[h] + sum_lanes<T>(sum);
                 sum = Packet<T>(0);
             }
@@ -297,7 +300,8 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTa
                 const Packet<T> adj = Adjoint::template load<T>(dy, at, head[b], within, values.y);
                 K::template backward<T>(values, adj, g[b], at, head[b]);
             }
-            EdgeVisitor<K>::template finish_edge<T>(g[0], at);
+            at.f = f0;
+            EdgeVisitor<K>::template finish_edge<T>(g, at);
         }
         EdgeAt<T> at{};
         at.id.src = at.id.dst = row;
@@ -307,7 +311,7 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTa
 #pragma GCC unroll 4
         for (int b = 0; b < B; ++b) {
             at.f = f0 + b * lanes<T>;
-            EdgeVisitor<K>::template finish_row<T>(g[b], at, head[b]);
+            EdgeVisitor<K>::template finish_row<T>(g[b], at);
         }
     }
 }
