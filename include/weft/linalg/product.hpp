@@ -88,7 +88,9 @@ void blocked_product(index m, index n, index k, const Strided<const T>& a, const
         static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) * (sizeof(T) <= 4 ? 0.015 : 0.03) +
         static_cast<double>(m * n + m * k + k * n) * 0.2;
     const bool one_task = nanoseconds < 20e3;
-    const index length_k = block_length(k, 224, 8);
+    // Packed blocks, of any number of columns, begin where registers of 64 bytes may be stored.
+    constexpr index unit_k = std::max<index>(8, 64 / static_cast<index>(sizeof(T)));
+    const index length_k = block_length(k, 224, unit_k);
     // Where packing a is most of the work and a is transposed, long pieces of its stored rows are read.
     const index least_m = m < 512 ? 32 : a.columns == 1 || n > 64 ? 96 : 384;
     const index limit_m = std::clamp<index>((index{1} << 18) / (k * n), least_m, 4096);
