@@ -68,12 +68,12 @@ HeadLanes<T> head_lanes(const RowExtents& extents, index f, const HeadRange& blo
 }
 
 /// Fetches the rows of a later edge where edges are not numbered in the order of the sweep.
-template <class K, class T>
+template <class K, int B, class T>
 WEFT_ALWAYS_INLINE void prefetch_edge(const T* const* p, const EdgeRows& rows, index e, const RowExtents& extents,
                                       index f) {
     if constexpr (EdgeVisitor<K>::reads_edges)
         if (rows.edge)
-            EdgeVisitor<K>::template prefetch_row<Row::edge>(
+            EdgeVisitor<K>::template prefetch_row<Row::edge, B>(
                 p, rows.edge[std::min(e + prefetch_distance, rows.edges - 1)], extents, f);
 }
 
@@ -106,7 +106,7 @@ WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& given_rows, const EdgeTabl
             const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
             EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
                 rows, tables, row, e, f0, block);
-            prefetch_edge<K>(p, rows, e, tables.extents, f0);
+            prefetch_edge<K, B>(p, rows, e, tables.extents, f0);
             Packet<T> within{};
             if constexpr (Reduction::counts) within = splat(static_cast<T>(static_cast<double>(e - begin)));
 #pragma GCC unroll 4
@@ -204,7 +204,7 @@ WEFT_NOINLINE void edge_row_sum_kernel(const EdgeRows& given_rows, const EdgeTab
             const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
             EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
                 rows, tables, row, e, f0, block);
-            prefetch_edge<K>(p, rows, e, tables.extents, f0);
+            prefetch_edge<K, B>(p, rows, e, tables.extents, f0);
             for (index byte = 0; byte < next_row_bytes; byte += 64)
                 fetch_ahead<Fetch::from_memory>(tables.next_rows + ahead * next_row_bytes + byte);
             T* const to = out + e * heads;
@@ -282,10 +282,10 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTa
             constexpr bool edges = EdgeVisitor<K>::reads_edges || Adjoint::row == Row::edge;
             constexpr bool slots = EdgeVisitor<K>::reads_slots || Adjoint::row == Row::stage || Adjoint::counts;
             EdgeAt<T> at = edge_at<T, by_src, edges, slots>(rows, tables, row, e, f0, block);
-            prefetch_edge<K>(p, rows, e, tables.extents, f0);
+            prefetch_edge<K, B>(p, rows, e, tables.extents, f0);
             if constexpr (by_src && (EdgeVisitor<K>::reads_slots || Adjoint::row == Row::stage)) {
                 const index far_slot = rows.slot[std::min(e + prefetch_distance, last_edge)];
-                EdgeVisitor<K>::template prefetch_row<Row::stage>(p, far_slot, tables.extents, f0);
+                EdgeVisitor<K>::template prefetch_row<Row::stage, B>(p, far_slot, tables.extents, f0);
                 if constexpr (Adjoint::row == Row::stage) Adjoint::prefetch(dy, far_slot, tables.extents, f0);
             }
             Packet<T> within{};

@@ -263,13 +263,13 @@ struct EdgeLeafKernel {
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
         if constexpr (R == Far && S == Spread::full) fetch_ahead<From>(p[I] + far_row * width + f);
     }
-    /// Rows of edges and stages lie anywhere unless the sweep takes them in their order.
-    template <Row Far, class T>
+    /// B packets: rows of edges and stages lie anywhere unless the sweep takes them in their order.
+    template <Row Far, int B, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const* p, index far_row, const RowExtents& extents, index f) {
-        if constexpr (R == Far)
-            fetch_ahead(p[I] + (S == Spread::full   ? far_row * extents.width + f
-                                : S == Spread::head ? far_row * extents.heads
-                                                    : far_row));
+        if constexpr (R == Far && S == Spread::full)
+            for (int b = 0; b < B; ++b) fetch_ahead(p[I] + far_row * extents.width + f + b * lanes<T>);
+        else if constexpr (R == Far)
+            fetch_ahead(p[I] + (S == Spread::head ? far_row * extents.heads : far_row));
     }
 };
 
@@ -301,7 +301,7 @@ struct EdgeVisitor {
     static WEFT_ALWAYS_INLINE void finish_row(G&, const EdgeAt<T>&) {}
     template <Row Far, Fetch From = Fetch::from_cache, class T>
     static WEFT_ALWAYS_INLINE void prefetch(const T* const*, index, index, index) {}
-    template <Row Far, class T>
+    template <Row Far, int B, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const*, index, const RowExtents&, index) {}
     static constexpr bool reads_edges = false;
     static constexpr bool reads_slots = false;
@@ -321,9 +321,9 @@ struct EdgeVisitor<EdgeLeafKernel<I, R, S, Gradient>> {
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
         K::template prefetch<Far, From>(p, far_row, width, f);
     }
-    template <Row Far, class T>
+    template <Row Far, int B, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const* p, index far_row, const RowExtents& extents, index f) {
-        K::template prefetch_row<Far>(p, far_row, extents, f);
+        K::template prefetch_row<Far, B>(p, far_row, extents, f);
     }
     static constexpr bool reads_edges = R == Row::edge;
     static constexpr bool reads_slots = R == Row::stage;
@@ -342,9 +342,9 @@ struct EdgeVisitor<ApplyKernel<Op, A...>> {
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
         (EdgeVisitor<A>::template prefetch<Far, From>(p, far_row, width, f), ...);
     }
-    template <Row Far, class T>
+    template <Row Far, int B, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const* p, index far_row, const RowExtents& extents, index f) {
-        (EdgeVisitor<A>::template prefetch_row<Far>(p, far_row, extents, f), ...);
+        (EdgeVisitor<A>::template prefetch_row<Far, B>(p, far_row, extents, f), ...);
     }
     static constexpr bool reads_edges = (EdgeVisitor<A>::reads_edges || ...);
     static constexpr bool reads_slots = (EdgeVisitor<A>::reads_slots || ...);
