@@ -79,6 +79,9 @@ private:
 #pragma GCC unroll 8
         for (index i = 0; i < rows; ++i) {
             row[i] = a.data + std::min(i, m - 1) * a.rows;
+            if (a.columns == 1) // the rows of the next tile
+                for (index l = 0; l < k; l += 64 / static_cast<index>(sizeof(T)))
+                    __builtin_prefetch(row[i] + rows * a.rows + l);
 #pragma GCC unroll 8
             for (int j = 0; j < N; ++j) sum[i][j] = splat(T{});
         }
