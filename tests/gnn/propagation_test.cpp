@@ -9,6 +9,7 @@
 #include <weft/gnn/gated_graph_conv.hpp>
 #include <weft/gnn/graph_conv.hpp>
 #include <weft/gnn/sg_conv.hpp>
+#include <weft/graph/coalesce.hpp>
 
 using namespace weft;
 using namespace weft_test;
@@ -150,6 +151,13 @@ const std::vector<Propagation> layers{
     {"GatedGraphConv, maximum", Which::gated, 0, 1, gnn::Aggregation::max},
 };
 
+/// One that drops the same in every run.
+gnn::APPNP seeded(const gnn::APPNPOptions& options) {
+    gnn::APPNP layer(options);
+    layer.edge_dropout.generator = Generator{1};
+    return layer;
+}
+
 } // namespace
 
 TEST_CASE("propagation: golden, double", "[gnn][golden]") {
@@ -185,11 +193,73 @@ TEST_CASE("propagation: no step of SGConv is Linear, APPNP that keeps all is the
     REQUIRE(same_bits(Tensor<double, 2>(gnn::APPNP({.K = 4, .alpha = 1})(g, x)), x));
 }
 
+TEST_CASE("propagation: APPNP drops entries of the matrix in training", "[gnn]") {
+    const weft::index n = 40;
+    const Graph g = coalesce(random_graph(n, 150, 5));
+    auto identity = Tensor<double, 2>::zeros({n, n});
+    for (weft::index i = 0; i < n; ++i) identity(i, i) = 1;
+    const gnn::APPNP whole({.K = 1, .alpha = 0});
+    const auto dropping = seeded({.K = 1, .alpha = 0, .dropout = 0.25});
+    REQUIRE(same_bits(Tensor<double, 2>(dropping(g, identity)), Tensor<double, 2>(whole(g, identity))));
+
+    const auto w = Tensor<double, 1>::full({g.num_edges()}, 1);
+    const auto entries = Tensor<double, 2>(whole(g, identity));
+    const auto check = [&](const Tensor<double, 2>& dropped) {
+        int kept = 0, all = 0, loops = 0;
+        for (weft::index i = 0; i < n; ++i)
+            for (weft::index j = 0; j < n; ++j) {
+                if (entries(i, j) == 0) REQUIRE(dropped(i, j) == 0);
+                if (entries(i, j) == 0) continue;
+                ++all;
+                if (dropped(i, j) == 0) continue;
+                ++kept;
+                loops += i == j;
+                REQUIRE(std::abs(dropped(i, j) - entries(i, j) / 0.75) < 1e-15);
+            }
+        REQUIRE(std::abs(kept - 0.75 * all) < 0.1 * all);
+        REQUIRE(loops < n);
+    };
+    const Var x{identity};
+    const auto first = dropping(g, x).value(), second = dropping(g, x).value();
+    check(first);
+    check(second);
+    REQUIRE(!same_bits(first, second));
+    check(dropping(g, x, w).value());
+
+    // The gradients are those of the matrices that were drawn. Copies draw the same.
+    const auto three = seeded({.K = 3, .alpha = 0.2, .dropout = 0.25});
+    const auto dy = numbers<double, 2>({n, n}, 2);
+    const auto value = [&](const Tensor<double, 1>& weight) {
+        const auto y = gnn::APPNP(three)(g, Var{identity}, weight).value();
+        return sum(y * dy).item();
+    };
+    const Var weight{w};
+    backward(gnn::APPNP(three)(g, x, weight), dy);
+    for (weft::index e = 0; e < g.num_edges(); e += 7) {
+        auto more = w, less = w;
+        more(e) += 1e-5;
+        less(e) -= 1e-5;
+        REQUIRE(std::abs((value(more) - value(less)) / 2e-5 - weight.grad()(e)) < 1e-8);
+    }
+    const auto matrix = gnn::APPNP(three)(g, x, w).value();
+    require_near("gradient of x", x.grad(), Tensor<double, 2>(matmul(transpose(matrix), dy)), 1e-12);
+}
+TEST_CASE("propagation: APPNP drops entries of the whole matrix in every step", "[gnn]") {
+    // Each of the loops is all that its node has: three draws decide.
+    const weft::index n = 4000;
+    const auto layer = seeded({.K = 3, .alpha = 0, .dropout = 0.3});
+    const auto y = layer(Graph::from_edges({}, n), Var{Tensor<double, 2>::ones({n, 1})});
+    double kept = 0;
+    for (const double v : y.value().values()) kept += v > 0;
+    REQUIRE(std::abs(kept / double(n) - 0.7 * 0.7 * 0.7) < 0.03);
+}
+
 TEST_CASE("propagation: errors name the argument", "[gnn]") {
     const Graph g = Graph::from_edges({{0, 1}, {1, 2}}, 3);
     const auto x = Tensor<float, 2>::zeros({3, 3});
     const auto w = Tensor<float, 1>::ones({3});
     REQUIRE_THROWS_WITH(gnn::APPNP({.alpha = 1.5}), ContainsSubstring("alpha is 1.5"));
+    REQUIRE_THROWS_WITH(gnn::APPNP({.dropout = 2}), ContainsSubstring("p is 2"));
     REQUIRE_THROWS_WITH(gnn::APPNP({.K = -1}), ContainsSubstring("K is -1"));
     REQUIRE_THROWS_WITH(gnn::APPNP()(g, x, w), ContainsSubstring("edge_weight"));
     REQUIRE_THROWS_WITH(gnn::ChebConv<float>(3, 2, 0), ContainsSubstring("K is 0"));

@@ -3,21 +3,55 @@
 
 #include <weft/graph/edge_reduce.hpp>
 #include <weft/graph/normalize.hpp>
+#include <weft/nn/dropout.hpp>
 
-/// The adjacency matrix of a graph as a function of features, h [N, F] to A h.
+/// The adjacency matrix of a graph as a function of features, h [N, F] to A h. Given a dropout too, each entry of A is
+/// dropped with its probability, anew in every call.
 namespace weft::inline WEFT_ABI::gnn::detail {
 
-/// With every edge of weight 1, normalised as by gcn_norm; no value per edge is stored.
+/// Every edge weighs 1, normalised as by gcn_norm; no value per edge is stored but what a dropout draws.
 template <class T>
-auto normalized_adjacency(const Graph& g, const GcnNormOptions& options) {
+struct UnweightedAdjacency {
+    Graph graph;
+    Tensor<T, 2> scale, self;
+
+    template <Expression H>
+    auto operator()(const H& h) const {
+        return eval(scale * sum_in(graph, src(scale * h)) + self * h);
+    }
+    template <Expression H>
+    auto operator()(const H& h, const nn::Dropout& dropout) const {
+        const auto edges = dropout.template mask<T, 1>({graph.num_edges()});
+        const auto loops = dropout.template mask<T, 2>({graph.num_nodes(), 1});
+        return eval(scale * sum_in(graph, edge(edges) * src(scale * h)) + self * loops * h);
+    }
+};
+
+/// Edges with weights that are normalised already.
+template <class W>
+struct WeightedAdjacency {
+    WeightedGraph<W> matrix;
+
+    template <Expression H>
+    auto operator()(const H& h) const {
+        return sum_in(matrix.graph, src(h) * edge(matrix.weight));
+    }
+    template <Expression H>
+    auto operator()(const H& h, const nn::Dropout& dropout) const {
+        const auto mask = dropout.template mask<typename W::value_type, 1>(matrix.weight.shape());
+        return sum_in(matrix.graph, src(h) * edge(matrix.weight * mask));
+    }
+};
+
+template <class T>
+UnweightedAdjacency<T> normalized_adjacency(const Graph& g, const GcnNormOptions& options) {
     const auto norm = gcn_norm<T>(g, options);
-    return [graph = norm.graph, scale = eval(unsqueeze(norm.scale, 1)), self = eval(unsqueeze(norm.self, 1))](
-               const auto& h) { return eval(scale * sum_in(graph, src(scale * h)) + self * h); };
+    return {norm.graph, unsqueeze(norm.scale, 1), unsqueeze(norm.self, 1)};
 }
 /// With edge weights w [E], normalised as by gcn_norm.
 template <class W>
 auto normalized_adjacency(const Graph& g, const W& w, const GcnNormOptions& options) {
-    return [norm = gcn_norm(g, w, options)](const auto& h) { return sum_in(norm.graph, src(h) * edge(norm.weight)); };
+    return WeightedAdjacency{gcn_norm(g, w, options)};
 }
 
 } // namespace weft::inline WEFT_ABI::gnn::detail
