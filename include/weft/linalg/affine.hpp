@@ -43,7 +43,8 @@ requires(X::rank == 2 && W::rank == 2 && B::rank == 1) auto affine(const X& x, c
     constexpr bool one_type = std::same_as<typename X::value_type, T> && std::same_as<typename B::value_type, T> &&
                               detail::MatMul<T>::may_skip;
     if constexpr (one_type) {
-        const auto rows = eval(x), columns = eval(weight);
+        const auto rows = eval(x);
+        const auto columns = eval(weight);
         const bool transposed = detail::stored_transposed(rows), turned = detail::stored_transposed(columns);
         return apply_operation(detail::Affine<T>{{transposed, !turned}}, detail::as_stored(rows, transposed),
                                        detail::as_stored(columns, turned), eval(bias));
