@@ -27,7 +27,8 @@ struct RelationProduct {
                     weft::detail::product<P>(rows, out, in, {h.data() + begin * in, in, 1},
                                              {matrices.data() + r * in * out, out, 1}, products.data(),
                                              weft::detail::Into::replace);
-                    for (index i = 0; i < rows; ++i) add(to + owner(begin + i) * out, products.data() + i * out, out);
+                    for (index i = 0; i < rows; ++i)
+                        weft::detail::add_run(to + owner(begin + i) * out, products.data() + i * out, out);
                 });
             });
             return y;
@@ -68,13 +69,6 @@ private:
     index owner(index group) const { return groups.owners.destinations().data()[group]; }
     index tiles() const { return weft::detail::divide_up(groups.owners.num_dst(), tile); }
 
-    template <class P>
-    static void add(P* to, const P* from, index n) {
-        index k = 0;
-        for (; k + lanes<P> <= n; k += lanes<P>)
-            store_packet(to + k, Packet<P>(load_packet(to + k) + load_packet(from + k)));
-        for (; k < n; ++k) to[k] = to[k] + from[k];
-    }
     template <class F>
     void for_each_part(index parts, index matrix, F&& f) const {
         weft::detail::for_each_chunk(
@@ -118,7 +112,8 @@ private:
         });
         if (!dw) return;
         std::fill_n(dw, matrices, P{});
-        for (index part = 0; part < parts; ++part) add(dw, partial.data() + part * matrices, matrices);
+        for (index part = 0; part < parts; ++part)
+            weft::detail::add_run(dw, partial.data() + part * matrices, matrices);
     }
 };
 

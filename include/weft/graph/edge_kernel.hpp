@@ -53,9 +53,8 @@ HeadRange head_range(const RowExtents& extents, index f, index packets) {
 
 template <class T>
 HeadLanes<T> head_lanes(const RowExtents& extents, index f, const HeadRange& block) {
-    const HeadRange own = head_range<T>(extents, f, 1);
     const index last = std::max<index>(extents.width - 1, 0);
-    index head = own.first, end = (head + 1) * extents.channels; // of the features of `head`
+    index head = std::min(f, last) / extents.channels, end = (head + 1) * extents.channels; // of the features of `head`
     int lane[16] = {};
     for (index i = 0; i < lanes<T>; ++i) {
         if (f + i == end && f + i <= last) {
@@ -64,7 +63,7 @@ HeadLanes<T> head_lanes(const RowExtents& extents, index f, const HeadRange& blo
         }
         lane[i] = static_cast<int>(std::min(head - block.first, lanes<T> - 1));
     }
-    return {make_lane_index<T>(lane), own, std::clamp<index>(extents.width - f, 1, lanes<T>)};
+    return {make_lane_index<T>(lane), std::clamp<index>(extents.width - f, 1, lanes<T>)};
 }
 
 /// Fetches the rows of a later edge where edges are not numbered in the order of the sweep.

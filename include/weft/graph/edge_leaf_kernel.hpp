@@ -43,8 +43,7 @@ struct HeadRange {
 template <class T>
 struct HeadLanes {
     LaneIndexOf<T> lane;
-    HeadRange heads; // of the packet itself
-    index features;  // lanes within the row
+    index features; // lanes within the row
 };
 
 /// The same in a kernel that takes edges one by one, whose rows may be shorter than a packet.

@@ -58,12 +58,20 @@ private:
     index first_packed_ = 0; ///< from this panel on they are copies
 };
 
+/// to[0:n] += from[0:n]
+template <class T>
+void add_run(T* to, const T* from, index n) {
+    index i = 0;
+    if constexpr (lanes < T >> 1)
+        for (; i + lanes<T> <= n; i += lanes<T>)
+            store_packet(to + i, Packet<T>(load_packet(to + i) + load_packet(from + i)));
+    for (; i < n; ++i) to[i] = static_cast<T>(to[i] + from[i]);
+}
 /// c [m, n] += row [n] in every row, if there is one.
 template <class T>
 void add_row(T* c, const T* row, index m, index n) {
     if (!row) return;
-    for (index i = 0; i < m; ++i)
-        for (index j = 0; j < n; ++j) c[i * n + j] = static_cast<T>(c[i * n + j] + row[j]);
+    for (index i = 0; i < m; ++i) add_run(c + i * n, row, n);
 }
 
 /// c (+)= a b in blocks; or c = a b + row [n], if there is one, in every row. All threads copy what must be copied of
@@ -89,9 +97,8 @@ void blocked_product(index m, index n, index k, const Strided<const T>& a, const
             blocked_product(m, n, std::min(length, k - k0), {a.data + k0 * a.columns, a.rows, a.columns},
                             {b.data + k0 * b.rows, b.rows, b.columns}, sums + part * m * n, Into::replace);
         });
-        for (index part = 1; part < parts; ++part)
-            for (index i = 0; i < m * n; ++i) sums[i] += sums[part * m * n + i];
-        for (index i = 0; i < m * n; ++i) c[i] = into == Into::add ? c[i] + sums[i] : sums[i];
+        if (into == Into::replace) std::fill_n(c, m * n, T{});
+        for (index part = 0; part < parts; ++part) add_run(c, sums + part * m * n, m * n);
         return add_row(c, row, m, n);
     }
 
