@@ -71,13 +71,11 @@ struct RGCNConv {
     /// x_src [N_src, in], x_dst [N_dst, in_dst], edge_type [E] to [N_dst, out].
     template <Expression S, Expression D>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const Tensor<std::int32_t, 1>& edge_type) const {
-        return convolve(g,
-                        detail::recorded_with<D>(detail::checked_features("RGCNConv", "x_src", x_src, g.num_src(),
-                                                                          "source nodes", in_channels)),
-                        detail::recorded_with<S>(detail::checked_features("RGCNConv", "x_dst", x_dst, g.num_dst(),
-                                                                          "destination nodes",
-                                                                          root ? root->extent(0) : x_dst.extent(1))),
-                        edge_type);
+        return convolve(
+            g, detail::checked_features<D>("RGCNConv", "x_src", x_src, g.num_src(), "source nodes", in_channels),
+            detail::checked_features<S>("RGCNConv", "x_dst", x_dst, g.num_dst(), "destination nodes",
+                                        root ? root->extent(0) : x_dst.extent(1)),
+            edge_type);
     }
 
     void visit(auto&& v) {
