@@ -54,6 +54,21 @@ TEST_CASE("relation_sum: aggregates, products and a sum, over all tiles", "[gnn]
             }
 }
 
+TEST_CASE("relation_sum: no edges, no nodes", "[gnn]") {
+    for (const weft::index nodes : {0, 3})
+        for (const auto aggr : every_aggregation) {
+            const Graph g = Graph::from_edges({}, nodes, 2 * nodes);
+            const Var<double, 2> x(numbers<double, 2>({nodes, 4}, 1));
+            const Var<double, 3> w(numbers<double, 3>({4, 4, 5}, 2));
+            const auto y = gnn::relation_sum(g, kinds(0), x, w, aggr);
+            REQUIRE(y.shape() == Extents<2>{2 * nodes, 5});
+            backward(y, Tensor<double, 2>::ones(y.shape()));
+            require_near("out", y.value(), Tensor<double, 2>::zeros({2 * nodes, 5}), 0);
+            require_near("x", x.grad(), Tensor<double, 2>::zeros({nodes, 4}), 0);
+            require_near("w", w.grad(), Tensor<double, 3>::zeros({4, 4, 5}), 0);
+        }
+}
+
 TEST_CASE("relation_sum: gradients to second order", "[gnn]") {
     const Graph g = random_graph(5, 12);
     for (const auto aggr : every_aggregation)
