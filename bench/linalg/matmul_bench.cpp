@@ -3,6 +3,7 @@
 #include "roofline.hpp"
 
 #include <weft/grad/backward.hpp>
+#include <weft/linalg/eigen_core.hpp>
 #include <weft/linalg/matmul.hpp>
 
 namespace {
@@ -52,7 +53,8 @@ void add(const char* name, void (*f)(benchmark::State&, Size), const Size& s) {
 } // namespace
 
 int main(int argc, char** argv) {
-    for (const Size& s : {Size{512, 512, 512}, {1024, 1024, 1024}, {2708, 1433, 16}, {32, 32, 32}, {8, 8, 8}}) {
+    for (const Size& s :
+         {Size{512, 512, 512}, {1024, 1024, 1024}, {20000, 64, 64}, {2708, 1433, 16}, {32, 32, 32}, {8, 8, 8}}) {
         add("matmul", &value, s);
         add("matmul_eigen", &eigen, s);
         add("matmul_backward", &gradient, s);

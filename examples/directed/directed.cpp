@@ -4,6 +4,7 @@
 /// what directions have to do with the classes of nodes.
 
 #include "../command_line.hpp"
+#include "../mean_and_deviation.hpp"
 #include "../status_line.hpp"
 #include "networks.hpp"
 
@@ -30,7 +31,6 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& o) {
-    const auto positive = CLI::Range(index{1}, index{1} << 20);
     app.add_option("--data", o.data, "Data set: a safetensors file, see weft/io/node_dataset.hpp")->group("Data");
     app.add_option("--dataset", o.dataset,
                    "Data set: a file of the folders of the folder WEFT_DATA_DIR, by the beginning of its name: texas,\n"
@@ -70,10 +70,7 @@ void declare(CLI::App& app, Options& o) {
     app.add_option("--weight-decay", o.weight_decay, "Weight decay (0.0005)")
         ->check(CLI::Range(0.0, 10.0))
         ->group("Training");
-    app.add_option("--threads", o.threads, "Threads (all processors); the results do not depend on it")
-        ->check(CLI::Range(1, 1024))
-        ->group("Training");
-    app.add_flag("--quiet", o.quiet, "No progress, only the result");
+    declare_threads_and_quiet(app, o.threads, o.quiet);
 }
 
 struct Split {
@@ -260,9 +257,9 @@ void run(const Options& o) {
             }
             if (!o.quiet) status.finish();
             const auto runs = static_cast<double>(o.splits);
+            const MeanAndDeviation result_of_splits(accuracy);
             fmt::print("{:>10}{:>10}{:>12}{:>8.1f} \u00b1 {:<4.1f}{:>8.0f}{:>15.2f}\n", kind, model, parameters,
-                       mean(accuracy).item(), o.splits > 1 ? weft::stddev(accuracy).item() : 0.0, epochs / runs,
-                       seconds / runs);
+                       result_of_splits.mean, result_of_splits.deviation, epochs / runs, seconds / runs);
             std::fflush(stdout);
         }
 }

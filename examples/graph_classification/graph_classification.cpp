@@ -3,13 +3,13 @@
 /// Trains GIN to classify graphs, with ten-fold cross-validation.
 
 #include "../command_line.hpp"
+#include "../mean_and_deviation.hpp"
 #include "../status_line.hpp"
 #include "training.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <optional>
 
 namespace {
@@ -27,12 +27,6 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& o) {
-    const auto positive = CLI::Range(index{1}, index{1} << 20);
-    const CLI::Validator not_negative(
-        [](std::string& text) {
-            return std::strtod(text.c_str(), nullptr) >= 0 ? std::string() : "must not be negative: " + text;
-        },
-        "");
     app.add_option("--data", o.data, "Data set: a folder with a safetensors file, or the file")->group("Data");
     app.add_option("--dataset", o.dataset,
                    "Data set: a folder of the folder WEFT_DATA_DIR, mutag or proteins; or trees, which is built in")
@@ -52,12 +46,9 @@ void declare(CLI::App& app, Options& o) {
         ->check(CLI::Range(0.0, 1.0))
         ->group("Training");
     app.add_option("--seed", o.seed, "Seed of weights, order and dropout (0)")->group("Training");
-    app.add_option("--threads", o.threads, "Threads (all processors); the results do not depend on it")
-        ->check(CLI::Range(1, 1024))
-        ->group("Training");
     app.add_option("--predict", o.predict, "Write what each fold's network predicts for the fold as CSV")
         ->group("Files");
-    app.add_flag("--quiet", o.quiet, "No progress, only the result");
+    declare_threads_and_quiet(app, o.threads, o.quiet);
 }
 
 io::GraphDataset load_data(const Options& o) {
@@ -73,15 +64,12 @@ struct FoldRow {
     double seconds;
 };
 
-struct MeanAndDeviation {
-    double mean, deviation;
-};
 /// Accuracies of all folds after an epoch, in %.
 MeanAndDeviation over_folds(const std::vector<FoldRow>& folds, std::size_t epoch) {
     auto accuracy = Tensor<double, 1>::empty({static_cast<index>(folds.size())});
     for (std::size_t k = 0; k < folds.size(); ++k)
         accuracy(static_cast<index>(k)) = 100 * folds[k].result.accuracy[epoch];
-    return {mean(accuracy).item(), folds.size() > 1 ? weft::stddev(accuracy).item() : 0};
+    return MeanAndDeviation(accuracy);
 }
 
 void print_table(const std::vector<FoldRow>& folds, index epochs) {

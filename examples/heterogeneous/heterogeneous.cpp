@@ -4,6 +4,7 @@
 /// more or less of it.
 
 #include "../command_line.hpp"
+#include "../mean_and_deviation.hpp"
 #include "../status_line.hpp"
 #include "networks.hpp"
 
@@ -27,7 +28,6 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& o) {
-    const auto positive = CLI::Range(index{1}, index{1} << 20);
     app.add_option("--data", o.data, "Data set: a folder with a safetensors file, or the file")->group("Data");
     app.add_option("--dataset", o.dataset,
                    "Data set: a folder of the folder WEFT_DATA_DIR, acm; or library, which is built in")
@@ -50,10 +50,7 @@ void declare(CLI::App& app, Options& o) {
     app.add_option("--seeds", o.seeds, "Runs of each network, with seeds 0, 1, ... (3)")
         ->check(CLI::Range(index{1}, index{1000}))
         ->group("Training");
-    app.add_option("--threads", o.threads, "Threads (all processors); the results do not depend on it")
-        ->check(CLI::Range(1, 1024))
-        ->group("Training");
-    app.add_flag("--quiet", o.quiet, "No progress, only the result");
+    declare_threads_and_quiet(app, o.threads, o.quiet);
 }
 
 /// Every fifth of the training nodes becomes a validation node.
@@ -203,8 +200,9 @@ void run(const Options& o) {
             seconds += result.seconds;
         }
         if (!o.quiet) status.finish();
-        fmt::print("{:>9}{:>12}{:>8.1f} % \u00b1 {:.1f}{:>13.1f}\n", model, parameters, mean(accuracy).item(),
-                   o.seeds > 1 ? weft::stddev(accuracy).item() : 0.0, seconds / static_cast<double>(o.seeds));
+        const MeanAndDeviation result(accuracy);
+        fmt::print("{:>9}{:>12}{:>8.1f} % \u00b1 {:.1f}{:>13.1f}\n", model, parameters, result.mean, result.deviation,
+                   seconds / static_cast<double>(o.seeds));
         std::fflush(stdout);
     }
 }

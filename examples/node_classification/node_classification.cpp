@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -39,12 +38,6 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& o) {
-    const auto positive = CLI::Range(index{1}, index{1} << 20);
-    const CLI::Validator not_negative(
-        [](std::string& text) {
-            return std::strtod(text.c_str(), nullptr) >= 0 ? std::string() : "must not be negative: " + text;
-        },
-        "");
     app.add_option("--data", o.data, "Data set: a folder with a safetensors file, or the file")->group("Data");
     app.add_option("--dataset", o.dataset,
                    "Data set: a folder of the folder WEFT_DATA_DIR, or karate, which is built in")
@@ -80,9 +73,6 @@ void declare(CLI::App& app, Options& o) {
     app.add_option("--seeds", o.seeds, "Repeat with so many seeds from --seed on (1)")
         ->check(CLI::Range(1, 10000))
         ->group("Training");
-    app.add_option("--threads", o.threads, "Threads (all processors); the results do not depend on it")
-        ->check(CLI::Range(1, 1024))
-        ->group("Training");
     app.add_option("--save", o.save, "Write the best model, also while training, as safetensors with PyTorch's names")
         ->group("Files");
     app.add_option("--load", o.load, "Do not train, but read a model that was saved")->group("Files");
@@ -91,7 +81,7 @@ void declare(CLI::App& app, Options& o) {
            "--svg", o.svg,
            "Draw the graph, or the hidden layer (appnp, dagnn: the scores) of a large one, with the predictions")
         ->group("Files");
-    app.add_flag("--quiet", o.quiet, "No progress, only the result");
+    declare_threads_and_quiet(app, o.threads, o.quiet);
 }
 
 struct Recipe {

@@ -33,5 +33,6 @@
 #include <weft/gnn/sage_conv.hpp>
 #include <weft/gnn/sg_conv.hpp>
 #include <weft/gnn/sir_conv.hpp>
+#include <weft/gnn/sir_conv_base.hpp>
 #include <weft/gnn/top_k_pooling.hpp>
 #include <weft/gnn/transformer_conv.hpp>

@@ -16,6 +16,8 @@
 #include <weft/nn/mlp.hpp>
 #include <weft/nn/module.hpp>
 #include <weft/nn/optimizer.hpp>
+#include <weft/nn/reduce_lr_on_plateau.hpp>
+#include <weft/nn/roc_auc.hpp>
 #include <weft/nn/schedule.hpp>
 #include <weft/nn/sequential.hpp>
 #include <weft/nn/sgd.hpp>

@@ -54,6 +54,7 @@ TEMPLATE_TEST_CASE("matmul: every size and layout gives the product by definitio
                                   {64, 64, 64},
                                   {130, 450, 50},
                                   {33, 500, 900},
+                                  {20, 5000, 30},
                                   {0, 3, 4},
                                   {3, 0, 4},
                                   {3, 4, 0},
@@ -72,8 +73,26 @@ TEMPLATE_TEST_CASE("matmul: every size and layout gives the product by definitio
     }
 }
 
+TEMPLATE_TEST_CASE("matmul: every number of rows and columns about a tile", "[linalg]", float, double) {
+    using T = TestType;
+    for (const weft::index k : {5, 140})
+        for (weft::index n = 2; n < 140; n += n < 40 ? 1 : 7)
+            for (const weft::index m : {2, 5, 6, 7, 13}) {
+                INFO(m << " x " << k << " x " << n);
+                const auto a = numbers<T, 2>({m, k}, 1), b = numbers<T, 2>({k, n}, 2);
+                const Tensor<double, 2> left = a, right = b, exact = reference(left, right);
+                // Rounding errors of a sum of k products, in any order.
+                const Tensor<double, 2> size = reference<double>(weft::abs(left), weft::abs(right));
+                const double bound = double(k + 2) * 0.5 * std::numeric_limits<T>::epsilon() * weft::max(size).item();
+                REQUIRE(distance(Tensor<double, 2>(matmul(a, b)), exact) <= bound);
+                REQUIRE(distance(Tensor<double, 2>(matmul(a, weft::transpose(turned(b)))), exact) <= bound);
+                REQUIRE(distance(Tensor<double, 2>(matmul(weft::transpose(turned(a)), b)), exact) <= bound);
+            }
+}
+
 TEST_CASE("matmul: float sums are as accurate as their number of terms says", "[linalg]") {
-    for (const auto& [m, k, n] : {std::array<weft::index, 3>{16, 16, 16}, {129, 1433, 17}, {700, 60, 300}}) {
+    for (const auto& [m, k, n] :
+         {std::array<weft::index, 3>{16, 16, 16}, {129, 1433, 17}, {129, 300, 21}, {700, 60, 300}}) {
         const auto a = numbers<float, 2>({m, k}, 1), b = numbers<float, 2>({k, n}, 2);
         const Tensor<double, 2> exact = matmul(Tensor<double, 2>(a), Tensor<double, 2>(b));
         REQUIRE(distance(Tensor<double, 2>(matmul(a, b)), exact) <= 4 * 6e-8 * std::sqrt(double(k)) * 8);
@@ -172,6 +191,7 @@ TEST_CASE("matmul: the same bits on any number of threads", "[linalg]") {
     for (const auto& [m, k, n] : {std::array<weft::index, 3>{300, 500, 200},
                                   {2708, 1433, 16},
                                   {16, 700, 2000},
+                                  {64, 20000, 48},
                                   {3000, 3000, 1},
                                   {1, 3000, 3000}}) {
         const auto a = numbers<float, 2>({m, k}, 1), b = numbers<float, 2>({k, n}, 2);

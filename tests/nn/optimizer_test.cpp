@@ -5,6 +5,7 @@
 #include <weft/grad/backward.hpp>
 #include <weft/nn/adam.hpp>
 #include <weft/nn/linear.hpp>
+#include <weft/nn/reduce_lr_on_plateau.hpp>
 #include <weft/nn/schedule.hpp>
 #include <weft/nn/sgd.hpp>
 
@@ -125,6 +126,44 @@ TEST_CASE("optimizer: schedules as in PyTorch", "[nn][golden]") {
     check("warmup", nn::WarmupLR{4, nn::CosineAnnealingLR{.t_max = 8, .eta_min = 0.1}, 0.25});
 }
 
+TEST_CASE("optimizer: the rate falls when a metric no longer does, by PyTorch's rule", "[nn]") {
+    const auto net = make_two<double>();
+    // The rate after each metric, at first 1.
+    const auto check = [&](const nn::ReduceLROnPlateauOptions& options, const std::vector<double>& metrics,
+                           const std::vector<double>& rates) {
+        nn::SGD optimizer{net, {.lr = 1}};
+        nn::ReduceLROnPlateau schedule{optimizer, options};
+        for (std::size_t epoch = 0; epoch < metrics.size(); ++epoch) {
+            INFO("epoch " << epoch);
+            schedule.step(metrics[epoch]);
+            REQUIRE(optimizer.options().lr == rates[epoch]);
+        }
+        REQUIRE(schedule.best() == *std::min_element(metrics.begin(), metrics.end()));
+    };
+    // Two epochs without progress are borne, the third is not; progress forgives.
+    check({.factor = 0.5, .patience = 2}, {4, 5, 5, 5, 5, 3, 3, 3, 3}, {1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25});
+    // None is borne.
+    check({.factor = 0.5, .patience = 0}, {4, 4, 3, 3, 3}, {1, 0.5, 0.5, 0.25, 0.125});
+    // From 3.7, 3.6 is too little to be progress and 3.5 is some.
+    check({.factor = 0.5, .patience = 1, .threshold = 0.05}, {4, 3.7, 3.6, 3.6, 3.6, 3.5}, {1, 1, 1, 0.5, 0.5, 0.5});
+    // Two epochs after a reduction count for nothing.
+    check({.factor = 0.5, .patience = 0, .cooldown = 2}, {4, 4, 4, 4, 4, 4}, {1, 0.5, 0.5, 0.5, 0.25, 0.25});
+    // Not below the least rate.
+    check({.factor = 0.25, .patience = 0, .min_lr = 0.125}, {4, 4, 4, 4}, {1, 0.25, 0.125, 0.125});
+    // NaN is no progress.
+    check({.factor = 0.5, .patience = 0}, {4, std::nan("")}, {1, 0.5});
+
+    // Every group from its own rate; a change of at most eps is not made.
+    nn::SGD optimizer{net, {.lr = 1}};
+    optimizer.add_group(net.b, {.lr = 0.5});
+    nn::ReduceLROnPlateau schedule{optimizer, {.factor = 0.5, .patience = 0, .eps = 0.2}};
+    for (const auto& [first, second] : {std::pair{1.0, 0.5}, {0.5, 0.25}, {0.25, 0.25}, {0.25, 0.25}}) {
+        schedule.step(4);
+        REQUIRE(optimizer.options(0).lr == first);
+        REQUIRE(optimizer.options(1).lr == second);
+    }
+}
+
 TEST_CASE("optimizer: gradients clipped as in PyTorch", "[nn][golden]") {
     const Golden g;
     const auto first = g.file.get<double, 2>("clip.0.before");
@@ -234,6 +273,14 @@ TEST_CASE("optimizer: errors", "[nn]") {
     dict.emplace_back("c.step", Tensor<std::int64_t, 0>(std::int64_t{1}));
     REQUIRE(error_of([&] { optimizer.load_state_dict(dict); }) ==
             "weft: load_state_dict: missing: a.exp_avg; unexpected: c.step");
+    REQUIRE(error_of([&] { nn::ReduceLROnPlateau(optimizer, {.factor = 1}); }) ==
+            "weft: ReduceLROnPlateau: factor is 1: must be in (0, 1)");
+    REQUIRE_THAT(error_of([&] { nn::ReduceLROnPlateau(optimizer, {.patience = -1}); }),
+                 ContainsSubstring("patience is -1, cooldown 0: must not be negative"));
+    REQUIRE_THAT(error_of([&] { nn::ReduceLROnPlateau(optimizer, {.threshold = 1}); }),
+                 ContainsSubstring("threshold is 1"));
+    REQUIRE_THAT(error_of([&] { nn::ReduceLROnPlateau(optimizer, {.min_lr = -1}); }),
+                 ContainsSubstring("min_lr is -1"));
     optimizer.options().lr = std::numeric_limits<double>::quiet_NaN();
     REQUIRE_THAT(error_of([&] { optimizer.step(); }), ContainsSubstring("lr nan"));
 }

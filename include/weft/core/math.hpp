@@ -46,10 +46,15 @@ WEFT_ALWAYS_INLINE P polynomial(const P& x, double highest, C... rest) {
     return y;
 }
 
-// With n the integer nearest to a / log(2) and r = a - n log(2): 2^n (1 + r + r^2 q(r)), where q interpolates at the
-// Chebyshev points of |r| <= log(2) / 2 (relative error of the whole 1.1e-8 for float, 1.8e-17 for double).
+/// e^a = 2^n (1 + p), n an integer, 1 + p from sqrt(1/2) to sqrt(2).
 template <class P>
-WEFT_ALWAYS_INLINE P exp_packet(const P& a) {
+struct PowerOfTwo {
+    P n, p;
+};
+// With r = a - n log(2): p = r + r^2 q(r), where q interpolates at the Chebyshev points of |r| <= log(2) / 2 (relative
+// error of 1 + p 1.1e-8 for float, 1.8e-17 for double).
+template <class P>
+WEFT_ALWAYS_INLINE PowerOfTwo<P> reduce_exponent(const P& a) {
     constexpr bool single = sizeof(typename P::value_type) == 4;
     // Beyond these the result is 0 or infinity.
     const P low = number<P>(single ? -105 : -746), high = number<P>(single ? 89 : 710);
@@ -66,7 +71,40 @@ WEFT_ALWAYS_INLINE P exp_packet(const P& a) {
         q = polynomial(r, 2.51004725056949960e-8, 2.76202015910315488e-7, 2.75572682769056962e-6,
                        2.48015210578682052e-5, 1.98412698631715560e-4, 1.38888889173670806e-3, 8.33333333333003820e-3,
                        4.16666666666238205e-2, 1.66666666666666675e-1, 0.5);
-    return scale_exponent(P(multiply_add(P(r * r), q, r) + P(1)), n);
+    return {n, multiply_add(P(r * r), q, r)};
+}
+
+template <class P>
+WEFT_ALWAYS_INLINE P exp_packet(const P& a) {
+    const auto [n, p] = reduce_exponent(a);
+    return scale_exponent(P(p + P(1)), n);
+}
+template <class P>
+WEFT_ALWAYS_INLINE P expm1_packet(const P& a) {
+    const auto [n, p] = reduce_exponent(a);
+    const P half = scale_exponent(number<P>(0.5), n); // 2^n itself may be too large
+    const P y = multiply_add(half, p, P(half - number<P>(0.5)));
+    return select(a == P(0), a, P(y + y));
+}
+/// 1 - 2 / (e^(2 |a|) + 1), below 5/8 a + a^3 r(a^2) with the polynomial or rational function r of the Cephes library.
+template <class P>
+WEFT_ALWAYS_INLINE P tanh_packet(const P& a) {
+    constexpr bool single = sizeof(typename P::value_type) == 4;
+    const P magnitude = xsimd::abs(a), square = a * a;
+    const auto large = magnitude > number<P>(0.625);
+    const P power = exp_packet(P(magnitude + magnitude)) + P(1);
+    if constexpr (single) {
+        const P r = polynomial(square, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1,
+                               -3.33332819422e-1);
+        const P small = multiply_add(P(square * a), r, a);
+        return select(large, P(xsimd::copysign(P(P(1) - number<P>(2) / power), a)), small);
+    } else {
+        const P p =
+            polynomial(square, -9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3);
+        const P q = polynomial(square, 1, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3);
+        const P fraction = select(large, number<P>(-2), P(square * p)) / select(large, power, q);
+        return select(large, P(xsimd::copysign(P(P(1) + fraction), a)), P(multiply_add(a, fraction, a)));
+    }
 }
 
 } // namespace detail
@@ -85,12 +123,16 @@ WEFT_ALWAYS_INLINE P exp(const P& a) {
         return exp(a);
     }
 }
-/// e^a - 1, within 2.5 ulp.
+/// e^a - 1, within 2 ulp.
 template <class P>
 WEFT_ALWAYS_INLINE P expm1(const P& a) {
     detail::require_fractional<P>();
-    using std::expm1;
-    return expm1(a);
+    if constexpr (detail::is_packet<P>) {
+        return detail::expm1_packet(a);
+    } else {
+        using std::expm1;
+        return expm1(a);
+    }
 }
 /// The natural logarithm, within 1 ulp.
 template <class P>
@@ -134,12 +176,16 @@ WEFT_ALWAYS_INLINE P tan(const P& a) {
     using std::tan;
     return tan(a);
 }
-/// The hyperbolic tangent, within 2 ulp.
+/// The hyperbolic tangent, within 1.5 ulp.
 template <class P>
 WEFT_ALWAYS_INLINE P tanh(const P& a) {
     detail::require_fractional<P>();
-    using std::tanh;
-    return tanh(a);
+    if constexpr (detail::is_packet<P>) {
+        return detail::tanh_packet(a);
+    } else {
+        using std::tanh;
+        return tanh(a);
+    }
 }
 /// The error function, within 3 ulp for float and 75 for double.
 template <class P>

@@ -42,6 +42,8 @@ struct WeightedAdjacency {
         return sum_in(matrix.graph, src(h) * edge(matrix.weight * mask));
     }
 };
+template <class W>
+WeightedAdjacency(WeightedGraph<W>) -> WeightedAdjacency<W>; // clang 14 deduces none for aggregates
 
 template <class T>
 UnweightedAdjacency<T> normalized_adjacency(const Graph& g, const GcnNormOptions& options) {

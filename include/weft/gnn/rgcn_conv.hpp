@@ -4,8 +4,8 @@
 #include <weft/core/combine.hpp>
 #include <weft/gnn/aggregation.hpp>
 #include <weft/gnn/node_features.hpp>
-#include <weft/graph/relation_groups.hpp>
-#include <weft/linalg/segment_matmul.hpp>
+#include <weft/gnn/relation_product.hpp>
+#include <weft/linalg/affine.hpp>
 #include <weft/nn/init.hpp>
 
 #include <optional>
@@ -94,31 +94,31 @@ private:
     template <class S, class D>
     auto convolve(const Graph& g, const S& x_src, const D& x_dst, const Tensor<std::int32_t, 1>& edge_type) const {
         const RelationGroups groups = relation_groups(g, edge_type, num_relations);
-        const auto gathered = aggregate(groups.members, src(x_src), options.aggr);
-        auto y = sum_in(groups.owners, src(transform(gathered, groups.ptr)));
-        if (root) y = eval(y + matmul(x_dst, *root));
-        if (bias) y = eval(y + *bias);
-        return y;
+        const auto y = transform(groups, aggregate(groups.members, src(x_src), options.aggr));
+        using Y = std::remove_const_t<decltype(y)>;
+        if (root && bias) return Y(y + affine(x_dst, transpose(*root), *bias));
+        if (root) return Y(y + matmul(x_dst, *root));
+        return bias ? Y(y + *bias) : y;
     }
-    /// The groups [P, in] of each relation times its matrix.
+    /// The sum over relations of the groups [P, in] times the relation's matrix.
     template <class H>
-    auto transform(const H& h, const std::vector<index>& ptr) const {
-        using Y = decltype(segment_matmul(h, ptr, weight));
+    auto transform(const RelationGroups& groups, const H& h) const {
+        using Y = decltype(relation_product(groups, h, weight));
         if (options.num_blocks > 0) {
             const index count = options.num_blocks, width = in_channels / count;
             Y y;
             for (index b = 0; b < count; ++b) {
                 const auto block =
-                    segment_matmul(slice(h, 1, b * width, (b + 1) * width), ptr, select_index(blocks, 1, b));
+                    relation_product(groups, eval(slice(h, 1, b * width, (b + 1) * width)), select_index(blocks, 1, b));
                 y = b == 0 ? Y(block) : Y(concat(1, y, block));
             }
             return y;
         }
-        if (!comp) return segment_matmul(h, ptr, weight);
+        if (!comp) return relation_product(groups, h, weight);
         const auto bases = reshape(detail::recorded_with<H>(weight),
                                    Extents<2>{weight.extent(0), weight.extent(1) * weight.extent(2)});
-        return segment_matmul(
-            h, ptr, reshape(matmul(*comp, bases), Extents<3>{num_relations, weight.extent(1), weight.extent(2)}));
+        return relation_product(
+            groups, h, reshape(matmul(*comp, bases), Extents<3>{num_relations, weight.extent(1), weight.extent(2)}));
     }
 };
 

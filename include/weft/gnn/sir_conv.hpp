@@ -15,12 +15,12 @@ enum class SIRAggregation { sum, mean, symmetric, max };
 
 namespace detail {
 
-/// The aggregate of `message` [hidden] of all edges through `relation` [out, hidden]. Where the aggregation is linear,
-/// `relation` is applied once per node, else per edge.
-template <class T, class Message, class A>
-auto sir_aggregate(const Graph& g, const Message& message, const A& activation, const nn::Linear<T>& relation,
-                   SIRAggregation how) {
+/// The aggregate of activation(message) over the edges through `relation`, which is linear: where the aggregation is,
+/// too, it is applied once per node, else per edge.
+template <class Message, class A, class R>
+auto sir_aggregate(const Graph& g, const Message& message, const A& activation, const R& relation, SIRAggregation how) {
     const auto m = per_edge(nn::Sequential(activation), message);
+    using T = weft::detail::compute_type<Message>;
     using Y = decltype(relation(sum_in(g, m)));
     const auto scale = [](const Tensor<T, 1>& degree) { return Tensor<T, 1>(T(1) / sqrt(maximum(degree, T(1)))); };
     switch (how) {
@@ -30,7 +30,7 @@ auto sir_aggregate(const Graph& g, const Message& message, const A& activation, 
         return relation(mean_in(g, m));
     case SIRAggregation::symmetric: {
         const auto from = scale(g.out_degree<T>()), to = scale(g.in_degree<T>());
-        return relation(unsqueeze(to, 1) * sum_in(g, m * src(from)));
+        return relation(eval(unsqueeze(to, 1) * sum_in(g, m * src(from))));
     }
     case SIRAggregation::max:
         break;

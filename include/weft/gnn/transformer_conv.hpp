@@ -72,12 +72,12 @@ private:
         const auto [from, to] = detail::checked_ends("TransformerConv", g, x_src, x_dst, lin_key.in_features(),
                                                      lin_query.in_features(), options.in_channels_dst >= 0);
         const auto k = heads_of(lin_key, from), v = heads_of(lin_value, from), q = heads_of(lin_query, to);
-        const auto scaled = eval(q * T(1 / std::sqrt(static_cast<double>(std::max<index>(q.extent(2), 1)))));
+        const auto scale = static_cast<T>(1 / std::sqrt(static_cast<double>(std::max<index>(q.extent(2), 1))));
         if constexpr (std::same_as<A, detail::None>) {
-            return combine<WithWeights>(g, row_dot(dst(scaled), src(k)), src(v), to);
+            return combine<WithWeights>(g, row_dot(dst(q), src(k)) * scale, src(v), to);
         } else {
             const auto e = heads_of(*lin_edge, edge_attr);
-            return combine<WithWeights>(g, row_dot(dst(scaled), src(k) + edge(e)), src(v) + edge(e), to);
+            return combine<WithWeights>(g, row_dot(dst(q), src(k) + edge(e)) * scale, src(v) + edge(e), to);
         }
     }
     template <class X>

@@ -53,20 +53,26 @@ HeadRange head_range(const RowExtents& extents, index f, index packets) {
 
 template <class T>
 HeadLanes<T> head_lanes(const RowExtents& extents, index f, const HeadRange& block) {
-    int lane[16] = {};
     const index last = std::max<index>(extents.width - 1, 0);
-    for (index i = 0; i < lanes<T>; ++i)
-        lane[i] = static_cast<int>(std::min(std::min(f + i, last) / extents.channels - block.first, lanes<T> - 1));
-    return {make_lane_index<T>(lane), head_range<T>(extents, f, 1), std::clamp<index>(extents.width - f, 1, lanes<T>)};
+    index head = std::min(f, last) / extents.channels, end = (head + 1) * extents.channels; // of the features of `head`
+    int lane[16] = {};
+    for (index i = 0; i < lanes<T>; ++i) {
+        if (f + i == end && f + i <= last) {
+            ++head;
+            end += extents.channels;
+        }
+        lane[i] = static_cast<int>(std::min(head - block.first, lanes<T> - 1));
+    }
+    return {make_lane_index<T>(lane), std::clamp<index>(extents.width - f, 1, lanes<T>)};
 }
 
 /// Fetches the rows of a later edge where edges are not numbered in the order of the sweep.
-template <class K, class T>
+template <class K, int B, class T>
 WEFT_ALWAYS_INLINE void prefetch_edge(const T* const* p, const EdgeRows& rows, index e, const RowExtents& extents,
                                       index f) {
     if constexpr (EdgeVisitor<K>::reads_edges)
         if (rows.edge)
-            EdgeVisitor<K>::template prefetch_row<Row::edge>(
+            EdgeVisitor<K>::template prefetch_row<Row::edge, B>(
                 p, rows.edge[std::min(e + prefetch_distance, rows.edges - 1)], extents, f);
 }
 
@@ -99,7 +105,7 @@ WEFT_NOINLINE void edge_reduce_kernel(const EdgeRows& given_rows, const EdgeTabl
             const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
             EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
                 rows, tables, row, e, f0, block);
-            prefetch_edge<K>(p, rows, e, tables.extents, f0);
+            prefetch_edge<K, B>(p, rows, e, tables.extents, f0);
             Packet<T> within{};
             if constexpr (Reduction::counts) within = splat(static_cast<T>(static_cast<double>(e - begin)));
 #pragma GCC unroll 4
@@ -184,13 +190,11 @@ WEFT_NOINLINE void edge_row_sum_kernel(const EdgeRows& given_rows, const EdgeTab
     const bool through_memory = sums.exchanges < 0 && !whole_packets;
     const HeadRange block = head_range<T>(tables.extents, f0, B);
     HeadLanes<T> head[B];
-    HeadRange sum_heads[B];
     index feature[B], rest[B];
     for (int b = 0; b < B; ++b) { // packets behind the row's end repeat its last one
         feature[b] = std::min(f0 + b * lanes<T>, (width - 1) / lanes<T> * lanes<T>);
         rest[b] = width - (f0 + b * lanes<T>);
         head[b] = head_lanes<T>(tables.extents, feature[b], block);
-        sum_heads[b] = head_range<T>(row_of_sums, feature[b], 1);
     }
     const index last_edge = rows.edges - 1;
     const index next_row_bytes = f0 == 0 ? tables.next_row_bytes : 0;
@@ -199,25 +203,30 @@ WEFT_NOINLINE void edge_row_sum_kernel(const EdgeRows& given_rows, const EdgeTab
             const index ahead = rows.col[std::min(e + prefetch_distance, last_edge)];
             EdgeAt<T> at = edge_at<T, false, EdgeVisitor<K>::reads_edges, EdgeVisitor<K>::reads_slots>(
                 rows, tables, row, e, f0, block);
-            prefetch_edge<K>(p, rows, e, tables.extents, f0);
+            prefetch_edge<K, B>(p, rows, e, tables.extents, f0);
             for (index byte = 0; byte < next_row_bytes; byte += 64)
                 fetch_ahead<Fetch::from_memory>(tables.next_rows + ahead * next_row_bytes + byte);
             T* const to = out + e * heads;
             if (through_memory && f0 == 0) std::fill_n(to, heads, T{});
+            Packet<T> a[B];
+#pragma GCC unroll 4
+            for (int b = 0; b < B; ++b) {
+                at.f = feature[b];
+                EdgeVisitor<K>::template prefetch<Row::src>(p, ahead, width, at.f);
+                a[b] = K::template at<T>(p, c, at, head[b]);
+            }
+            if (!whole_packets) {
+                add_heads<B, T>(to, a, f0, sums);
+                continue;
+            }
             Packet<T> sum(0);
 #pragma GCC unroll 4
             for (int b = 0; b < B; ++b) {
                 if (rest[b] <= 0) break;
-                at.f = feature[b];
-                EdgeVisitor<K>::template prefetch<Row::src>(p, ahead, width, at.f);
-                Packet<T> a = K::template at<T>(p, c, at, head[b]);
-                if (!whole_packets) {
-                    add_heads<T>(to, a, at.f, sums, {head[b].lane, sum_heads[b], head[b].features});
-                    continue;
-                }
-                sum = sum + (rest[b] < lanes<T> ? first_lanes<T>(a, rest[b]) : a);
-                const index h = sum_heads[b].first, last = at.f + lanes<T>;
+                sum = sum + (rest[b] < lanes<T> ? first_lanes<T>(a[b], rest[b]) : a[b]);
+                const index last = feature[b] + lanes<T>;
                 if (b + 1 < B && rest[b] > lanes<T> && last % channels != 0) continue;
+                const index h = feature[b] / channels;
                 to[h] = h * channels >= f0 ? sum_lanes<T>(sum) : to[h] + sum_lanes<T>(sum);
                 sum = Packet<T>(0);
             }
@@ -272,10 +281,10 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTa
             constexpr bool edges = EdgeVisitor<K>::reads_edges || Adjoint::row == Row::edge;
             constexpr bool slots = EdgeVisitor<K>::reads_slots || Adjoint::row == Row::stage || Adjoint::counts;
             EdgeAt<T> at = edge_at<T, by_src, edges, slots>(rows, tables, row, e, f0, block);
-            prefetch_edge<K>(p, rows, e, tables.extents, f0);
+            prefetch_edge<K, B>(p, rows, e, tables.extents, f0);
             if constexpr (by_src && (EdgeVisitor<K>::reads_slots || Adjoint::row == Row::stage)) {
                 const index far_slot = rows.slot[std::min(e + prefetch_distance, last_edge)];
-                EdgeVisitor<K>::template prefetch_row<Row::stage>(p, far_slot, tables.extents, f0);
+                EdgeVisitor<K>::template prefetch_row<Row::stage, B>(p, far_slot, tables.extents, f0);
                 if constexpr (Adjoint::row == Row::stage) Adjoint::prefetch(dy, far_slot, tables.extents, f0);
             }
             Packet<T> within{};
@@ -290,7 +299,8 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTa
                 const Packet<T> adj = Adjoint::template load<T>(dy, at, head[b], within, values.y);
                 K::template backward<T>(values, adj, g[b], at, head[b]);
             }
-            EdgeVisitor<K>::template finish_edge<T>(g[0], at);
+            at.f = f0;
+            EdgeVisitor<K>::template finish_edge<T>(g, at);
         }
         EdgeAt<T> at{};
         at.id.src = at.id.dst = row;
@@ -300,7 +310,7 @@ WEFT_NOINLINE void edge_backward_kernel(const EdgeRows& given_rows, const EdgeTa
 #pragma GCC unroll 4
         for (int b = 0; b < B; ++b) {
             at.f = f0 + b * lanes<T>;
-            EdgeVisitor<K>::template finish_row<T>(g[b], at, head[b]);
+            EdgeVisitor<K>::template finish_row<T>(g[b], at);
         }
     }
 }

@@ -43,8 +43,7 @@ struct HeadRange {
 template <class T>
 struct HeadLanes {
     LaneIndexOf<T> lane;
-    HeadRange heads; // of the packet itself
-    index features;  // lanes within the row
+    index features; // lanes within the row
 };
 
 /// The same in a kernel that takes edges one by one, whose rows may be shorter than a packet.
@@ -100,10 +99,14 @@ WEFT_ALWAYS_INLINE void store_features(T* row, const std::type_identity_t<Packet
 /// k lane exchanges; else through memory.
 template <class T>
 struct HeadSums {
+    using Mask = decltype(std::declval<Packet<T>>() > std::declval<Packet<T>>());
+    static constexpr int most_folds = 2;
+
     RowExtents extents;
     int exchanges = -1; // k, or -1
     LaneIndexOf<T> exchange[4]{};
-    LaneIndexOf<T> gather{}; // the first lane of each head to the front
+    Mask odd[most_folds]{};  // lanes whose bit is set
+    LaneIndexOf<T> gather{}; // the sums of all heads, packet by packet, to the front
 
     explicit HeadSums(const RowExtents& row) : extents(row) {
         const index c = row.channels;
@@ -114,8 +117,14 @@ struct HeadSums {
             for (int i = 0; i < static_cast<int>(lanes<T>); ++i) lane[i] = i ^ static_cast<int>(step);
             exchange[exchanges++] = make_lane_index<T>(lane);
         }
+        for (int bit = 0; bit < most_folds; ++bit) {
+            T set[16];
+            for (int i = 0; i < 16; ++i) set[i] = T(i >> bit & 1);
+            odd[bit] = load_packet(set) > splat(T(0));
+        }
+        const int channels = static_cast<int>(c), heads = static_cast<int>(lanes<T> / c);
         for (int i = 0; i < static_cast<int>(lanes<T>); ++i)
-            lane[i] = std::min(i * static_cast<int>(c), static_cast<int>(lanes<T>) - 1);
+            lane[i] = i % heads * channels + std::min(i / heads, channels - 1);
         gather = make_lane_index<T>(lane);
     }
 };
@@ -123,14 +132,15 @@ struct HeadSums {
 /// Adds the lanes of `a`, features f... of a row [H, C], to the values per head at `to`. By exchanges each head's value
 /// comes whole, so the first one is stored; else `to` begins with zeros.
 template <class T>
-WEFT_ALWAYS_INLINE void add_heads(T* to, Packet<T> a, index f, const HeadSums<T>& sums, const HeadLanes<T>& head) {
+WEFT_ALWAYS_INLINE void add_heads(T* to, Packet<T> a, index f, const HeadSums<T>& sums) {
+    const index width = sums.extents.width;
     if (sums.exchanges >= 0) {
         for (int k = 0; k < sums.exchanges; ++k) a = a + permute<T>(a, sums.exchange[k]);
-        store_first(to + head.heads.first, permute<T>(a, sums.gather), head.heads.count);
+        store_first(to + (f >> sums.exchanges), permute<T>(a, sums.gather),
+                    std::min(lanes<T>, width - f) >> sums.exchanges);
         return;
     }
-    const index channels = sums.extents.channels;
-    const index n = std::min(lanes<T>, sums.extents.width - f);
+    const index channels = sums.extents.channels, n = std::min(lanes<T>, width - f);
     alignas(64) T lane[static_cast<std::size_t>(lanes<T>)];
     store_packet(lane, a);
     for (index i = 0, h = f / channels; i < n; ++h) {
@@ -139,6 +149,31 @@ WEFT_ALWAYS_INLINE void add_heads(T* to, Packet<T> a, index f, const HeadSums<T>
         for (++i; i < end; ++i) sum = sum + lane[i];
         to[h] = to[h] + sum;
     }
+}
+
+/// The same for B packets. Where a head has at least as many channels, two of them at a time become one: a lane keeps
+/// the sum of two lanes of the first, or of the second.
+template <int B, class T>
+WEFT_ALWAYS_INLINE void add_heads(T* to, const Packet<T> (&a)[B], index f, const HeadSums<T>& sums) {
+    constexpr int folds = B == 4 ? 2 : B == 2 ? 1 : 0;
+    static_assert(B == 1 << folds);
+    const index width = sums.extents.width;
+    if (sums.exchanges < folds || folds == 0) {
+#pragma GCC unroll 4
+        for (int b = 0; b < B; ++b)
+            if (f + b * lanes<T> < width) add_heads<T>(to, a[b], f + b * lanes<T>, sums);
+        return;
+    }
+    const auto fold = [&](const Packet<T>& x, const Packet<T>& y, int bit) {
+        return Packet<T>(select(sums.odd[bit], y, x) +
+                         permute<T>(Packet<T>(select(sums.odd[bit], x, y)), sums.exchange[bit]));
+    };
+    Packet<T> sum = a[0];
+    if constexpr (B == 2) sum = fold(a[0], a[1], 0);
+    if constexpr (B == 4) sum = fold(fold(a[0], a[1], 0), fold(a[2], a[3], 0), 1);
+    for (int k = folds; k < sums.exchanges; ++k) sum = sum + permute<T>(sum, sums.exchange[k]);
+    store_first(to + (f >> sums.exchanges), permute<T>(sum, sums.gather),
+                std::min(B * lanes<T>, width - f) >> sums.exchanges);
 }
 
 /// Which gradients one sweep over the edges computes: those of the rows' own nodes, and, in one of the two sweeps,
@@ -170,7 +205,7 @@ struct EdgeLeafKernel {
     }
     template <class T, class G>
     static WEFT_ALWAYS_INLINE void backward(const Values<T>&, const Packet<T>& adj, G& g, const EdgeAt<T>& at,
-                                            const HeadLanes<T>& head) {
+                                            const HeadLanes<T>&) {
         using Owner = typename G::sweep;
         if constexpr (Owner::owns(R)) {
             if constexpr (R == Owner::own || R == Row::all) {
@@ -183,24 +218,31 @@ struct EdgeLeafKernel {
                     T* const row = to + row_of<R>(at) * at.width;
                     store_features(row, g.first >> I & 1u ? adj : load_packet(row + at.f) + adj, at.f, at.width);
                 } else {
-                    add_heads<T>(to + row_of<R>(at) * at.heads, adj, at.f, *g.heads, head);
+                    g.row[I] = adj;
                 }
             }
         }
     }
-    /// Adds the gradient of an edge's number, gathered over its features.
-    template <class T, class G>
-    static WEFT_ALWAYS_INLINE void finish_edge(G& g, const EdgeAt<T>& at) {
+    /// Adds the gradients of an edge's numbers, gathered over its features.
+    template <class T, class G, int B>
+    static WEFT_ALWAYS_INLINE void finish_edge(G (&g)[B], const EdgeAt<T>& at) {
         using Owner = typename G::sweep;
-        if constexpr (Gradient && S == Spread::scalar && Owner::owns(R) && R != Owner::own && R != Row::all) {
-            T* const to = g.pointer[I] + row_of<R>(at);
-            *to = *to + sum_lanes<T>(g.edge[I]);
-            g.edge[I] = Packet<T>(0);
+        if constexpr (Gradient && Owner::owns(R) && R != Owner::own && R != Row::all) {
+            if constexpr (S == Spread::scalar) {
+                T* const to = g[0].pointer[I] + row_of<R>(at);
+                *to = *to + sum_lanes<T>(g[0].edge[I]);
+                g[0].edge[I] = Packet<T>(0);
+            } else if constexpr (S == Spread::head) {
+                Packet<T> a[B];
+#pragma GCC unroll 4
+                for (int b = 0; b < B; ++b) a[b] = g[b].row[I];
+                add_heads<B, T>(g[0].pointer[I] + row_of<R>(at) * at.heads, a, at.f, *g[0].heads);
+            }
         }
     }
     /// Adds the gradient gathered over the edges of one row, at the row's end.
     template <class T, class G>
-    static WEFT_ALWAYS_INLINE void finish_row(G& g, const EdgeAt<T>& at, const HeadLanes<T>& head) {
+    static WEFT_ALWAYS_INLINE void finish_row(G& g, const EdgeAt<T>& at) {
         using Owner = typename G::sweep;
         if constexpr (Gradient && (R == Owner::own || (R == Row::all && Owner::owns(R)))) {
             T* const to = g.pointer[I];
@@ -209,7 +251,7 @@ struct EdgeLeafKernel {
                 const Packet<T> sum = g.first >> I & 1u ? g.row[I] : load_packet(row + at.f) + g.row[I];
                 store_features(row, sum, at.f, at.width);
             } else if constexpr (S == Spread::head) {
-                add_heads<T>(to + row_of<R>(at) * at.heads, g.row[I], at.f, *g.heads, head);
+                add_heads<T>(to + row_of<R>(at) * at.heads, g.row[I], at.f, *g.heads);
             } else {
                 T* const number = to + row_of<R>(at);
                 *number = *number + sum_lanes<T>(first_lanes<T>(g.row[I], at.width - at.f));
@@ -220,13 +262,13 @@ struct EdgeLeafKernel {
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
         if constexpr (R == Far && S == Spread::full) fetch_ahead<From>(p[I] + far_row * width + f);
     }
-    /// Rows of edges and stages lie anywhere unless the sweep takes them in their order.
-    template <Row Far, class T>
+    /// B packets: rows of edges and stages lie anywhere unless the sweep takes them in their order.
+    template <Row Far, int B, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const* p, index far_row, const RowExtents& extents, index f) {
-        if constexpr (R == Far)
-            fetch_ahead(p[I] + (S == Spread::full   ? far_row * extents.width + f
-                                : S == Spread::head ? far_row * extents.heads
-                                                    : far_row));
+        if constexpr (R == Far && S == Spread::full)
+            for (int b = 0; b < B; ++b) fetch_ahead(p[I] + far_row * extents.width + f + b * lanes<T>);
+        else if constexpr (R == Far)
+            fetch_ahead(p[I] + (S == Spread::head ? far_row * extents.heads : far_row));
     }
 };
 
@@ -252,13 +294,13 @@ struct EdgeLeaves {
 // Calls on every leaf of a kernel type.
 template <class K>
 struct EdgeVisitor {
+    template <class T, class G, int B>
+    static WEFT_ALWAYS_INLINE void finish_edge(G (&)[B], const EdgeAt<T>&) {}
     template <class T, class G>
-    static WEFT_ALWAYS_INLINE void finish_edge(G&, const EdgeAt<T>&) {}
-    template <class T, class G>
-    static WEFT_ALWAYS_INLINE void finish_row(G&, const EdgeAt<T>&, const HeadLanes<T>&) {}
+    static WEFT_ALWAYS_INLINE void finish_row(G&, const EdgeAt<T>&) {}
     template <Row Far, Fetch From = Fetch::from_cache, class T>
     static WEFT_ALWAYS_INLINE void prefetch(const T* const*, index, index, index) {}
-    template <Row Far, class T>
+    template <Row Far, int B, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const*, index, const RowExtents&, index) {}
     static constexpr bool reads_edges = false;
     static constexpr bool reads_slots = false;
@@ -266,42 +308,42 @@ struct EdgeVisitor {
 template <int I, Row R, Spread S, bool Gradient>
 struct EdgeVisitor<EdgeLeafKernel<I, R, S, Gradient>> {
     using K = EdgeLeafKernel<I, R, S, Gradient>;
-    template <class T, class G>
-    static WEFT_ALWAYS_INLINE void finish_edge(G& g, const EdgeAt<T>& at) {
+    template <class T, class G, int B>
+    static WEFT_ALWAYS_INLINE void finish_edge(G (&g)[B], const EdgeAt<T>& at) {
         K::template finish_edge<T>(g, at);
     }
     template <class T, class G>
-    static WEFT_ALWAYS_INLINE void finish_row(G& g, const EdgeAt<T>& at, const HeadLanes<T>& head) {
-        K::template finish_row<T>(g, at, head);
+    static WEFT_ALWAYS_INLINE void finish_row(G& g, const EdgeAt<T>& at) {
+        K::template finish_row<T>(g, at);
     }
     template <Row Far, Fetch From = Fetch::from_cache, class T>
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
         K::template prefetch<Far, From>(p, far_row, width, f);
     }
-    template <Row Far, class T>
+    template <Row Far, int B, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const* p, index far_row, const RowExtents& extents, index f) {
-        K::template prefetch_row<Far>(p, far_row, extents, f);
+        K::template prefetch_row<Far, B>(p, far_row, extents, f);
     }
     static constexpr bool reads_edges = R == Row::edge;
     static constexpr bool reads_slots = R == Row::stage;
 };
 template <class Op, class... A>
 struct EdgeVisitor<ApplyKernel<Op, A...>> {
-    template <class T, class G>
-    static WEFT_ALWAYS_INLINE void finish_edge(G& g, const EdgeAt<T>& at) {
+    template <class T, class G, int B>
+    static WEFT_ALWAYS_INLINE void finish_edge(G (&g)[B], const EdgeAt<T>& at) {
         (EdgeVisitor<A>::template finish_edge<T>(g, at), ...);
     }
     template <class T, class G>
-    static WEFT_ALWAYS_INLINE void finish_row(G& g, const EdgeAt<T>& at, const HeadLanes<T>& head) {
-        (EdgeVisitor<A>::template finish_row<T>(g, at, head), ...);
+    static WEFT_ALWAYS_INLINE void finish_row(G& g, const EdgeAt<T>& at) {
+        (EdgeVisitor<A>::template finish_row<T>(g, at), ...);
     }
     template <Row Far, Fetch From = Fetch::from_cache, class T>
     static WEFT_ALWAYS_INLINE void prefetch(const T* const* p, index far_row, index width, index f) {
         (EdgeVisitor<A>::template prefetch<Far, From>(p, far_row, width, f), ...);
     }
-    template <Row Far, class T>
+    template <Row Far, int B, class T>
     static WEFT_ALWAYS_INLINE void prefetch_row(const T* const* p, index far_row, const RowExtents& extents, index f) {
-        (EdgeVisitor<A>::template prefetch_row<Far>(p, far_row, extents, f), ...);
+        (EdgeVisitor<A>::template prefetch_row<Far, B>(p, far_row, extents, f), ...);
     }
     static constexpr bool reads_edges = (EdgeVisitor<A>::reads_edges || ...);
     static constexpr bool reads_slots = (EdgeVisitor<A>::reads_slots || ...);

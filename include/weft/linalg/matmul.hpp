@@ -65,9 +65,10 @@ struct Matrices {
     }
 };
 
-/// c += a b for all matrices of the broadcast batch; where c has fewer of them, it takes the sum over the batch.
+/// c = a b for all matrices of the broadcast batch, plus `row` [columns] in every row, if there is one; where c has
+/// fewer of them, it takes the sum over the batch.
 template <class T, int A, int B, int C>
-void multiply_batch(const Matrices<T, A>& a, const Matrices<T, B>& b, Tensor<T, C>& c) {
+void multiply_batch(const Matrices<T, A>& a, const Matrices<T, B>& b, Tensor<T, C>& c, const T* row = nullptr) {
     constexpr int batch = std::max(A, B) - 2;
     index m = a.rows(), n = b.columns(), k = a.columns();
     T* const out = c.mutable_data();
@@ -86,7 +87,7 @@ void multiply_batch(const Matrices<T, A>& a, const Matrices<T, B>& b, Tensor<T, 
     Iteration it(extents, strides);
     if (it.size == 0 || c.size() == 0) {
         std::fill_n(out, c.size(), T{});
-        return;
+        return add_row(out, row, c.size() / std::max<index>(n, 1), n);
     }
     // Matrices that lie below one another are one: more rows for a and c, or a longer sum.
     if (it.rank > 0) {
@@ -109,7 +110,7 @@ void multiply_batch(const Matrices<T, A>& a, const Matrices<T, B>& b, Tensor<T, 
             for (int x = 0; x < 3; ++x) offset[x] += i % it.extents[axis] * it.strides[x][axis];
             i /= it.extents[axis];
         }
-        product<T>(m, n, k, a.at(offset[0]), b.at(offset[1]), out + offset[2], sums ? Into::add : Into::replace);
+        product<T>(m, n, k, a.at(offset[0]), b.at(offset[1]), out + offset[2], sums ? Into::add : Into::replace, row);
     };
     const double each = static_cast<double>(m * n) * static_cast<double>(k) * 0.02;
     if (it.size == 1 || sums || each > 1e6)
@@ -118,14 +119,16 @@ void multiply_batch(const Matrices<T, A>& a, const Matrices<T, B>& b, Tensor<T, 
         for_each_chunk(it.size, static_cast<double>(it.size) * each, one);
 }
 
-/// The product as a new tensor of the given shape.
+/// The product as a new tensor of the given shape, plus `row` in every row, if there is one (not of Dual numbers).
 template <class T, int A, int B, std::size_t C>
 Tensor<T, static_cast<int>(C)> multiply_matrices(const Matrices<T, A>& a, const Matrices<T, B>& b,
-                                                 const std::array<index, C>& shape) {
+                                                 const std::array<index, C>& shape, const T* row = nullptr) {
     constexpr int N = static_cast<int>(C);
     return bilinear(a.values, b.values, [&]<class P>(const Tensor<P, A>& x, const Tensor<P, B>& y) {
         auto c = Tensor<P, N>::empty(shape);
-        multiply_batch(Matrices<P, A>{x, a.transposed}, Matrices<P, B>{y, b.transposed}, c);
+        const P* one_row = nullptr;
+        if constexpr (std::same_as<P, T>) one_row = row;
+        multiply_batch(Matrices<P, A>{x, a.transposed}, Matrices<P, B>{y, b.transposed}, c, one_row);
         return c;
     });
 }
@@ -140,9 +143,9 @@ struct MatMul {
     /// Of a, where that is nearly all zeros: the gradient of b skips them too.
     std::conditional_t<may_skip, Nonzeros<Element>, std::monostate> nonzeros{};
 
-    template <class S, int A, int B>
-    auto forward(const Tensor<S, A>& x, const Tensor<S, B>& y) const {
-        using T = typename ComputeOf<S>::type;
+    /// Plus `row` in every row, if there is one.
+    template <class S, int A, int B, class T = typename ComputeOf<S>::type>
+    auto forward(const Tensor<S, A>& x, const Tensor<S, B>& y, const T* row = nullptr) const {
         const Tensor<T, A> a = x;
         const Tensor<T, B> b = y;
         const Matrices<T, A> left{a, transpose_a};
@@ -156,20 +159,22 @@ struct MatMul {
         std::copy(batch.begin(), batch.end(), shape.begin());
         shape[shape.size() - 2] = left.rows();
         shape[shape.size() - 1] = right.columns();
-        return multiply_matrices(left, right, shape);
+        return multiply_matrices(left, right, shape, row);
     }
     /// The same, and keeps the nonzeros.
-    template <class S, int A, int B>
-    auto forward_recorded(const Tensor<S, A>& x, const Tensor<S, B>& y) {
+    template <class S, int A, int B, class T = typename ComputeOf<S>::type>
+    auto forward_recorded(const Tensor<S, A>& x, const Tensor<S, B>& y, const T* row = nullptr) {
         if constexpr (may_skip && A == 2 && B == 2) {
             const Matrices<S, B> right{y, transpose_b};
             const index n = right.columns();
             if (n >= 4 && 2 * y.size() <= x.size()) nonzeros = Nonzeros<S>::find(x.data(), x.extent(0), x.extent(1));
             auto c = nonzeros ? Tensor<S, 2>::empty({x.extent(transpose_a ? 1 : 0), n}) : Tensor<S, 2>();
-            if (nonzeros && nonzeros.multiply(transpose_a, right.at(0), n, {c.mutable_data(), n, 1}, Into::replace))
+            if (nonzeros && nonzeros.multiply(transpose_a, right.at(0), n, {c.mutable_data(), n, 1}, Into::replace)) {
+                add_row(c.mutable_data(), row, c.extent(0), n);
                 return c;
+            }
         }
-        return forward(x, y);
+        return forward(x, y, row);
     }
     template <class T, int N, class Sink, class S, int A, int B>
     void backward(const Tensor<T, N>& dy, const Tensor<T, N>&, Sink& sink, const Tensor<S, A>& x,

@@ -2,150 +2,169 @@
 #pragma once
 
 #include <weft/core/iteration.hpp>
-#include <weft/core/kernel.hpp>
-#include <weft/linalg/eigen_core.hpp>
+#include <weft/linalg/product_tile.hpp>
 #include <weft/linalg/sparse_product.hpp>
 
 #include <complex>
 
-/// Products of strided matrices: Eigen's micro-kernel within our own blocks. Eigen's drivers are not used, since they
-/// start threads of their own and choose blocks by their number; blocks here follow from the shape alone. The data
-/// mappers are our own types, so that kernels compiled with different flags keep different names.
+/// Products of strided matrices. What is added in which order follows from the shapes alone.
 namespace weft::inline WEFT_ABI::detail {
 
-/// Whether Eigen has vectorised kernels for T.
-template <class T>
-inline constexpr bool has_micro_kernel =
-    std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::complex<float>> ||
-    std::is_same_v<T, std::complex<double>>;
-
-template <class T, int Order>
-struct SourceMapper : Eigen::internal::const_blas_data_mapper<T, index, Order> {
-    using Eigen::internal::const_blas_data_mapper<T, index, Order>::const_blas_data_mapper;
-};
-template <class T>
-struct ResultMapper : Eigen::internal::blas_data_mapper<T, index, Eigen::ColMajor> {
-    using Eigen::internal::blas_data_mapper<T, index, Eigen::ColMajor>::blas_data_mapper;
-};
-
-/// Eigen's kernel computes column-major results; c[m, n] in rows is the column-major c^T = b^T a^T, so b is its left
-/// and a its right operand.
-template <class T>
-struct MicroKernel {
-    using Traits = Eigen::internal::gebp_traits<T, T>;
-    static constexpr index unit_n = Traits::mr, unit_m = Traits::nr;
-
-    template <int Order>
-    static void pack_n_ordered(T* to, const T* b, index ld, index n, index k) {
-        using Mapper = SourceMapper<T, Order>;
-        Eigen::internal::gemm_pack_lhs<T, index, Mapper, Traits::mr, Traits::LhsProgress,
-                                       typename Traits::LhsPacket4Packing, Order>()(to, Mapper(b, ld), k, n);
-    }
-    /// Packs b[0:k, 0:n].
-    WEFT_NOINLINE static void pack_n(T* to, const Strided<const T>& b, index n, index k) {
-        if (b.columns == 1)
-            pack_n_ordered<Eigen::ColMajor>(to, b.data, b.rows, n, k);
-        else
-            pack_n_ordered<Eigen::RowMajor>(to, b.data, b.columns, n, k);
-    }
-    template <int Order>
-    static void pack_m_ordered(T* to, const T* a, index ld, index m, index k) {
-        using Mapper = SourceMapper<T, Order>;
-        Eigen::internal::gemm_pack_rhs<T, index, Mapper, Traits::nr, Order>()(to, Mapper(a, ld), k, m);
-    }
-    /// Packs a[0:m, 0:k].
-    WEFT_NOINLINE static void pack_m(T* to, const Strided<const T>& a, index m, index k) {
-        if (a.columns == 1)
-            pack_m_ordered<Eigen::ColMajor>(to, a.data, a.rows, m, k);
-        else
-            pack_m_ordered<Eigen::RowMajor>(to, a.data, a.columns, m, k);
-    }
-    /// c[0:m, 0:n] += a b of packed operands; rows of c are `ld` apart.
-    WEFT_NOINLINE static void multiply(T* c, index ld, const T* packed_a, const T* packed_b, index m, index n,
-                                       index k) {
-        Eigen::internal::gebp_kernel<T, T, index, ResultMapper<T>, Traits::mr, Traits::nr, false, false>()(
-            ResultMapper<T>(c, ld), packed_b, packed_a, n, k, m, T(1));
-    }
-};
-
-constexpr index divide_up(index a, index b) { return (a + b - 1) / b; }
 /// `size` in equal parts of at most `limit`, each but the last a multiple of `unit` long.
 constexpr index block_length(index size, index limit, index unit) {
     return divide_up(divide_up(size, divide_up(size, limit)), unit) * unit;
 }
 
+/// The right operand b [k, n] in panels as wide as a tile: its own rows, or copies in one piece.
 template <class T>
-void clear_block(T* c, index ld, index rows, index columns) {
-    for (index i = 0; i < rows; ++i) std::fill_n(c + i * ld, columns, T{});
+class Panels {
+    using Tile = ProductTile<T>;
+
+public:
+    /// `uses`: rows of the left operand.
+    Panels(const Strided<const T>& b, index n, index k, index uses) : b_(b), n_(n), k_(k) {
+        // Rows near one another, or of few uses, are read as they lie, but not beyond their end.
+        const bool near = b.rows * static_cast<index>(sizeof(T)) <= 1024 || uses <= Tile::rows;
+        if (b.columns == 1 && near) first_packed_ = n % lanes<T> == 0 ? count() : n / Tile::columns;
+    }
+    index count() const { return divide_up(n_, Tile::columns); }
+    index first_packed() const { return first_packed_; }
+    /// Elements of the copies.
+    index packed_size() const { return (count() - first_packed_) * Tile::columns * k_; }
+    /// Copies rows k0 to k0 + depth of a panel; `packed` has packed_size() elements.
+    void pack(T* packed, index panel, index k0, index depth) const {
+        const Strided<const T> from{b_.data + k0 * b_.rows + panel * Tile::columns * b_.columns, b_.rows, b_.columns};
+        pack_panel(packed + offset(panel, k0), from, depth, columns(panel), packed_columns(panel));
+    }
+    /// c (+)= a b with m rows of a and rows k0 to k0 + depth of a panel, to the panel's columns of c [m, n].
+    void multiply(const T* packed, index panel, index k0, index depth, index m, const Strided<const T>& a, T* c,
+                  Into into) const {
+        const bool direct = panel < first_packed_;
+        const T* const from = direct ? b_.data + k0 * b_.rows + panel * Tile::columns : packed + offset(panel, k0);
+        const index ld = direct ? b_.rows : packed_columns(panel);
+        for (index i = 0; i < m; i += Tile::rows)
+            Tile::multiply(std::min(Tile::rows, m - i), columns(panel), depth, {a.data + i * a.rows, a.rows, a.columns},
+                           from, ld, c + i * n_ + panel * Tile::columns, n_, into);
+    }
+
+private:
+    index columns(index panel) const { return std::min(Tile::columns, n_ - panel * Tile::columns); }
+    index packed_columns(index panel) const { return divide_up(columns(panel), lanes<T>) * lanes<T>; }
+    index offset(index panel, index k0) const { return ((panel - first_packed_) * k_ + k0) * Tile::columns; }
+
+    Strided<const T> b_;
+    index n_;
+    index k_;
+    index first_packed_ = 0; ///< from this panel on they are copies
+};
+
+/// to[0:n] += from[0:n]
+template <class T>
+void add_run(T* to, const T* from, index n) {
+    index i = 0;
+    if constexpr (lanes < T >> 1)
+        for (; i + lanes<T> <= n; i += lanes<T>)
+            store_packet(to + i, Packet<T>(load_packet(to + i) + load_packet(from + i)));
+    for (; i < n; ++i) to[i] = static_cast<T>(to[i] + from[i]);
+}
+/// c [m, n] += row [n] in every row, if there is one.
+template <class T>
+void add_row(T* c, const T* row, index m, index n) {
+    if (!row) return;
+    for (index i = 0; i < m; ++i) add_run(c + i * n, row, n);
 }
 
-/// c (+)= a b in blocks. Panels of b that stay in the caches are packed by all threads; each task packs its rows of a.
+/// c (+)= a b in blocks; or c = a b + row [n], if there is one, in every row. All threads copy what must be copied of
+/// b; a is read as it lies.
 template <class T>
-void blocked_product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c, Into into) {
-    using Kernel = MicroKernel<T>;
-    constexpr index panel_elements = (index{2} << 20) / static_cast<index>(sizeof(T));
+void blocked_product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c, Into into,
+                     const T* row = nullptr) {
+    using Tile = ProductTile<T>;
     const double nanoseconds =
-        static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) * (sizeof(T) <= 4 ? 0.015 : 0.03) +
-        static_cast<double>(m * n + m * k + k * n) * 0.2;
-    const bool one_task = nanoseconds < 20e3;
-    const index length_k = block_length(k, 224, 8);
-    // Where packing a is most of the work and a is transposed, long pieces of its stored rows are read.
-    const index least_m = m < 512 ? 32 : a.columns == 1 || n > 64 ? 96 : 384;
-    const index limit_m = std::clamp<index>((index{1} << 18) / (k * n), least_m, 4096);
-    const index length_m = block_length(m, limit_m, Kernel::unit_m);
-    const index count_m = divide_up(m, length_m);
-    // Few rows: the columns are spread over the threads too.
-    const bool wide = !one_task && count_m < 8;
-    const index length_n = block_length(n, wide ? std::clamp(n / 8, Kernel::unit_n, index{384}) : 384, Kernel::unit_n);
-    const index panel_n = std::max<index>(1, 2048 / length_n) * length_n;
-    const index panel_k = std::max<index>(1, panel_elements / (std::min(n, panel_n) * length_k)) * length_k;
+        static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) * (sizeof(T) <= 4 ? 0.01 : 0.02) +
+        static_cast<double>(m * n + m * k + k * n) * 0.1;
+    const index length_m = block_length(m, nanoseconds < 20e3 ? m : 40 * Tile::rows, Tile::rows);
+    const index count_m = divide_up(m, length_m), count_n = divide_up(n, Tile::columns);
 
-    for (index n0 = 0; n0 < n; n0 += panel_n)
-        for (index p0 = 0; p0 < k; p0 += panel_k) {
-            const index width = std::min(panel_n, n - n0), height = std::min(panel_k, k - p0);
-            const index count_n = divide_up(width, length_n), count_k = divide_up(height, length_k);
-            const auto columns = [&](index i) { return std::min(length_n, width - i * length_n); };
-            Scratch<T> packed_b(width * height);
-            // Blocks of k below one another within each block of columns.
-            const auto at_b = [&](index i, index k0) {
-                return packed_b.data() + i * length_n * height + columns(i) * k0;
+    // Few tasks and a long sum: its parts one beside the other.
+    const index parts = count_m * count_n < 8 ? std::clamp<index>(k / 1024, 1, 16) : 1;
+    if (parts > 1) {
+        const index length = divide_up(k, parts);
+        Scratch<T> partial(parts * m * n);
+        T* const sums = partial.data();
+        for_each_chunk(parts, nanoseconds, [&](index part) {
+            const index k0 = part * length;
+            blocked_product(m, n, std::min(length, k - k0), {a.data + k0 * a.columns, a.rows, a.columns},
+                            {b.data + k0 * b.rows, b.rows, b.columns}, sums + part * m * n, Into::replace);
+        });
+        if (into == Into::replace) std::fill_n(c, m * n, T{});
+        for (index part = 0; part < parts; ++part) add_run(c, sums + part * m * n, m * n);
+        return add_row(c, row, m, n);
+    }
+
+    constexpr index panel_elements = (index{2} << 20) / static_cast<index>(sizeof(T));
+    const index length_k = std::min(Tile::depth, k);
+    const index panel_k = std::max<index>(1, panel_elements / (n * length_k)) * length_k;
+    const bool wide = count_m < 8; // few rows: the columns are spread over the threads too
+    for (index p0 = 0; p0 < k; p0 += panel_k) {
+        const index height = std::min(panel_k, k - p0), count_k = divide_up(height, length_k);
+        const Panels<T> panels({b.data + p0 * b.rows, b.rows, b.columns}, n, height, m);
+        Scratch<T> packed(panels.packed_size());
+        for_each_chunk((count_n - panels.first_packed()) * count_k,
+                       nanoseconds < 20e3 ? 0.0 : static_cast<double>(panels.packed_size()) * 0.3, [&](index chunk) {
+                           const index k0 = chunk % count_k * length_k;
+                           panels.pack(packed.data(), panels.first_packed() + chunk / count_k, k0,
+                                       std::min(length_k, height - k0));
+                       });
+        for_each_chunk(count_m * (wide ? count_n : 1), nanoseconds, [&](index task) {
+            const index m0 = (wide ? task / count_n : task) * length_m, rows = std::min(length_m, m - m0);
+            const index first = wide ? task % count_n : 0, last = wide ? first + 1 : count_n;
+            const auto add = [&](index panel, index k0, Into how) {
+                panels.multiply(packed.data(), panel, k0, std::min(length_k, height - k0), rows,
+                                {a.data + m0 * a.rows + (p0 + k0) * a.columns, a.rows, a.columns}, c + m0 * n, how);
             };
-            for_each_chunk(
-                count_n * count_k, one_task ? 0.0 : static_cast<double>(width * height) * 0.3, [&](index chunk) {
-                    const index i = chunk / count_k, k0 = chunk % count_k * length_k;
-                    const T* const from = b.data + (p0 + k0) * b.rows + (n0 + i * length_n) * b.columns;
-                    Kernel::pack_n(at_b(i, k0), {from, b.rows, b.columns}, columns(i), std::min(length_k, height - k0));
-                });
-            for_each_chunk(count_m * (wide ? count_n : 1), nanoseconds, [&](index task) {
-                const index m0 = (wide ? task / count_n : task) * length_m, rows = std::min(length_m, m - m0);
-                const index first = wide ? task % count_n : 0, last = wide ? first + 1 : count_n;
-                T* const to = c + m0 * n + n0;
-                if (into == Into::replace && p0 == 0)
-                    clear_block(to + first * length_n, n, rows, std::min(last * length_n, width) - first * length_n);
-                Scratch<T> packed_a(rows * std::min(length_k, height));
-                for (index k0 = 0; k0 < height; k0 += length_k) {
-                    const index depth = std::min(length_k, height - k0);
-                    const T* const from = a.data + m0 * a.rows + (p0 + k0) * a.columns;
-                    Kernel::pack_m(packed_a.data(), {from, a.rows, a.columns}, rows, depth);
-                    for (index i = first; i < last; ++i)
-                        Kernel::multiply(to + i * length_n, n, packed_a.data(), at_b(i, k0), rows, columns(i), depth);
-                }
-            });
-        }
+            const bool begins = p0 == 0;
+            const index column = first * Tile::columns, columns = std::min(last * Tile::columns, n) - column;
+            if (row && begins)
+                for (index i = m0; i < m0 + rows; ++i) std::copy_n(row + column, columns, c + i * n + column);
+            for (index k0 = 0; k0 < height; k0 += length_k)
+                for (index panel = first; panel < last; ++panel)
+                    add(panel, k0, begins && k0 == 0 && !row ? into : Into::add);
+        });
+    }
 }
 
-/// The same for operands that fit on the stack.
+/// The same for operands so small that the copy of b fits on the stack.
 inline constexpr index small_bytes = 16 * 1024;
 template <class T>
 WEFT_NOINLINE void small_product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c,
                                  Into into) {
     alignas(64) std::byte memory[static_cast<std::size_t>(small_bytes)];
-    T* const packed_b = reinterpret_cast<T*>(memory);
-    T* const packed_a = packed_b + Scratch<T>::rounded(n * k);
-    if (into == Into::replace) std::fill_n(c, m * n, T{});
-    MicroKernel<T>::pack_n(packed_b, b, n, k);
-    MicroKernel<T>::pack_m(packed_a, a, m, k);
-    MicroKernel<T>::multiply(c, n, packed_a, packed_b, m, n, k);
+    T* const packed = reinterpret_cast<T*>(memory);
+    const Panels<T> panels(b, n, k, m);
+    for (index panel = 0; panel < panels.count(); ++panel) {
+        if (panel >= panels.first_packed()) panels.pack(packed, panel, 0, k);
+        panels.multiply(packed, panel, 0, k, m, a, c, into);
+    }
+}
+
+/// c (+)= a b by products of the real and imaginary parts.
+template <class T>
+void complex_product(index m, index n, index k, const Strided<const std::complex<T>>& a,
+                     const Strided<const std::complex<T>>& b, std::complex<T>* c, Into into) {
+    const auto part = [](const Strided<const std::complex<T>>& x, index which) {
+        return Strided<const T>{reinterpret_cast<const T*>(x.data) + which, 2 * x.rows, 2 * x.columns};
+    };
+    Scratch<T> planes(3 * Scratch<T>::rounded(m * n));
+    T *const real = planes.take(m * n), *const opposite = planes.take(m * n), *const imaginary = planes.take(m * n);
+    blocked_product(m, n, k, part(a, 0), part(b, 0), real, Into::replace);
+    blocked_product(m, n, k, part(a, 1), part(b, 1), opposite, Into::replace);
+    blocked_product(m, n, k, part(a, 0), part(b, 1), imaginary, Into::replace);
+    blocked_product(m, n, k, part(a, 1), part(b, 0), imaginary, Into::add);
+    for (index i = 0; i < m * n; ++i) {
+        const std::complex<T> value(real[i] - opposite[i], imaginary[i]);
+        c[i] = into == Into::add ? c[i] + value : value;
+    }
 }
 
 /// c += a b, one multiplication after the other.
@@ -222,22 +241,32 @@ void matrix_vector(index m, index k, const Strided<const T>& a, const T* x, T* y
                    });
 }
 
-/// c (+)= a b for a [m, k], b [k, n] and contiguous c [m, n]. The order of summation follows from the shapes,
-/// and from the zeros where one operand is nearly all zeros.
+/// c (+)= a b for a [m, k], b [k, n] and contiguous c [m, n]; or c = a b + row [n], if there is one, in every row. The
+/// order of summation follows from the shapes, and from the zeros where one operand is nearly all zeros.
 template <class T>
-void product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c, Into into) {
-    if constexpr (has_micro_kernel<T>) {
-        if (m > 1 && n > 1 && k > 0 && m * n * k >= 64) {
-            if (Scratch<T>::rounded(n * k) + m * k <= small_bytes / static_cast<index>(sizeof(T)) && m * n <= 4096)
-                return small_product(m, n, k, a, b, c, into);
-            if constexpr (std::is_floating_point_v<T>)
-                if (product_with_zeros(m, n, k, a, b, c, into)) return;
-            return blocked_product(m, n, k, a, b, c, into);
+void product(index m, index n, index k, const Strided<const T>& a, const Strided<const T>& b, T* c, Into into,
+             const T* row = nullptr) {
+    constexpr bool real = std::is_same_v<T, float> || std::is_same_v<T, double>;
+    constexpr bool complex = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+    if (m > 1 && n > 1 && k > 0 && m * n * k >= 64) {
+        if constexpr (real) {
+            constexpr index small = small_bytes / static_cast<index>(sizeof(T));
+            if (k * divide_up(n, ProductTile<T>::columns) * ProductTile<T>::columns <= small && m * n <= 4096 &&
+                m * k <= 4096)
+                small_product(m, n, k, a, b, c, into);
+            else if (!product_with_zeros(m, n, k, a, b, c, into))
+                return blocked_product(m, n, k, a, b, c, into, row);
+            return add_row(c, row, m, n);
+        }
+        if constexpr (complex) {
+            complex_product(m, n, k, a, b, c, into);
+            return add_row(c, row, m, n);
         }
     }
     if (into == Into::replace) std::fill_n(c, m * n, T{});
+    add_row(c, row, m, n);
     if (m == 0 || n == 0 || k == 0) return;
-    if constexpr (has_micro_kernel<T>) {
+    if constexpr (real || complex) {
         if (n == 1) return matrix_vector(m, k, a, b.data, c);
         if (m == 1) return matrix_vector(n, k, b.transposed(), a.data, c);
     }

@@ -3,7 +3,7 @@
 
 #include <weft/core/ops/add.hpp>
 #include <weft/core/views.hpp>
-#include <weft/linalg/matmul.hpp>
+#include <weft/linalg/affine.hpp>
 #include <weft/nn/init.hpp>
 #include <weft/nn/module.hpp>
 
@@ -79,7 +79,7 @@ struct Linear {
 private:
     template <class X>
     auto apply_rows(const X& x) const {
-        return add_bias(matmul(x, transpose(weight)));
+        return bias ? affine(x, weight, *bias) : matmul(x, transpose(weight));
     }
 };
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/kernel.hpp>
+#include <weft/linalg/sparse_product.hpp>
+
+/// The inner loop of matrix products.
+namespace weft::inline WEFT_ABI::detail {
+
+constexpr index divide_up(index a, index b) { return (a + b - 1) / b; }
+
+/// b[0:k, 0:columns] in rows of `width` elements, filled up with zeros.
+template <class T>
+WEFT_NOINLINE void pack_panel(T* to, const Strided<const T>& b, index k, index columns, index width) {
+    constexpr index w = lanes<T>;
+    if (b.columns == 1) {
+        for (index l = 0; l < k; ++l, to += width) {
+            const T* const from = b.data + l * b.rows;
+            index j = 0;
+            for (; j + w <= columns; j += w) store_packet(to + j, load_packet(from + j));
+            for (; j < columns; ++j) to[j] = from[j];
+            for (; j < width; ++j) to[j] = T{};
+        }
+        return;
+    }
+    // Few columns at a time: where they are far apart by a power of two, more would drive each other out of the cache.
+    constexpr index step = 8;
+    for (index j0 = 0; j0 < width; j0 += step) {
+        const index count = std::clamp<index>(columns - j0, 0, step), all = std::min(step, width - j0);
+        const T* const from = b.data + j0 * b.columns;
+        for (index l = 0; l < k; ++l) {
+            T* const row = to + l * width + j0;
+            if (count == step)
+                for (index j = 0; j < step; ++j) row[j] = from[l * b.rows + j * b.columns];
+            else
+                for (index j = 0; j < all; ++j) row[j] = j < count ? from[l * b.rows + j * b.columns] : T{};
+        }
+    }
+}
+
+/// A few rows of the result by a few packets of its columns, which stay in registers while k runs.
+template <class T>
+struct ProductTile {
+#if defined(__AVX512F__) || defined(__aarch64__)
+    static constexpr int packets = 4; // of 32 registers
+#else
+    static constexpr int packets = 2; // of 16 registers
+#endif
+    static constexpr index rows = 6, columns = packets * lanes<T>;
+    /// So many rows of a panel of b stay in the first-level cache.
+    static constexpr index depth = std::clamp<index>((32 << 10) / (columns * static_cast<index>(sizeof(T))), 64, 256);
+
+    /// c[0:m, 0:n] (+)= a b for m <= rows and n <= columns. Rows of b are read in whole packets.
+    static void multiply(index m, index n, index k, const Strided<const T>& a, const T* b, index ld, T* c, index ldc,
+                         Into into) {
+        switch (divide_up(n, lanes<T>)) {
+        case 1:
+            return run<1>(m, n, k, a, b, ld, c, ldc, into);
+        case 2:
+            return run<2>(m, n, k, a, b, ld, c, ldc, into);
+        case 3:
+            if constexpr (packets > 2) return run<3>(m, n, k, a, b, ld, c, ldc, into);
+            break;
+        case 4:
+            if constexpr (packets > 2) return run<4>(m, n, k, a, b, ld, c, ldc, into);
+            break;
+        }
+    }
+
+private:
+    // The pragmas: g++ leaves sums in memory if they are an array that a loop walks over, so the loops must be gone
+    // before it assigns registers.
+    template <int N>
+    WEFT_NOINLINE static void run(index m, index n, index k, const Strided<const T>& a, const T* b, index ld, T* c,
+                                  index ldc, Into into) {
+        constexpr index w = lanes<T>;
+        const T* row[rows];
+        Packet<T> sum[rows][N];
+#pragma GCC unroll 8
+        for (index i = 0; i < rows; ++i) {
+            row[i] = a.data + std::min(i, m - 1) * a.rows;
+            if (a.columns == 1) // the rows of the next tile
+                for (index l = 0; l < k; l += 64 / static_cast<index>(sizeof(T)))
+                    __builtin_prefetch(row[i] + rows * a.rows + l);
+#pragma GCC unroll 8
+            for (int j = 0; j < N; ++j) sum[i][j] = splat(T{});
+        }
+        for (index l = 0; l < k; ++l, b += ld) {
+            Packet<T> factor[N];
+#pragma GCC unroll 8
+            for (int j = 0; j < N; ++j) factor[j] = load_packet(b + j * w);
+#pragma GCC unroll 8
+            for (index i = 0; i < rows; ++i) {
+                const Packet<T> value = splat(row[i][l * a.columns]);
+#pragma GCC unroll 8
+                for (int j = 0; j < N; ++j) sum[i][j] = multiply_add(value, factor[j], sum[i][j]);
+            }
+        }
+        const index rest = n - (N - 1) * w;
+#pragma GCC unroll 8
+        for (index i = 0; i < rows; ++i) {
+            if (i >= m) break;
+            T* const to = c + i * ldc;
+#pragma GCC unroll 8
+            for (int j = 0; j < N; ++j) {
+                const bool whole = j + 1 < N || rest == w;
+                if (into == Into::add)
+                    sum[i][j] = sum[i][j] + (whole ? load_packet(to + j * w) : load_first(to + j * w, rest, T{}));
+                if (whole)
+                    store_packet(to + j * w, sum[i][j]);
+                else
+                    store_first(to + j * w, sum[i][j], rest);
+            }
+        }
+    }
+};
+
+} // namespace weft::inline WEFT_ABI::detail
