@@ -272,9 +272,13 @@ void work(const Options& o, const Recipe& recipe, const io::NodeDataset& data) {
     } else {
         const TrainingOptions& t = recipe.training;
         fmt::print(
-            "Adam, learning rate {}, weight decay {}{}, dropout {}, at most {} epochs{}; of each run {} counts\n", t.lr,
-            t.weight_decay, t.decayed.empty() ? "" : " (first layer)", recipe.sizes.dropout, t.epochs,
-            t.patience > 0 ? fmt::format(", patience {}", t.patience) : "", name_of(t.selection));
+            "Adam, learning rate {}, weight decay {}{}, dropout {}, at most {} epochs{}{}; of each run {} counts\n",
+            t.lr, t.weight_decay, t.decayed.empty() ? "" : " (first layer)", recipe.sizes.dropout, t.epochs,
+            t.patience > 0 ? fmt::format(", patience {}", t.patience) : "",
+            t.window > 0
+                ? fmt::format(", after half of them while the validation loss is below its mean over {}", t.window)
+                : "",
+            name_of(t.selection));
         std::fflush(stdout);
         Progress progress(!o.quiet, "", t.epochs, graph.num_edges());
         std::vector<Run> runs;
