@@ -4,7 +4,7 @@
 
 #include "../node_data.hpp"
 #include "../node_progress.hpp"
-#include "networks.hpp"
+#include "../node_recipe.hpp"
 #include "picture.hpp"
 
 #include <fmt/format.h>
@@ -27,25 +27,18 @@ std::runtime_error failure(fmt::format_string<Args...> format, Args&&... args) {
 
 /// What the command line says; what is not given is left to the recipe.
 struct Options {
-    std::string data, dataset, model, load, save, predict, svg;
+    NodeOptions data;
+    std::string model, load, save, predict, svg;
     std::optional<index> hidden, heads, hops, epochs, patience;
     std::optional<double> alpha, lr, weight_decay, dropout;
     std::uint64_t seed = 0;
     int seeds = 1;
-    index split = 0;
     int threads = 0;
     bool quiet = false;
 };
 
 void declare(CLI::App& app, Options& o) {
-    app.add_option("--data", o.data, "Data set: a folder with a safetensors file, or the file")->group("Data");
-    app.add_option("--dataset", o.dataset,
-                   "Data set: a folder of the folder WEFT_DATA_DIR, or karate, which is built in")
-        ->excludes("--data")
-        ->group("Data");
-    app.add_option("--split", o.split, "Which of several published splits (0)")
-        ->check(CLI::Range(index{0}, index{1} << 20))
-        ->group("Data");
+    declare_nodes(app, o.data);
     app.add_option("--model", o.model, "gcn, sage, gat, appnp or dagnn (gcn)")
         ->check(CLI::IsMember({"gcn", "sage", "gat", "appnp", "dagnn"}))
         ->group("Model");
@@ -82,49 +75,6 @@ void declare(CLI::App& app, Options& o) {
            "Draw the graph, or the hidden layer (appnp, dagnn: the scores) of a large one, with the predictions")
         ->group("Files");
     declare_threads_and_quiet(app, o.threads, o.quiet);
-}
-
-struct Recipe {
-    std::string model;
-    Sizes sizes{};
-    TrainingOptions training{};
-};
-
-Recipe published_recipe(const std::string& model, const io::NodeDataset& data) {
-    Recipe r{.model = model};
-    Sizes& s = r.sizes;
-    TrainingOptions& t = r.training;
-    const bool citeseer = data.name == "citeseer", pubmed = data.name == "pubmed";
-    if (r.model == "sage") {
-        s.hidden = 64;
-        t.decayed = "";
-    } else if (r.model == "gat") {
-        s = {.hidden = 8, .heads = 8, .output_heads = pubmed ? 8 : 1, .dropout = 0.6};
-        t = {.epochs = 1000,
-             .lr = pubmed ? 0.01 : 0.005,
-             .weight_decay = pubmed ? 1e-3 : 5e-4,
-             .decayed = "",
-             .patience = 100,
-             .selection = Selection::validation_loss_accuracy};
-    } else if (r.model == "appnp") {
-        s.hidden = 64;
-        t = {.epochs = 10000,
-             .weight_decay = 5e-3,
-             .decayed = "lin1.weight",
-             .patience = 100,
-             .selection = Selection::validation_loss_accuracy};
-    } else if (r.model == "dagnn") {
-        s = {.hidden = 64, .hops = pubmed ? 20 : 10, .dropout = citeseer ? 0.5 : 0.8};
-        t = {.epochs = 1000, .weight_decay = citeseer ? 0.02 : 0.005, .decayed = "", .window = 100};
-    }
-    s.features = data.num_features;
-    s.classes = data.num_classes;
-    if (data.validation.size() == 0) {
-        t.selection = Selection::last;
-        t.patience = t.window = 0;
-        t.epochs = 200;
-    }
-    return r;
 }
 
 /// What the command line says instead.
@@ -319,7 +269,7 @@ void run(const Options& o) {
     for (const std::string* path : {&o.save, &o.predict, &o.svg})
         if (!path->empty()) const io::AtomicFile probe(*path);
     set_thread_count(o.threads);
-    const io::NodeDataset data = load_nodes("node_classification", o.data, o.dataset, o.split);
+    const io::NodeDataset data = load_nodes("node_classification", o.data);
     const Recipe recipe = make_recipe(o, data);
     if (recipe.model == "gcn") return work<Gcn>(o, recipe, data);
     if (recipe.model == "sage") return work<Sage>(o, recipe, data);
