@@ -85,7 +85,9 @@ void compare(const Options& o, const std::string& name, const io::NodeDataset& d
                               [&](const Measures& now, const Run& so_far, bool) { progress.update(now, so_far); });
         progress.finish();
         accuracy.push_back(100 * run.best.test);
-        smoothness.push_back(gnn::smoothness(net(graph, data.x)));
+        // What a node's scores have in common says nothing about its class.
+        const Tensor<float, 2> scores = net(graph, data.x);
+        smoothness.push_back(gnn::smoothness(scores - mean<1>(scores, keepdim)));
         epochs += static_cast<double>(run.epochs);
         seconds += run.seconds;
     }
@@ -101,7 +103,7 @@ void run(const Options& o) {
     const io::NodeDataset data = load_nodes("deep_propagation", o.data);
     const Graph graph(data.edge_index, data.num_nodes);
     fmt::print("{}: {} nodes, {} edges, {} features, {} classes\n"
-               "Smoothness: the mean distance of the directions of two nodes' scores, from 0 (all are alike) to 1\n\n"
+               "Smoothness: how far apart the scores of two nodes point in the mean, from 0 (all are alike) to 1\n\n"
                "network          parameters  test accuracy       smoothness  epochs  ms/epoch\n",
                data.name, data.num_nodes, graph.num_edges(), data.num_features, data.num_classes);
     std::fflush(stdout);

@@ -4,7 +4,6 @@
 
 #include <weft/core/softmax.hpp>
 #include <weft/gnn/dagnn.hpp>
-#include <weft/gnn/smoothness.hpp>
 
 using namespace weft;
 using namespace weft_test;
@@ -137,15 +136,6 @@ TEST_CASE("DAGNN: gates that are open, half open; isolated nodes; a fixed point"
     Tensor<double, 2> moved;
     (void)one.for_each_hop(g, root, [&](const auto& h, const auto&) { moved = h; });
     require_near("fixed point", moved, root, 1e-12);
-}
-
-TEST_CASE("DAGNN: smoothness is the mean distance of directions", "[gnn]") {
-    const auto x = Tensor<double, 2>::from({{1, 0}, {2, 0}, {0, 3}, {-1, 0}, {0, 0}});
-    // Pairs: same 0, right angle sqrt(2) / 2, opposite 1, with zero 1 / 2.
-    const double expected = (0 + 2 * std::sqrt(0.5) + 2 * 1 + std::sqrt(0.5) + 4 * 0.5) / 10;
-    REQUIRE(std::abs(gnn::smoothness(x) - expected) < 1e-15);
-    REQUIRE(gnn::smoothness(Tensor<float, 2>::ones({600, 4})) < 1e-3);
-    REQUIRE(gnn::smoothness(Tensor<float, 2>::ones({1, 4})) == 0);
 }
 
 TEST_CASE("DAGNN: errors name the argument", "[gnn]") {
