@@ -179,7 +179,8 @@ auto dagnn_epochs(const io::NodeDataset& data, const Loop& loop) {
     net.dropout.reset_parameters(generator);
     nn::Adam optimizer(net, {.lr = 0.01, .weight_decay = 5e-3});
     return loop([&] {
-        backward(nn::cross_entropy(Var<float, 2>(net(graph, Var{data.x})), data.y, data.train));
+        const Var loss = nn::cross_entropy(net(graph, Var{data.x}), data.y, data.train);
+        backward(loss); // the features have no name any more: no gradient of theirs
         optimizer.step();
         const Tensor<float, 2> scores = net(graph, data.x);
         benchmark::DoNotOptimize(nn::cross_entropy(scores, data.y, data.validation).item());
@@ -196,7 +197,7 @@ void dagnn_epoch(benchmark::State& state) {
         repeat(state, Bytes{4 * feature_bytes(data, 0)}, epoch); // a dropout, a product with it, one without
         return 0;
     });
-    state.counters["of_unfused"] = unfused / fused;
+    state.counters["speedup"] = unfused / fused;
 }
 
 BENCHMARK_CAPTURE(gcn_epoch, cora, 0.5)->Name("gcn_epoch/cora")->UseRealTime();
