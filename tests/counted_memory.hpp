@@ -3,6 +3,8 @@
 // program includes it.
 #pragma once
 
+#include <weft/core/storage.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -48,6 +50,19 @@ inline void give(void* p, std::size_t alignment) noexcept {
 }
 
 } // namespace detail
+
+/// The most bytes that f() has at a time, beyond those that are there already. The pool keeps what it has, so it is
+/// emptied before.
+template <class F>
+double peak_of(F f) {
+    f(); // what is made once and kept, as the orders of a graph's edges, is not counted
+    weft::detail::Pool::instance().trim();
+    const std::size_t before = counted_memory.live;
+    counted_memory.peak = before;
+    f();
+    return static_cast<double>(counted_memory.peak - before);
+}
+
 } // namespace weft_test
 
 using weft_test::detail::give, weft_test::detail::take;

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 
-/// Trains GCN, GraphSAGE or GAT to classify the nodes of a graph, from a few labelled ones.
+/// Trains GCN, GraphSAGE, GAT, APPNP or DAGNN to classify the nodes of a graph, from a few labelled ones.
 
-#include "../command_line.hpp"
+#include "../node_data.hpp"
+#include "../node_progress.hpp"
+#include "../node_recipe.hpp"
 #include "picture.hpp"
-#include "progress.hpp"
-#include "training.hpp"
 
 #include <fmt/format.h>
 
 #include <charconv>
-#include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -28,36 +27,36 @@ std::runtime_error failure(fmt::format_string<Args...> format, Args&&... args) {
 
 /// What the command line says; what is not given is left to the recipe.
 struct Options {
-    std::string data, dataset, model, load, save, predict, svg;
-    std::optional<index> hidden, heads, epochs, patience;
-    std::optional<double> lr, weight_decay, dropout;
+    NodeOptions data;
+    std::string model, load, save, predict, svg;
+    std::optional<index> hidden, heads, hops, epochs, patience;
+    std::optional<double> alpha, lr, weight_decay, dropout;
     std::uint64_t seed = 0;
     int seeds = 1;
-    index split = 0;
     int threads = 0;
     bool quiet = false;
 };
 
 void declare(CLI::App& app, Options& o) {
-    app.add_option("--data", o.data, "Data set: a folder with a safetensors file, or the file")->group("Data");
-    app.add_option("--dataset", o.dataset,
-                   "Data set: a folder of the folder WEFT_DATA_DIR, or karate, which is built in")
-        ->excludes("--data")
-        ->group("Data");
-    app.add_option("--split", o.split, "Which of several published splits (0)")
-        ->check(CLI::Range(index{0}, index{1} << 20))
-        ->group("Data");
-    app.add_option("--model", o.model, "gcn, sage or gat (gcn)")
-        ->check(CLI::IsMember({"gcn", "sage", "gat"}))
+    declare_nodes(app, o.data);
+    app.add_option("--model", o.model, "gcn, sage, gat, appnp or dagnn (gcn)")
+        ->check(CLI::IsMember({"gcn", "sage", "gat", "appnp", "dagnn"}))
         ->group("Model");
     app.add_option("--hidden", o.hidden, "Hidden channels; with gat of each head")->check(positive)->group("Model");
     app.add_option("--heads", o.heads, "Attention heads of the first layer")->check(positive)->group("Model");
+    app.add_option("--hops", o.hops, "appnp and dagnn: how far scores go")
+        ->check(CLI::Range(index{0}, index{1} << 20))
+        ->group("Model");
+    app.add_option("--alpha", o.alpha, "appnp: the part of its own scores that a node keeps in every hop")
+        ->check(CLI::Range(0.0, 1.0))
+        ->group("Model");
     app.add_option("--epochs", o.epochs, "Epochs at most")->check(positive)->group("Training");
     app.add_option("--lr", o.lr, "Learning rate of Adam")->check(not_negative)->group("Training");
-    app.add_option("--weight-decay", o.weight_decay, "Weight decay; with gcn of the first layer")
+    app.add_option("--weight-decay", o.weight_decay, "Weight decay; with gcn and appnp of the first layer")
         ->check(not_negative)
         ->group("Training");
-    app.add_option("--dropout", o.dropout, "Part of the inputs of layers (gat: also of attention) that is dropped")
+    app.add_option("--dropout", o.dropout,
+                   "Part of the inputs of layers (gat: and attention; appnp: and edges) that is dropped")
         ->check(CLI::Range(0.0, 1.0))
         ->group("Training");
     app.add_option("--patience", o.patience, "Stop after so many epochs without progress; 0: never")
@@ -71,100 +70,78 @@ void declare(CLI::App& app, Options& o) {
         ->group("Files");
     app.add_option("--load", o.load, "Do not train, but read a model that was saved")->group("Files");
     app.add_option("--predict", o.predict, "Write the predictions as CSV")->group("Files");
-    app.add_option("--svg", o.svg, "Draw the graph, or the hidden layer of a large one, with the predictions")
+    app.add_option(
+           "--svg", o.svg,
+           "Draw the graph, or the hidden layer (appnp, dagnn: the scores) of a large one, with the predictions")
         ->group("Files");
     declare_threads_and_quiet(app, o.threads, o.quiet);
 }
 
-io::NodeDataset load_data(const Options& o) {
-    std::string path = o.data;
-    if (path.empty() && (o.dataset.empty() || o.dataset == "karate")) {
-        if (o.split != 0) throw failure("karate has one split, number {} was asked for", o.split);
-        io::NodeDataset data = io::karate_club();
-        // The two heads of the quarrel are known; who goes with whom?
-        data.train = Tensor<std::int32_t, 1>::from(std::vector<std::int32_t>{0, 33});
-        data.test = Tensor<std::int32_t, 1>::empty({data.num_nodes - 2});
-        std::int32_t* const test = data.test.mutable_data();
-        for (std::int32_t i = 0; i < 32; ++i) test[i] = i + 1;
-        return data;
-    }
-    if (path.empty()) path = (data_folder("node_classification", o.dataset) / o.dataset).string();
-    io::NodeDataset data = io::load_node_dataset(path, {.split = o.split, .normalize_features = true});
-    if (data.num_features == 0) throw failure("{}: the nodes have no features", path);
-    if (data.train.size() == 0) throw failure("{}: has no nodes for training", path);
-    return data;
-}
-
-/// The published recipes, then what the command line says.
-Recipe make_recipe(const Options& o, const io::NodeDataset& data) {
-    Recipe r;
-    r.model = o.model.empty() ? "gcn" : o.model;
-    if (r.model == "sage") {
-        r.hidden = 64;
-        r.decay_first_layer_only = false;
-    } else if (r.model == "gat") {
-        r = {.model = "gat",
-             .hidden = 8,
-             .heads = 8,
-             .output_heads = data.name == "pubmed" ? 8 : 1,
-             .epochs = 1000,
-             .lr = 0.005,
-             .weight_decay = data.name == "pubmed" ? 1e-3 : 5e-4,
-             .decay_first_layer_only = false,
-             .dropout = 0.6,
-             .patience = 100,
-             .selection = Selection::validation_loss_accuracy};
-        if (data.name == "pubmed") r.lr = 0.01;
-    } else if (o.heads) {
-        throw failure("--heads is an option of gat, the model is {}", r.model);
-    }
-    if (data.validation.size() == 0) {
-        if (o.patience) throw failure("--patience: {} has no validation nodes", data.name);
-        r.selection = Selection::last;
-        r.patience = 0;
-        r.epochs = 200;
-    }
+/// What the command line says instead.
+void change_recipe(Recipe& r, const Options& o, const io::NodeDataset& data) {
+    if (o.heads && r.model != "gat") throw failure("--heads is an option of gat, the model is {}", r.model);
+    if (o.hops && r.model != "appnp" && r.model != "dagnn")
+        throw failure("--hops is an option of appnp and dagnn, the model is {}", r.model);
+    if (o.alpha && r.model != "appnp") throw failure("--alpha is an option of appnp, the model is {}", r.model);
+    if (o.patience && data.validation.size() == 0) throw failure("--patience: {} has no validation nodes", data.name);
     const auto set = [](auto& value, const auto& given) {
         if (given) value = *given;
     };
-    set(r.hidden, o.hidden);
-    set(r.heads, o.heads);
-    set(r.epochs, o.epochs);
-    set(r.lr, o.lr);
-    set(r.weight_decay, o.weight_decay);
-    set(r.dropout, o.dropout);
-    set(r.patience, o.patience);
-    return r;
+    set(r.sizes.hidden, o.hidden);
+    set(r.sizes.heads, o.heads);
+    set(r.sizes.hops, o.hops);
+    set(r.sizes.alpha, o.alpha);
+    set(r.sizes.dropout, o.dropout);
+    set(r.training.epochs, o.epochs);
+    set(r.training.lr, o.lr);
+    set(r.training.weight_decay, o.weight_decay);
+    set(r.training.patience, o.patience);
 }
 
-io::Metadata describe(const Recipe& r, const io::NodeDataset& data) {
-    return {{"model", r.model},
-            {"dataset", data.name},
-            {"hidden", fmt::format("{}", r.hidden)},
-            {"heads", fmt::format("{}", r.heads)},
-            {"output_heads", fmt::format("{}", r.output_heads)}};
+/// Calls f(name, value, least, most) for what the file of a model says of its architecture.
+template <class F>
+void for_each_size(Sizes& s, F&& f) {
+    constexpr auto most = index{1} << 20;
+    f("hidden", s.hidden, index{1}, most);
+    f("heads", s.heads, index{1}, most);
+    f("output_heads", s.output_heads, index{1}, most);
+    f("hops", s.hops, index{0}, most);
+    f("alpha", s.alpha, 0.0, 1.0);
 }
 
-/// The recipe of a file that this program wrote; of another file (a PyTorch one, say) the options must tell.
-void read_description(const io::Metadata& metadata, const Options& o, Recipe& r, const io::NodeDataset& data) {
-    const auto found = metadata.find("model");
-    if (found == metadata.end()) return;
-    if (!o.model.empty() && o.model != found->second)
-        throw failure("{} is a {} model, --model says {}", o.load, found->second, o.model);
-    Options of_model = o;
-    of_model.model = found->second;
-    r = make_recipe(of_model, data);
-    const auto number = [&](const char* key, index& value) {
-        const auto entry = metadata.find(key);
+io::Metadata describe(Recipe r, const io::NodeDataset& data) {
+    io::Metadata metadata{{"model", r.model}, {"dataset", data.name}};
+    for_each_size(r.sizes, [&](const char* name, const auto& value, const auto&...) {
+        metadata.emplace(name, fmt::format("{}", value));
+    });
+    return metadata;
+}
+
+/// The sizes in a file that this program wrote; of another file (a PyTorch one, say) the options must tell.
+void read_sizes(Sizes& sizes, const io::Metadata& metadata, const std::string& path) {
+    for_each_size(sizes, [&](const char* name, auto& value, const auto least, const auto most) {
+        const auto entry = metadata.find(name);
         if (entry == metadata.end()) return;
         const std::string& text = entry->second;
         const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (code != std::errc() || end != text.data() + text.size() || value < 1 || value > 1 << 20)
-            throw failure("{}: metadata {} is not a number from 1", o.load, key);
-    };
-    if (!o.hidden) number("hidden", r.hidden);
-    if (!o.heads) number("heads", r.heads);
-    number("output_heads", r.output_heads);
+        if (code != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
+            throw failure("{}: metadata {} is not a number from {} to {}", path, name, least, most);
+    });
+}
+
+Recipe make_recipe(const Options& o, const io::NodeDataset& data) {
+    io::Metadata metadata;
+    if (!o.load.empty()) metadata = io::SafetensorsFile::open(o.load).metadata();
+    std::string model = o.model.empty() ? "gcn" : o.model;
+    if (const auto found = metadata.find("model"); found != metadata.end()) {
+        if (!o.model.empty() && o.model != found->second)
+            throw failure("{} is a {} model, --model says {}", o.load, found->second, o.model);
+        model = found->second;
+    }
+    Recipe r = published_recipe(model, data);
+    read_sizes(r.sizes, metadata, o.load);
+    change_recipe(r, o, data);
+    return r;
 }
 
 void write_text(const std::string& path, const std::string& text) {
@@ -225,11 +202,9 @@ void print_table(const std::vector<Run>& runs) {
 template <class Net>
 void work(const Options& o, const Recipe& recipe, const io::NodeDataset& data) {
     const Graph graph(data.edge_index, data.num_nodes);
-    const Sizes sizes{data.num_features, recipe.hidden,       data.num_classes,
-                      recipe.heads,      recipe.output_heads, recipe.dropout};
     const auto make_net = [&](std::uint64_t seed) {
         Generator generator{seed};
-        return Net(sizes, generator);
+        return Net(recipe.sizes, generator);
     };
     Net net = make_net(o.seed);
     fmt::print("{}: {} nodes, {} edges, {} features, {} classes; {}, {} parameters\n", data.name, data.num_nodes,
@@ -245,13 +220,17 @@ void work(const Options& o, const Recipe& recipe, const io::NodeDataset& data) {
         fmt::print("{}: accuracy: training {}, validation {}, test {}\n", o.load, percent(m.train),
                    percent(m.validation), percent(m.test));
     } else {
+        const TrainingOptions& t = recipe.training;
         fmt::print(
-            "Adam, learning rate {}, weight decay {}{}, dropout {}, at most {} epochs{}; of each run {} counts\n",
-            recipe.lr, recipe.weight_decay, recipe.decay_first_layer_only ? " (first layer)" : "", recipe.dropout,
-            recipe.epochs, recipe.patience > 0 ? fmt::format(", patience {}", recipe.patience) : "",
-            name_of(recipe.selection));
+            "Adam, learning rate {}, weight decay {}{}, dropout {}, at most {} epochs{}{}; of each run {} counts\n",
+            t.lr, t.weight_decay, t.decayed.empty() ? "" : " (first layer)", recipe.sizes.dropout, t.epochs,
+            t.patience > 0 ? fmt::format(", patience {}", t.patience) : "",
+            t.window > 0
+                ? fmt::format(", after half of them while the validation loss is below its mean over {}", t.window)
+                : "",
+            name_of(t.selection));
         std::fflush(stdout);
-        Progress progress(!o.quiet, recipe, graph.num_edges());
+        Progress progress(!o.quiet, "", t.epochs, graph.num_edges());
         std::vector<Run> runs;
         std::optional<Run> best;
         const auto save = [&](const Run& run) { io::save_safetensors(o.save, run.weights, describe(recipe, data)); };
@@ -260,7 +239,7 @@ void work(const Options& o, const Recipe& recipe, const io::NodeDataset& data) {
         for (int s = 0; s < o.seeds; ++s) {
             const std::uint64_t seed = o.seed + static_cast<std::uint64_t>(s);
             if (s > 0) net = make_net(seed);
-            Run run = train(net, graph, data, recipe, seed, [&](const Measures& now, const Run& so_far, bool kept) {
+            Run run = train(net, graph, data, t, seed, [&](const Measures& now, const Run& so_far, bool kept) {
                 progress.update(now, so_far);
                 // An interrupted run leaves the best model so far.
                 if (!kept || o.save.empty() || Clock::now() - saved < std::chrono::seconds(2)) return;
@@ -279,7 +258,9 @@ void work(const Options& o, const Recipe& recipe, const io::NodeDataset& data) {
 
     if (!o.predict.empty()) write_text(o.predict, predictions_csv(net(graph, data.x), data));
     if (!o.svg.empty())
-        write_text(o.svg, Picture(recipe.model, graph, data, net.hidden(graph, data.x), net(graph, data.x)).svg());
+        write_text(o.svg, Picture(recipe.model, graph, data, Net::representation_name,
+                                  net.representation(graph, data.x), net(graph, data.x))
+                              .svg());
 }
 
 void run(const Options& o) {
@@ -288,19 +269,21 @@ void run(const Options& o) {
     for (const std::string* path : {&o.save, &o.predict, &o.svg})
         if (!path->empty()) const io::AtomicFile probe(*path);
     set_thread_count(o.threads);
-    const io::NodeDataset data = load_data(o);
-    Recipe recipe = make_recipe(o, data);
-    if (!o.load.empty()) read_description(io::SafetensorsFile::open(o.load).metadata(), o, recipe, data);
+    const io::NodeDataset data = load_nodes("node_classification", o.data);
+    const Recipe recipe = make_recipe(o, data);
     if (recipe.model == "gcn") return work<Gcn>(o, recipe, data);
     if (recipe.model == "sage") return work<Sage>(o, recipe, data);
     if (recipe.model == "gat") return work<Gat>(o, recipe, data);
+    if (recipe.model == "appnp") return work<Appnp>(o, recipe, data);
+    if (recipe.model == "dagnn") return work<Dagnn>(o, recipe, data);
     throw failure("{}: unknown model {}", o.load, recipe.model);
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Classifies the nodes of a graph with GCN, GraphSAGE or GAT and their published recipes.\n"
+    CLI::App app("Classifies the nodes of a graph with GCN, GraphSAGE, GAT, APPNP or DAGNN and their published\n"
+                 "recipes.\n"
                  "Without a data set: who sides with whom in Zachary's karate club.");
     Options options;
     declare(app, options);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <iterator>
 #include <string>
@@ -87,21 +88,22 @@ inline weft::Tensor<double, 2> directions(const weft::Tensor<float, 2>& h) {
     return x / weft::maximum(weft::norm<1>(x, weft::keepdim), 1e-12);
 }
 
-/// An SVG file: a small graph as it is, of a larger one the hidden layer. Colours are predictions, nodes with another
-/// class than predicted have a ring, labelled ones a white centre.
+/// An SVG file: a small graph as it is, of a larger one the hidden layer or another representation of its nodes.
+/// Colours are predictions, nodes with another class than predicted have a ring, labelled ones a white centre.
 class Picture {
 public:
     Picture(std::string_view model, const weft::Graph& graph, const weft::io::NodeDataset& data,
-            const weft::Tensor<float, 2>& hidden, const weft::Tensor<float, 2>& logits)
+            std::string_view representation_name, const weft::Tensor<float, 2>& representation,
+            const weft::Tensor<float, 2>& logits)
         : graph_(graph), data_(data), small_(data.num_nodes <= largest_graph),
-          at_(principal_components(small_ ? spring_layout(graph) : directions(hidden))),
+          at_(principal_components(small_ ? spring_layout(graph) : directions(representation))),
           prediction_(weft::argmax<1>(logits)) {
         fit();
         write("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
               "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n"
               "<rect width=\"{0}\" height=\"{1}\" fill=\"#ffffff\"/>\n",
               width, height);
-        title(model, weft::nn::accuracy(logits, data.y, data.test));
+        title(model, representation_name, weft::nn::accuracy(logits, data.y, data.test));
         edges();
         nodes();
         legend();
@@ -142,13 +144,15 @@ private:
         return xml;
     }
 
-    void title(std::string_view model, double accuracy) {
-        const char* const name = model == "gcn" ? "GCN" : model == "gat" ? "GAT" : "GraphSAGE";
+    void title(std::string_view model, std::string_view representation_name, double accuracy) {
+        std::string name(model);
+        for (char& c : name) c = static_cast<char>(std::toupper(c));
+        if (model == "sage") name = "GraphSAGE";
         write("<text x=\"{}\" y=\"48\" font-size=\"26\" font-weight=\"bold\" fill=\"#222222\">{} on {}</text>\n", left,
               name, escaped(data_.name));
         write("<text x=\"{}\" y=\"76\" font-size=\"15\" fill=\"#555555\">{} nodes, {} edges", left, data_.num_nodes,
               graph_.num_edges());
-        if (!small_) write("; directions of the hidden layer, two principal components");
+        if (!small_) write("; directions of the {}, two principal components", representation_name);
         if (!std::isnan(accuracy)) write("; {:.1f} % of the test nodes are right", 100 * accuracy);
         write("</text>\n");
     }

@@ -386,3 +386,17 @@ TEST_CASE("random: wrong arguments are refused", "[core]") {
     REQUIRE_THROWS_AS(weft::skip(g, 4, 3), weft::Error);
     REQUIRE(g == before);
 }
+
+TEST_CASE("random: elements of a Bernoulli draw by their places", "[core]") {
+    const Generator at{0x123456789abcdef0u, 0xfedcba9876543210u, 0xfffffffffffffu};
+    constexpr weft::index n = 1000;
+    std::vector<float> all(n), some(n);
+    std::vector<weft::index> places(n);
+    for (weft::index i = 0; i < n; ++i) places[static_cast<std::size_t>(i)] = (i * 377) % n;
+    for (const double keep : {0.0, 0.3, 1.0}) {
+        weft::fill_bernoulli_block(at, 0, all.data(), n, keep, 2.5f);
+        weft::fill_bernoulli_at(at, places.data(), some.data(), n, keep, 2.5f);
+        for (std::size_t k = 0; k < places.size(); ++k) REQUIRE(some[k] == all[static_cast<std::size_t>(places[k])]);
+    }
+    REQUIRE_THROWS_AS(weft::fill_bernoulli_at(at, places.data(), some.data(), n, 1.5), weft::Error);
+}

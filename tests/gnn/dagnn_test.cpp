@@ -4,7 +4,6 @@
 
 #include <weft/core/softmax.hpp>
 #include <weft/gnn/dagnn.hpp>
-#include <weft/gnn/smoothness.hpp>
 
 using namespace weft;
 using namespace weft_test;
@@ -139,13 +138,33 @@ TEST_CASE("DAGNN: gates that are open, half open; isolated nodes; a fixed point"
     require_near("fixed point", moved, root, 1e-12);
 }
 
-TEST_CASE("DAGNN: smoothness is the mean distance of directions", "[gnn]") {
-    const auto x = Tensor<double, 2>::from({{1, 0}, {2, 0}, {0, 3}, {-1, 0}, {0, 0}});
-    // Pairs: same 0, right angle sqrt(2) / 2, opposite 1, with zero 1 / 2.
-    const double expected = (0 + 2 * std::sqrt(0.5) + 2 * 1 + std::sqrt(0.5) + 4 * 0.5) / 10;
-    REQUIRE(std::abs(gnn::smoothness(x) - expected) < 1e-15);
-    REQUIRE(gnn::smoothness(Tensor<float, 2>::ones({600, 4})) < 1e-3);
-    REQUIRE(gnn::smoothness(Tensor<float, 2>::ones({1, 4})) == 0);
+TEST_CASE("DAGNN: recompute gives the same to the last bit", "[gnn]") {
+    const weft::index N = 60, C = 5;
+    const Graph g = random_graph(N, 300);
+    const auto x = numbers<double, 2>({N, C}, 1), dy = numbers<double, 2>({N, C}, 2);
+    const auto w = eval(abs(numbers<double, 1>({g.num_edges()}, 3)));
+    for (const weft::index K : {0, 1, 2, 3, 7, 10})
+        for (const int weights : {0, 1, 2}) { // none, constant, recorded
+            INFO("K " << K << ", weights " << weights);
+            gnn::AdaptivePropagation<double> prop(C, K);
+            const auto run = [&](bool recompute) {
+                prop.recompute = recompute;
+                Var<double, 2> vx{x};
+                Var<double, 1> vw{w};
+                const Var<double, 2> y = weights == 0 ? prop(g, vx) : weights == 1 ? prop(g, vx, w) : prop(g, vx, vw);
+                backward(y, Tensor<double, 2>(1.0 * dy));
+                auto all = std::vector{Tensor<double, 1>(flatten(y.value())), Tensor<double, 1>(flatten(vx.grad())),
+                                       Tensor<double, 1>(flatten(prop.proj.weight.grad())), prop.proj.bias->grad()};
+                if (weights == 2 && K > 0) all.push_back(vw.grad());
+                prop.proj.weight.clear_grad();
+                prop.proj.bias->clear_grad();
+                return all;
+            };
+            const auto kept = run(false), again = run(true);
+            REQUIRE(kept.size() == again.size());
+            for (std::size_t k = 0; k < kept.size(); ++k)
+                for (weft::index i = 0; i < kept[k].size(); ++i) REQUIRE(kept[k](i) == again[k](i));
+        }
 }
 
 TEST_CASE("DAGNN: errors name the argument", "[gnn]") {

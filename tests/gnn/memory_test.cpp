@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The memory that attention takes, by counting what the program asks of the system. The pool keeps what it has, so the
+// The memory that layers take, by counting what the program asks of the system. The pool keeps what it has, so the
 // largest amount since it was emptied is what it needed at most.
 #include "../counted_memory.hpp"
 #include "../graph/random_graph.hpp"
@@ -7,24 +7,14 @@
 
 #include <weft/core/ops.hpp>
 #include <weft/core/random.hpp>
+#include <weft/gnn/dagnn.hpp>
 #include <weft/grad/backward.hpp>
 #include <weft/graph/edge_softmax.hpp>
 
 namespace {
 
 using namespace weft;
-
-/// The most bytes that f() has at a time, beyond those that are there already.
-template <class F>
-double peak_of(F f) {
-    f(); // what is made once and kept, as the orders of the graph's edges, is not counted
-    weft::detail::Pool::instance().trim();
-    using weft_test::counted_memory;
-    const std::size_t before = counted_memory.live;
-    counted_memory.peak = before;
-    f();
-    return static_cast<double>(counted_memory.peak - before);
-}
+using weft_test::peak_of;
 
 template <int N>
 Tensor<float, N> normal(const Extents<N>& extents, std::uint64_t seed) {
@@ -71,4 +61,22 @@ TEST_CASE("memory: attention and its backward take nothing of edges x heads x ch
     INFO("training took " << training << " bytes, the bound is " << bound);
     REQUIRE(bound < double(E * H * C) * sizeof(float));
     REQUIRE(training < bound);
+}
+
+TEST_CASE("memory: AdaptivePropagation that recomputes keeps a block of hops, not all", "[gnn]") {
+    constexpr weft::index N = 2000, C = 16, K = 64;
+    const Graph g = weft_test::random_graph(N, 6000);
+    const auto x = normal<2>({N, C}, 1), dy = normal<2>({N, C}, 2);
+    gnn::AdaptivePropagation<float> prop(C, K);
+    const auto training = [&](bool recompute) {
+        prop.recompute = recompute;
+        return peak_of([&] {
+            const Var<float, 2> vx(x);
+            backward(Var<float, 2>(prop(g, vx)), Tensor<float, 2>(1.0f * dy));
+        });
+    };
+    const double all = training(false), little = training(true);
+    INFO("all hops: " << all << " bytes, in blocks: " << little);
+    REQUIRE(all > double(2 * K * N * C) * sizeof(float));
+    REQUIRE(little < all / 3);
 }

@@ -264,3 +264,30 @@ TEST_CASE("backward: the operands of a sum share the memory of its gradient, unt
             REQUIRE(d.grad()(i, k) == Approx(2 * dy(i, k)));
         }
 }
+
+TEST_CASE("checkpoint: a chain in blocks takes the memory of the blocks, with gradients of the same bits", "[grad]") {
+    constexpr weft::index size = 1 << 16, steps = 64, block = 8;
+    const auto x = numbers<float, 1>({size}, 1);
+    const auto chain = [](weft::index n, auto h) {
+        for (weft::index k = 0; k < n; ++k) h = weft::eval(sin(h) + 0.5f * h);
+        return h;
+    };
+    Tensor<float, 1> all, little;
+    const double of_all = peak_of([&] {
+        const Var<float, 1> v{x};
+        backward(sum(chain(steps, v)));
+        all = v.grad();
+    });
+    const double of_little = peak_of([&] {
+        const Var<float, 1> v{x};
+        Var<float, 1> h = v;
+        for (weft::index k = 0; k < steps; k += block)
+            h = weft::checkpoint([&](const auto& a) { return chain(block, a); }, h);
+        backward(sum(h));
+        little = v.grad();
+    });
+    for (weft::index i = 0; i < size; ++i) REQUIRE(all(i) == little(i));
+    INFO("all: " << of_all << ", in blocks: " << of_little);
+    REQUIRE(of_all > 4.0 * size * steps);
+    REQUIRE(of_little < 4.0 * size * (steps / block + block + 6));
+}

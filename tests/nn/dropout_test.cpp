@@ -78,6 +78,31 @@ TEST_CASE("dropout: transposed, sliced, broadcast and computed operands", "[nn]"
     }
 }
 
+TEMPLATE_TEST_CASE("dropout: of values that are nearly all zeros, the same elements are dropped", "[nn]", float,
+                   double) {
+    using T = TestType;
+    const Extents<2> shape{130, 1433};
+    for (const weft::index step : {20, 97, 100000})
+        for (const double p : {0.3, 1.0}) {
+            INFO("every element of " << step << ", p " << p);
+            auto x = Tensor<T, 2>::zeros(shape);
+            for (weft::index i = 0; i < x.size(); i += step) x.mutable_data()[i] = static_cast<T>(1 + i % 7);
+            Generator generator{3, 5, 7};
+            const auto mask = p < 1 ? expected_mask<T, 2>(shape, generator, p) : Tensor<T, 2>::zeros(shape);
+            const Var<T, 2> v{x};
+            const Var<T, 2> y = nn::dropout(v, p, generator);
+            REQUIRE(generator.position == 7 + static_cast<std::uint64_t>((x.size() + 63) / 64));
+            const auto dy = numbers<T, 2>(shape, 1);
+            backward(y, Tensor<T, 2>(T(1) * dy));
+            const auto kept = Tensor<T, 2>(x * mask), gradient = Tensor<T, 2>(dy * mask);
+            const Tensor<T, 2> value = y.value(), dx = v.grad();
+            weft::index wrong = 0;
+            for (weft::index i = 0; i < x.size(); ++i)
+                wrong += value.data()[i] != kept.data()[i] || dx.data()[i] != gradient.data()[i];
+            REQUIRE(wrong == 0);
+        }
+}
+
 TEST_CASE("dropout: how many elements are dropped", "[nn]") {
     const auto x = Tensor<float, 2>::ones({1000, 1000});
     Generator generator{1};

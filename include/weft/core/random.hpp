@@ -368,6 +368,22 @@ void fill_bernoulli_block(const Generator& at, index first, T* out, index n, dou
     detail::draw_part(detail::bernoulli_draw("fill_bernoulli_block", keep_probability, scale), at, first, out, n);
 }
 
+/// The elements at n places of that draw: for a few of many.
+template <class T>
+void fill_bernoulli_at(const Generator& at, const index* places, T* out, index n, double keep_probability,
+                       std::type_identity_t<T> scale = T(1)) {
+    const auto draw = detail::bernoulli_draw("fill_bernoulli_at", keep_probability, scale);
+    for (index k = 0; k < n; ++k) {
+        const auto place = static_cast<std::uint64_t>(places[k]), lane = place % detail::philox_words;
+        const std::uint64_t counter =
+            (at.position + place / detail::philox_words) * detail::philox_counters + lane % detail::philox_counters;
+        const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
+        const auto words = philox4x32({low(counter), low(counter >> 32), low(at.stream), low(at.stream >> 32)},
+                                      {low(at.seed), low(at.seed >> 32)});
+        out[k] = words[lane / detail::philox_counters] <= draw.limit ? draw.success : draw.failure;
+    }
+}
+
 /// Moves the generator as one draw of n elements of `words` (1 or 2) words each does.
 inline void skip(Generator& generator, index n, index words = 1) {
     detail::check_count("skip", 0, n);

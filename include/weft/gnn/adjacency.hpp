@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/grad/checkpoint.hpp>
 #include <weft/graph/edge_reduce.hpp>
 #include <weft/graph/normalize.hpp>
 #include <weft/nn/dropout.hpp>
@@ -25,6 +26,11 @@ struct UnweightedAdjacency {
         const auto loops = dropout.template mask<T, 2>({graph.num_nodes(), 1});
         return eval(scale * sum_in(graph, edge(edges) * src(scale * h)) + self * loops * h);
     }
+    /// weft::checkpoint of f(adjacency, h).
+    template <class F, Expression H>
+    auto checkpoint(const F& f, const H& h) const {
+        return weft::checkpoint([f, a = *this](const auto& x) { return f(a, x); }, h);
+    }
 };
 
 /// Edges with weights that are normalised already.
@@ -40,6 +46,13 @@ struct WeightedAdjacency {
     auto operator()(const H& h, const nn::Dropout& dropout) const {
         const auto mask = dropout.template mask<typename W::value_type, 1>(matrix.weight.shape());
         return sum_in(matrix.graph, src(h) * edge(matrix.weight * mask));
+    }
+    template <class F, Expression H>
+    auto checkpoint(const F& f, const H& h) const {
+        const auto function = [f, graph = matrix.graph](const auto& weight, const auto& x) {
+            return f(gnn::detail::WeightedAdjacency<std::remove_cvref_t<decltype(weight)>>{{graph, weight}}, x);
+        };
+        return weft::checkpoint(function, matrix.weight, h);
     }
 };
 template <class W>

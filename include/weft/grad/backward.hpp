@@ -43,29 +43,30 @@ inline TapeNode* sweep_order(TapeNode* root) {
     return first;
 }
 
-/// Runs the sweep; the gradient of `root` is set.
+/// Runs the sweep; the gradient of `root` is set. A node may run another on its way, over nodes of its own and leaves.
 inline void run_backward(TapeNode* root, const BackwardOptions& options) {
     TapeNode* list = sweep_order(root);
     TapeNode* reversed = nullptr;
     for (TapeNode* node = list; node;) {
         node->visited = false;
-        node->wanted = node->leaf && node->references.load(std::memory_order_relaxed) > node->internal;
+        node->wanted =
+            node->captures || (node->leaf && node->references.load(std::memory_order_relaxed) > node->internal);
         for (int k = 0; k < node->parent_count; ++k)
             node->wanted = node->wanted || (node->parents[k] && node->parents[k]->wanted);
         TapeNode* const next = node->next;
-        node->next = reversed;
-        reversed = node;
+        if (!node->leaf) {
+            node->next = reversed;
+            reversed = node;
+        }
         node = next;
     }
     struct Cleanup { // whatever is thrown on the way, no half-done adjoint stays behind
         TapeNode* at;
         ~Cleanup() {
-            for (; at; at = at->next)
-                if (!at->leaf) at->drop_gradient();
+            for (; at; at = at->next) at->drop_gradient();
         }
     } cleanup{reversed};
     for (TapeNode* node = reversed; node; node = node->next) {
-        if (node->leaf) continue;
         if (node->released)
             throw error("backward", "this graph was already used: pass {.keep_graph = true} to the first backward()");
         if (node->wanted && node->has_gradient()) node->backward();

@@ -57,6 +57,7 @@ public:
     TapeNode** parents = nullptr; // one per operand, null for constants; this node holds a reference to each
     int parent_count = 0;
     bool leaf = false;
+    bool captures = false; // may reach leaves that are not above it
     bool released = false;
 
     // State of one backward sweep.

@@ -4,6 +4,7 @@
 #include <weft/core/ops/multiply.hpp>
 #include <weft/core/random.hpp>
 #include <weft/grad/var.hpp>
+#include <weft/linalg/sparse_product.hpp>
 #include <weft/nn/init.hpp>
 
 #include <cmath>
@@ -61,6 +62,43 @@ inline void check_probability(double p) {
     if (!(p >= 0 && p <= 1)) throw error("dropout", "p is {}: must be in [0, 1]", p);
 }
 
+/// x times a mask, of which only the elements are drawn where x is not 0.
+struct SparseDropout {
+    static constexpr auto name = "dropout";
+    Generator at;
+    double p;
+
+    template <class T, int N>
+    Tensor<T, N> forward(const Tensor<T, N>& x) const {
+        constexpr index piece = 4096;
+        auto y = Tensor<T, N>::empty(x.shape());
+        T* const to = y.mutable_data();
+        const T* const from = x.data();
+        parallel_for_ranges(x.size(), piece, [&](index begin, index end) {
+            std::int32_t nonzeros[piece];
+            index places[piece];
+            T factors[piece];
+            const index length = end - begin, count = weft::detail::find_nonzeros(from + begin, length, nonzeros);
+            for (index k = 0; k < count; ++k) places[k] = begin + nonzeros[k];
+            fill_bernoulli_at(at, places, factors, count, 1 - p, p < 1 ? T(1 / (1 - p)) : T(0));
+            std::fill_n(to + begin, length, T(0));
+            for (index k = 0; k < count; ++k) to[places[k]] = from[places[k]] * factors[k];
+        });
+        return y;
+    }
+    template <class T, int N, class Sink>
+    void backward(const Tensor<T, N>& dy, const Tensor<T, N>&, Sink& sink, const Tensor<T, N>&) const {
+        if (sink.template wants<0>()) sink.template add<0>(dy * RandomMask<T, N>(dy.shape(), at, p));
+    }
+};
+
+/// Whether so much of a value is 0 that SparseDropout pays.
+template <class E>
+bool is_sparse(const E& x) {
+    return x.size() >= index{1} << 16 && x.strides() == weft::detail::contiguous_strides(x.shape()) &&
+           weft::detail::seems_sparse(x.data(), x.size());
+}
+
 } // namespace detail
 
 /// Each element 0 with probability p, else divided by 1 - p: for Vars, that is in training. Tensors pass as they are.
@@ -75,8 +113,11 @@ auto dropout(const E& x, double p, Generator& generator) {
         using T = weft::detail::compute_type<E>;
         using Y = Var<T, E::rank>;
         if (p == 0) return Y(eval(x));
-        const RandomMask<T, E::rank> mask(x.shape(), generator, p);
+        const Generator at = generator;
         skip(generator, x.size());
+        if constexpr (weft::detail::is_recorded_leaf<E> && (std::same_as<T, float> || std::same_as<T, double>))
+            if (detail::is_sparse(x)) return Y(apply_operation(detail::SparseDropout{at, p}, x));
+        const RandomMask<T, E::rank> mask(x.shape(), at, p);
         // Landed at once: within an expression that broadcasts it, one mask would become many.
         return Y(x * mask);
     }

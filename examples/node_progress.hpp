@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "../status_line.hpp"
-#include "training.hpp"
+#include "node_training.hpp"
+#include "status_line.hpp"
 
 /// A percentage, or a dash for an accuracy of no nodes.
 inline std::string percent(double part) {
@@ -12,8 +12,9 @@ inline std::string percent(double part) {
 /// Where a run is, on stderr: one line that is written over on a terminal, else a line for every tenth of the run.
 class Progress {
 public:
-    Progress(bool enabled, const Recipe& recipe, weft::index edges)
-        : enabled_(enabled), epochs_(recipe.epochs), edges_(static_cast<double>(edges)) {}
+    /// `name` begins the line; an epoch goes over `edges` edges.
+    Progress(bool enabled, std::string name, weft::index epochs, weft::index edges)
+        : enabled_(enabled), name_(std::move(name)), epochs_(epochs), edges_(static_cast<double>(edges)) {}
 
     void update(const Measures& now, const Run& run) {
         if (!enabled_) return;
@@ -26,8 +27,8 @@ public:
         const double rate = static_cast<double>(run.epochs) / run.seconds;
         const double left = static_cast<double>(epochs_ - run.epochs) / rate;
         line_.write(fmt::format(
-            "seed {}  epoch {:>{}}/{}  loss {:.4f}  validation {:>6}  test {:>6}  {:.2f} M edges/s  {} left", run.seed,
-            run.epochs, fmt::formatted_size("{}", epochs_), epochs_, now.train_loss, percent(now.validation),
+            "{}seed {}  epoch {:>{}}/{}  loss {:.4f}  validation {:>6}  test {:>6}  {:.2f} M edges/s  {} left", name_,
+            run.seed, run.epochs, fmt::formatted_size("{}", epochs_), epochs_, now.train_loss, percent(now.validation),
             percent(now.test), rate * edges_ / 1e6, StatusLine::clock(left)));
     }
     /// Leaves the last line as it is, or takes it away on a terminal.
@@ -39,6 +40,7 @@ public:
 private:
     StatusLine line_;
     bool enabled_;
+    std::string name_;
     weft::index epochs_;
     double edges_;
     double shown_ = 0;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "networks.hpp"
+#include <weft/weft.hpp>
 
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
+#include <vector>
 
 /// Which epoch's weights a run keeps, and when it stops early.
 enum class Selection {
@@ -27,17 +29,16 @@ inline std::string name_of(Selection selection) {
     return "the last epoch";
 }
 
-struct Recipe {
-    std::string model = "gcn";
-    weft::index hidden = 16;
-    weft::index heads = 1;
-    weft::index output_heads = 1;
+/// Adam, and when it ends.
+struct TrainingOptions {
     weft::index epochs = 200;
     double lr = 0.01;
     double weight_decay = 5e-4;
-    bool decay_first_layer_only = true;
-    double dropout = 0.5;
-    weft::index patience = 0; ///< epochs without progress before a run stops; 0: it never does
+    std::string decayed = "conv1."; ///< only parameters whose names begin so have weight decay
+    weft::index patience = 0;       ///< epochs without progress before a run stops; 0: it never does
+    /// In the second half of the epochs, a run stops when the validation loss is above its mean over so many epochs
+    /// before; 0: it never does.
+    weft::index window = 0;
     Selection selection = Selection::validation_loss;
 };
 
@@ -67,27 +68,36 @@ struct Run {
     }
 };
 
-/// Says of each epoch whether it is kept, and counts the epochs without progress.
+/// Says of each epoch whether it is kept, and whether it is the last.
 class Selector {
 public:
-    explicit Selector(Selection selection) : selection_(selection) {}
+    explicit Selector(const TrainingOptions& options) : options_(options) {}
 
     bool keeps(const Measures& m) {
-        if (selection_ == Selection::last) return true;
+        losses_.push_back(m.validation_loss);
+        if (options_.selection == Selection::last) return true;
         const bool lower = m.validation_loss <= lowest_, higher = m.validation >= highest_;
         lowest_ = std::min(lowest_, m.validation_loss);
         highest_ = std::max(highest_, m.validation);
-        const bool both = selection_ == Selection::validation_loss_accuracy;
+        const bool both = options_.selection == Selection::validation_loss_accuracy;
         stale_ = lower || (both && higher) ? 0 : stale_ + 1;
         return lower && (higher || !both);
     }
-    weft::index epochs_without_progress() const { return stale_; }
+    bool stops() const {
+        const auto epochs = static_cast<weft::index>(losses_.size());
+        if (epochs == options_.epochs || (options_.patience > 0 && stale_ >= options_.patience)) return true;
+        if (options_.window == 0 || epochs <= options_.epochs / 2) return false;
+        const weft::index before = std::min(options_.window, epochs - 1);
+        return losses_.back() * static_cast<double>(before) >
+               std::accumulate(losses_.end() - 1 - before, losses_.end() - 1, 0.0);
+    }
 
 private:
-    Selection selection_;
+    const TrainingOptions& options_;
     double lowest_ = std::numeric_limits<double>::infinity();
     double highest_ = 0;
     weft::index stale_ = 0;
+    std::vector<double> losses_;
 };
 
 template <class Net>
@@ -105,18 +115,19 @@ Measures measure(const Net& net, const weft::Graph& graph, const weft::io::NodeD
             .test = accuracy(data.test)};
 }
 
-/// Trains from new weights. `report(epoch, measures, run, kept)` is called after every epoch.
+/// Trains from new weights. `report(measures, run, kept)` is called after every epoch.
 template <class Net, class Report>
-Run train(Net& net, const weft::Graph& graph, const weft::io::NodeDataset& data, const Recipe& recipe,
+Run train(Net& net, const weft::Graph& graph, const weft::io::NodeDataset& data, const TrainingOptions& options,
           std::uint64_t seed, Report&& report) {
     using namespace weft;
-    nn::Adam optimizer{net, {.lr = recipe.lr, .weight_decay = recipe.weight_decay}};
-    if (recipe.decay_first_layer_only) optimizer.add_group(net.conv2, {.lr = recipe.lr});
+    nn::Adam optimizer{net, {.lr = options.lr}};
+    optimizer.add_group([&](std::string_view name) { return name.starts_with(options.decayed); },
+                        {.lr = options.lr, .weight_decay = options.weight_decay});
 
     Run run{.seed = seed};
-    Selector selector(recipe.selection);
+    Selector selector(options);
     const auto begin = std::chrono::steady_clock::now();
-    while (run.epochs < recipe.epochs) {
+    while (!selector.stops()) {
         const Var loss = nn::cross_entropy(net(graph, Var{data.x}), data.y, data.train);
         backward(loss);
         optimizer.step();
@@ -133,7 +144,6 @@ Run train(Net& net, const weft::Graph& graph, const weft::io::NodeDataset& data,
         }
         run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         report(now, run, kept);
-        if (recipe.patience > 0 && selector.epochs_without_progress() >= recipe.patience) break;
     }
     nn::load_state_dict(net, run.weights);
     return run;
