@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Layers on a random graph from 64 channels to 64, called as in the peers of bench/peers.
+// Layers on a random graph from 64 channels to 64, called as in the peers of bench/peers; `..._gathered` are the same
+// with a row in memory for every edge.
+#include "gathered_layers.hpp"
 #include "graphs.hpp"
 
 #include <weft/core/ops.hpp>
@@ -111,23 +113,33 @@ int main(int argc, char** argv) {
     };
     using Perceptron = decltype(perceptron(0));
 
-    add("gat", edges + "/8x8", gnn::GATConv<float>(channels, 8, {.heads = 8}), heads, heads_backward, 1);
+    const gnn::GATConv<float> gat(channels, 8, {.heads = 8});
+    add("gat", edges + "/8x8", gat, heads, heads_backward, 1);
+    add("gat_gathered", edges + "/8x8", weft_bench::GatheredGat{gat}, heads, heads_backward, 1);
     add("gatv2", edges + "/8x8", gnn::GATv2Conv<float>(channels, 8, {.heads = 8}), heads, heads_backward, 2);
     add("transformer", edges + "/8x8", gnn::TransformerConv<float>(channels, 8, {.heads = 8}), heads, heads_backward,
         4);
     add("hgt", edges + "/8x8", Hetero(), heads, heads_backward, 8);
     add("gcn", size.text(), gnn::GCNConv<float>(channels, channels), sum, sum, 1);
     add("sir", size.text(), gnn::SIRConv<float>(channels, channels, channels), sum, 2 * sum, 3);
-    add("sage_mean", size.text(), gnn::SAGEConv<float>(channels, channels), sum, sum, 2);
+    const gnn::SAGEConv<float> sage_mean(channels, channels);
+    add("sage_mean", size.text(), sage_mean, sum, sum, 2);
+    add("sage_mean_gathered", size.text(), weft_bench::GatheredSage{sage_mean, Reduce::mean}, sum, sum, 2);
     // Which edge was the largest is kept.
-    add("sage_max", size.text(), gnn::SAGEConv<float>(channels, channels, {.aggr = Aggregation::max}), sum + 4 * n * f,
+    const gnn::SAGEConv<float> sage_max(channels, channels, {.aggr = Aggregation::max});
+    add("sage_max", size.text(), sage_max, sum + 4 * n * f, sum + 4 * n * f, 2);
+    add("sage_max_gathered", size.text(), weft_bench::GatheredSage{sage_max, Reduce::max}, sum + 4 * n * f,
         sum + 4 * n * f, 2);
     const auto edge_rows = 4 * static_cast<double>(size.edges) * f;
-    add("gine", size.text(),
-        WithEdges{gnn::GINEConv<float, Perceptron>(perceptron(channels)), uniform<2>({size.edges, channels}, 2)},
-        sum + edge_rows, sum + edge_rows, 2);
-    add("edge_conv", size.text(), gnn::EdgeConv<float, Perceptron>(perceptron(2 * channels)), sum, sum + 3 * edge_rows,
-        3);
+    const gnn::GINEConv<float, Perceptron> gine(perceptron(channels));
+    const auto edge_attr = uniform<2>({size.edges, channels}, 2);
+    add("gine", size.text(), WithEdges{gine, edge_attr}, sum + edge_rows, sum + edge_rows, 2);
+    add("gine_gathered", size.text(), WithEdges{weft_bench::GatheredGine<Perceptron>{gine}, edge_attr}, sum + edge_rows,
+        sum + edge_rows, 2);
+    const gnn::EdgeConv<float, Perceptron> edge_conv(perceptron(2 * channels));
+    add("edge_conv", size.text(), edge_conv, sum, sum + 3 * edge_rows, 3);
+    add("edge_conv_gathered", size.text(), weft_bench::GatheredEdgeConv<Perceptron>{edge_conv}, sum,
+        sum + 3 * edge_rows, 3);
     auto histogram = Tensor<weft::index, 1>::zeros({64});
     for (const auto degree : weft_bench::random_graph(size.nodes, size.edges).in_degree().values()) ++histogram(degree);
     add("pna", size.text(), gnn::PNAConv<float>(channels, channels, histogram), sum + 20 * n * f, 8 * sum, 6);

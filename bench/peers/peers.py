@@ -30,6 +30,8 @@ the result:
     rgcn/NxExF               RGCNConv, 8 relations, mean
     hgt/NxE/HxC              HGTConv, the nodes in two types, the edges in four relations, those between their types
     neighbor_sampling/NxE    1024 seeds, 15 neighbours of each, then 10 of each of these, per batch; 10 batches
+                             (only where torch-sparse or pyg-lib is installed; give these an environment of their own,
+                             since torch_geometric's layers change with them)
     gcn_epoch, gat_epoch     one training step (forward, loss on the training nodes, backward, Adam) with the published
                              hyper-parameters and dropout, features dense as in torch_geometric's own examples
     gcn_epoch_without_dropout, gat_epoch_without_dropout

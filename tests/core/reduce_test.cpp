@@ -2,6 +2,7 @@
 #include "tensor_checks.hpp"
 
 #include <weft/core/reduce.hpp>
+#include <weft/core/views.hpp>
 
 #include <complex>
 #include <limits>
@@ -95,6 +96,25 @@ TEST_CASE("reduce: extrema and their places", "[core]") {
     REQUIRE(weft::argmin<0>(ties).item() == 3);
     REQUIRE(weft::max(ties).item() == 7);
     REQUIRE(weft::min(-ties).item() == -7);
+}
+
+TEMPLATE_TEST_CASE("reduce: many short rows, each sum repeated along its row", "[core]", float, double) {
+    for (const weft::index rows : {1, 700, 30000})
+        for (const weft::index length : {1, 2, 3, 7, 8, 11, 15, 17}) {
+            const auto x = numbers<TestType, 3>({rows, 2, length}), y = numbers<TestType, 3>({1, 2, length}, 2);
+            const Tensor<TestType, 2> sums = weft::sum<2>(x * y);
+            const Tensor<TestType, 3> repeated = x + weft::unsqueeze(sums, 2);
+            weft::index wrong = 0;
+            for (weft::index i = 0; i < rows; ++i)
+                for (weft::index h = 0; h < 2; ++h) {
+                    double expected = 0;
+                    for (weft::index c = 0; c < length; ++c) expected += double(x(i, h, c)) * double(y(0, h, c));
+                    wrong += std::abs(double(sums(i, h)) - expected) > 1e-5;
+                    for (weft::index c = 0; c < length; ++c) wrong += repeated(i, h, c) != x(i, h, c) + sums(i, h);
+                }
+            INFO(rows << " rows of " << length);
+            REQUIRE(wrong == 0);
+        }
 }
 
 TEST_CASE("reduce: NaN reaches extrema wherever it stands", "[core]") {

@@ -274,3 +274,20 @@ TEST_CASE("checkpoint: a chain in blocks takes the memory of the blocks, with gr
     REQUIRE(of_all > 4.0 * size * steps);
     REQUIRE(of_little < 4.0 * size * (steps / block + block + 6));
 }
+
+TEST_CASE("backward: the operands of a sum share the memory of its gradient, until one has more", "[grad]") {
+    const auto dy = numbers<double, 2>({5, 3}, 1);
+    const Var<double, 2> a(numbers<double, 2>({5, 3}, 2)), b(numbers<double, 2>({5, 3}, 3));
+    const Var<double, 2> y = a + b;
+    backward(y, dy);
+    REQUIRE(a.grad().data() == b.grad().data());
+
+    const Var<double, 2> c(numbers<double, 2>({5, 3}, 4)), d(numbers<double, 2>({5, 3}, 5));
+    const Var<double, 2> sum = c + d, twice = sum + sum, both = sum - d;
+    backward(Var<double, 0>(weft::sum(twice * dy) + weft::sum(both * 3.0) + weft::sum(c * 0.5)));
+    for (weft::index i = 0; i < 5; ++i)
+        for (weft::index k = 0; k < 3; ++k) {
+            REQUIRE(c.grad()(i, k) == Approx(2 * dy(i, k) + 3.5));
+            REQUIRE(d.grad()(i, k) == Approx(2 * dy(i, k)));
+        }
+}

@@ -121,6 +121,8 @@ TEST_CASE("edge expressions: gradients of attention, by heads", "[graph]") {
                         const auto& ve) { return sum_in(g, softmax_in(silu(src(va) + dst(vb) + edge(ve))) * src(vz)); },
                     z, a, b, e);
         expect_grad([&](const auto& vz) { return sum_in(g, softmax_in(row_dot(src(vz), dst(vz))) * src(vz)); }, z);
+        const auto equal = Tensor<double, 2>::zeros({6, h}); // so that every weight is the largest
+        expect_grad([&](const auto& vz, const auto& va) { return sum_in(g, softmax_in(src(va)) * src(vz)); }, z, equal);
         expect_grad([&](const auto& va, const auto& vz) { return sum_in(g, dst(va) * src(vz)); }, a, z);
         expect_grad([&](const auto& va, const auto& vz) { return sum_in(g, edge(va) * src(vz)); }, e, z);
     }

@@ -184,6 +184,15 @@ void combine_run(T* to, const T* from, index n) {
 /// Combines the block [begin, begin + n) of the iteration into a strided target.
 template <class Monoid, class T>
 void scatter_block(const Iteration& it, const index* strides, T* target, index begin, index n, const T* block) {
+    if (const index row = it.repeats(strides); row > 0 && row < lanes<T> && begin % row == 0 && n % row == 0) {
+        T* to = target + begin / row;
+        for (const T* const end = block + n; block < end; block += row, ++to) {
+            T all = block[0];
+            for (index i = 1; i < row; ++i) all = Monoid::combine(all, block[i]);
+            *to = Monoid::combine(*to, all);
+        }
+        return;
+    }
     for_each_run(it, strides, begin, n, [&](index offset, index stride, index at, index length) {
         T* const to = target + offset;
         if (stride == 0)

@@ -37,6 +37,7 @@ struct DenseTables {
     Extents<Rank> extents;
     DenseForward<T> forward = nullptr;
     double cost = 0;
+    unsigned unit_slopes = 0;
 
     DenseTask<T> task() const { return {forward, operands, Leaves, constants, extents, cost}; }
 };
@@ -58,6 +59,7 @@ struct Prepared : DenseTablesOf<E> {
         this->extents = e.shape();
         this->forward = &dense_forward_kernel<kernel, S::leaves, S::constants, T>;
         this->cost = S::cost;
+        this->unit_slopes = S::unit_slopes;
         Operand<T>* o = this->operands;
         T* c = this->constants;
         collect<T>(e, o, c);

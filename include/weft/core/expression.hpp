@@ -283,6 +283,7 @@ struct DenseLeaves {
 template <class E>
 struct Structure {
     static constexpr int leaves = 1, constants = 0;
+    static constexpr unsigned unit_slopes = 1; // bit k: the derivative by leaf k is 1
     static constexpr double cost = 0;
     static constexpr bool recorded = [] {
         if constexpr (requires { E::recorded; })
@@ -302,6 +303,7 @@ struct Structure {
 template <class T>
 struct Structure<Constant<T>> {
     static constexpr int leaves = 0, constants = 1;
+    static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = 0;
     static constexpr bool recorded = false, differentiable = false;
     template <class Leaves, int I, int J, bool Gradient>
@@ -327,6 +329,7 @@ template <class Op, class A>
 struct Structure<Node<Op, A>> {
     using SA = Structure<A>;
     static constexpr int leaves = SA::leaves, constants = SA::constants;
+    static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = SA::cost + op_cost<Op>();
     static constexpr bool recorded = SA::recorded, differentiable = op_differentiable<Op>() && SA::differentiable;
     template <class Leaves, int I, int J, bool Gradient>
@@ -337,6 +340,13 @@ struct Structure<Node<Op, A, B>> {
     using SA = Structure<A>;
     using SB = Structure<B>;
     static constexpr int leaves = SA::leaves + SB::leaves, constants = SA::constants + SB::constants;
+    static constexpr unsigned unit_slopes = [] {
+        if constexpr (requires { Op::unit_slopes; })
+            return (Op::unit_slopes & 1u ? SA::unit_slopes : 0u) |
+                   (Op::unit_slopes & 2u ? SB::unit_slopes << SA::leaves : 0u);
+        else
+            return 0u;
+    }();
     static constexpr double cost = SA::cost + SB::cost + op_cost<Op>();
     static constexpr bool recorded = SA::recorded || SB::recorded;
     static constexpr bool differentiable = op_differentiable<Op>() && (SA::differentiable || SB::differentiable);
@@ -352,6 +362,7 @@ struct Structure<Node<Op, A, B, C>> {
     using SC = Structure<C>;
     static constexpr int leaves = SA::leaves + SB::leaves + SC::leaves;
     static constexpr int constants = SA::constants + SB::constants + SC::constants;
+    static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = SA::cost + SB::cost + SC::cost + op_cost<Op>();
     static constexpr bool recorded = SA::recorded || SB::recorded || SC::recorded;
     static constexpr bool differentiable =

@@ -82,6 +82,14 @@ struct Iteration {
             if (strides[k][a] != 0) return 0;
         return step;
     }
+    /// Length of the innermost rows if the elements of operand k are contiguous, one for each of these rows; else 0.
+    index repeats(const index* operand_strides) const {
+        if (rank == 0 || operand_strides[rank - 1] != 0) return 0;
+        index step = 1;
+        for (int a = rank - 1; a-- > 0; step *= extents[a])
+            if (operand_strides[a] != step) return 0;
+        return extents[rank - 1];
+    }
     /// Number of distinct elements of operand k.
     index distinct(int k) const {
         index n = 1;
@@ -172,6 +180,19 @@ private:
     index used_ = 0;
 };
 
+/// Elements [begin, begin + n) of an array whose elements each appear `times` < lanes<T> times in turn. Writes up to
+/// lanes<T> elements beyond the end of `to`.
+template <class T>
+void repeat_elements(const T* from, index times, index begin, index n, T* to) {
+    from += begin / times;
+    for (index at = -(begin % times); at < n; at += times, ++from) {
+        if (at < 0)
+            std::fill_n(to, at + times, *from);
+        else
+            store_packet(to + at, splat(*from));
+    }
+}
+
 /// Feeds a kernel that knows only contiguous pointers: operands that are contiguous are pointed at, rows that repeat
 /// are copied once, all else is expanded block by block.
 template <class T>
@@ -197,7 +218,9 @@ public:
             } else {
                 mode_[k] = Mode::expanded;
                 direct_ = false;
-                buffer_[k] = scratch_.take(block_size<T>);
+                buffer_[k] = scratch_.take(block_size<T> + lanes<T>);
+                if (const index row = it.repeats(it.strides[k]); !o.generate && !o.read && row < lanes<T>)
+                    repeats_[k] = row;
                 long_rows_ = long_rows_ || (it.rank > 0 && it.extents[it.rank - 1] >= block_size<T>);
             }
         }
@@ -226,6 +249,10 @@ public:
                 pointers[k] = buffer_[k];
                 if (o.generate) {
                     o.generate(o.data, begin, buffer_[k], n);
+                    continue;
+                }
+                if (repeats_[k] > 0) {
+                    repeat_elements(reinterpret_cast<const T*>(o.data), repeats_[k], begin, n, buffer_[k]);
                     continue;
                 }
                 for_each_run(it_, it_.strides[k], begin, n, [&](index offset, index stride, index at, index length) {
@@ -257,7 +284,7 @@ private:
             n += Scratch<T>::rounded(lanes<T>);
             if (operands[k].generate || operands[k].read || !it.contiguous(k)) {
                 const index p = it.period(k);
-                n += Scratch<T>::rounded(block_size<T> + (p < block_size<T> ? p : 0));
+                n += Scratch<T>::rounded(block_size<T> + std::max(lanes<T>, p < block_size<T> ? p : 0));
             }
         }
         return n;
@@ -270,6 +297,7 @@ private:
     bool long_rows_ = false;
     Mode mode_[max_operands] = {};
     index period_[max_operands] = {};
+    index repeats_[max_operands] = {};
     T* buffer_[max_operands] = {};
     T* tail_[max_operands] = {};
     Scratch<T> scratch_;

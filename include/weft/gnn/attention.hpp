@@ -80,15 +80,16 @@ inline void check_heads(const char* layer, index heads, index edge_dim) {
     if (edge_dim < 0) throw error(layer, "edge_dim is {}: must not be negative", edge_dim);
 }
 
-/// Features of edges as the layer has them. Errors: some are given and it has none, or the reverse; they do not fit.
-template <class A>
+/// Features of edges as the layer has them, as a Var where one of `Others` is recorded. Errors: some are given and it
+/// has none, or the reverse; they do not fit.
+template <class... Others, class A>
 auto checked_edge_attr(const char* layer, const Graph& g, const A& edge_attr, index edge_dim) {
     if constexpr (std::same_as<A, None>) {
         if (edge_dim > 0) throw error(layer, "edge_attr is missing: this layer has edge_dim = {}", edge_dim);
         return None{};
     } else {
         if (edge_dim == 0) throw error(layer, "edge_attr is given, but this layer has no edge_dim");
-        return checked_features(layer, "edge_attr", edge_attr, g.num_edges(), "edges", edge_dim);
+        return checked_features<Others...>(layer, "edge_attr", edge_attr, g.num_edges(), "edges", edge_dim);
     }
 }
 
@@ -114,19 +115,19 @@ auto heads_of(const nn::Linear<T>& linear, const X& x, index heads) {
     return reshape(linear(x), Extents<3>{-1, heads, linear.out_features() / heads});
 }
 
-/// Features of both ends of the edges, landed; the same ones where x_dst is None. Errors: one node set where the layer
-/// is bipartite, or the reverse; features that do not fit.
-template <class S, class D>
+/// Features of both ends of the edges, landed, as Vars where one of them or of `Others` is recorded; the same ones
+/// where x_dst is None. Errors: one node set where the layer is bipartite, or the reverse; features that do not fit.
+template <class... Others, class S, class D>
 auto checked_ends(const char* layer, const Graph& g, const S& x_src, const D& x_dst, index in, index in_dst,
                   bool bipartite) {
     if constexpr (std::same_as<D, None>) {
         if (bipartite) throw error(layer, "this layer is bipartite: call bipartite(graph, x_src, x_dst)");
-        const auto x = checked_features(layer, "x", x_src, g.num_nodes(), "nodes", in);
+        const auto x = checked_features<Others...>(layer, "x", x_src, g.num_nodes(), "nodes", in);
         return std::pair(x, x);
     } else {
         return std::pair(
-            recorded_with<D>(checked_features(layer, "x_src", x_src, g.num_src(), "source nodes", in)),
-            recorded_with<S>(checked_features(layer, "x_dst", x_dst, g.num_dst(), "destination nodes", in_dst)));
+            checked_features<D, Others...>(layer, "x_src", x_src, g.num_src(), "source nodes", in),
+            checked_features<S, Others...>(layer, "x_dst", x_dst, g.num_dst(), "destination nodes", in_dst));
     }
 }
 

@@ -62,8 +62,7 @@ struct CFConv {
     template <Expression X, Expression D>
     auto operator()(const Graph& g, const X& x, const D& distance) const {
         static_assert(D::rank == 1, "weft: CFConv: distance is [E]");
-        const auto h = detail::recorded_with<D>(
-            detail::checked_features("CFConv", "x", x, g.num_nodes(), "nodes", lin1.in_features()));
+        const auto h = detail::checked_features<D>("CFConv", "x", x, g.num_nodes(), "nodes", lin1.in_features());
         if (distance.shape()[0] != g.num_edges())
             throw error("CFConv", "distance has {} rows, the graph has {} edges: they must be equal",
                         distance.shape()[0], g.num_edges());

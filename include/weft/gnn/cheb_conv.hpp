@@ -57,7 +57,7 @@ struct ChebConv {
     template <Expression X, Expression W>
     auto operator()(const Graph& g, const X& x, const W& edge_weight) const {
         weft::detail::check_edge_rows("ChebConv", g, edge_weight, "edge_weight");
-        return layer(g, x, laplacian(g, edge_weight, options.normalization));
+        return layer<W>(g, x, laplacian(g, edge_weight, options.normalization));
     }
 
     void visit(auto&& v) {
@@ -66,9 +66,10 @@ struct ChebConv {
     }
 
 private:
-    template <class X, class L>
+    template <class... Others, class X, class L>
     auto layer(const Graph& g, const X& expression, const L& matrix) const {
-        const auto x = detail::checked_features("ChebConv", "x", expression, g.num_nodes(), "nodes", in_features());
+        const auto x =
+            detail::checked_features<Others...>("ChebConv", "x", expression, g.num_nodes(), "nodes", in_features());
         const auto weight = scaled(matrix.weight, g.num_nodes());
         const auto times = [&](const auto& t) { return sum_in(matrix.graph, src(t) * edge(weight)); };
         using Term = decltype(eval(T(2) * times(times(x)) - x));

@@ -44,7 +44,7 @@ struct AdaptivePropagation {
     template <Expression X, Expression W>
     auto operator()(const Graph& g, const X& x, const W& edge_weight) const {
         weft::detail::check_edge_rows("AdaptivePropagation", g, edge_weight, "edge_weight");
-        return propagate(g, x, detail::normalized_adjacency(g, edge_weight, {}), recompute);
+        return propagate(g, detail::recorded_with<W>(x), detail::normalized_adjacency(g, edge_weight, {}), recompute);
     }
     /// Calls each(H_k [N, C], s_k [N, 1]) for every hop, and returns the result. Does not recompute.
     template <Expression X, class Each>

@@ -36,8 +36,8 @@ struct DiGCNConv {
     template <Expression X, Expression W>
     auto operator()(const Graph& g, const X& expression, const W& edge_weight) const {
         weft::detail::check_edge_rows("DiGCNConv", g, edge_weight, "edge_weight");
-        const auto x = detail::recorded_with<W>(
-            detail::checked_features("DiGCNConv", "x", expression, g.num_src(), "source nodes", weight.extent(0)));
+        const auto x =
+            detail::checked_features<W>("DiGCNConv", "x", expression, g.num_src(), "source nodes", weight.extent(0));
         const auto propagate = [&](const auto& h) { return sum_in(g, src(h) * edge(edge_weight)); };
         const auto y =
             weight.extent(0) < weight.extent(1) ? matmul(propagate(x), weight) : propagate(matmul(x, weight));

@@ -53,8 +53,8 @@ private:
     /// Sum over h of w[h] A^h x.
     template <class... Others, class W, class X>
     auto paths(const Graph& g, const W& weight, const char* name, const X& expression, const Parameter<T, 2>& w) const {
-        const auto x = detail::recorded_with<Others...>(
-            detail::checked_features("DIMPA", name, expression, g.num_nodes(), "nodes", expression.shape()[1]));
+        const auto x = detail::checked_features<Others...>("DIMPA", name, expression, g.num_nodes(), "nodes",
+                                                           expression.shape()[1]);
         const auto walk = directed_norm(g, weight, DirectedNorm::row);
         const auto step = [&](const auto& h) { return sum_in(g.reverse(), src(h) * edge(walk)); };
         using H = decltype(step(x));

@@ -66,7 +66,7 @@ struct DirGNNConv {
     template <Expression X, Expression... E>
     auto operator()(const Graph& g, const X& expression, const E&... edge_values) const {
         g.num_nodes();
-        const auto x = eval(expression);
+        const auto x = detail::recorded_with<E...>(eval(expression));
         auto y = detail::mixed<T>(
             options.alpha, [&] { return conv_out(g.reverse(), x, edge_values...); },
             [&] { return conv_in(g, x, edge_values...); });
@@ -132,7 +132,7 @@ struct DirGCNConv {
     auto operator()(const Graph& g, const X& x, const W& edge_weight) const {
         weft::detail::check_edge_rows("DirGCNConv", g, edge_weight, "edge_weight");
         const auto weight = directed_norm(g, edge_weight);
-        return layer(
+        return layer<W>(
             g, x, [&](const auto& h) { return sum_in(g.reverse(), src(h) * edge(weight)); },
             [&](const auto& h) { return sum_in(g, src(h) * edge(weight)); });
     }
@@ -143,10 +143,10 @@ struct DirGCNConv {
     }
 
 private:
-    template <class X, class Times, class TimesTranspose>
+    template <class... Others, class X, class Times, class TimesTranspose>
     auto layer(const Graph& g, const X& expression, Times&& times, TimesTranspose&& times_transpose) const {
-        const auto x = detail::checked_features("DirGCNConv", "x", expression, g.num_nodes(), "nodes",
-                                                lin_src_to_dst.in_features());
+        const auto x = detail::checked_features<Others...>("DirGCNConv", "x", expression, g.num_nodes(), "nodes",
+                                                           lin_src_to_dst.in_features());
         const auto convolve = [&](const nn::Linear<T>& lin, const auto& propagate) {
             return lin.in_features() <= lin.out_features() ? lin(propagate(x))
                                                            : lin.add_bias(propagate(matmul(x, transpose(lin.weight))));

@@ -38,8 +38,7 @@ struct EdgeConv {
     template <Expression S, Expression D>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst) const {
         const auto features = [&](const char* argument, const auto& x, index count, const char* of) {
-            return detail::recorded_with<S, D>(
-                detail::checked_features("EdgeConv", argument, x, count, of, in_features()));
+            return detail::checked_features<S, D>("EdgeConv", argument, x, count, of, in_features());
         };
         return convolve(g, features("x_src", x_src, g.num_src(), "source nodes"),
                         features("x_dst", x_dst, g.num_dst(), "destination nodes"));

@@ -81,12 +81,12 @@ private:
         if constexpr (std::same_as<D, detail::None>) {
             if (!lin) throw error("GATConv", "this layer is bipartite: call bipartite(graph, x_src, x_dst)");
             const auto h = heads_of(
-                *lin, detail::checked_features("GATConv", "x", x_src, g.num_nodes(), "nodes", lin->in_features()));
+                *lin, detail::checked_features<A>("GATConv", "x", x_src, g.num_nodes(), "nodes", lin->in_features()));
             return weigh<WithWeights>(g, h, sum<2>(h * att_src), sum<2>(h * att_dst), edge_attr);
         } else {
             if (!lin_src) throw error("GATConv", "this layer has one node set: give it in_channels_dst for two");
-            const auto [s, d] =
-                detail::checked_ends("GATConv", g, x_src, x_dst, lin_src->in_features(), lin_dst->in_features(), true);
+            const auto [s, d] = detail::checked_ends<A>("GATConv", g, x_src, x_dst, lin_src->in_features(),
+                                                        lin_dst->in_features(), true);
             const auto h = heads_of(*lin_src, s), to = heads_of(*lin_dst, d);
             return weigh<WithWeights>(g, h, sum<2>(h * att_src), sum<2>(to * att_dst), edge_attr);
         }
@@ -98,8 +98,7 @@ private:
 
     template <bool WithWeights, class H, class AS, class AD, class A>
     auto weigh(const Graph& g, const H& h, const AS& from, const AD& to, const A& given) const {
-        const auto edge_attr =
-            detail::recorded_with<H>(detail::checked_edge_attr("GATConv", g, given, options.edge_dim));
+        const auto edge_attr = detail::checked_edge_attr<H>("GATConv", g, given, options.edge_dim);
         const auto edges = detail::attention_edges(g, edge_attr, options);
         if constexpr (std::same_as<A, detail::None>) {
             return combine<WithWeights>(edges.graph, h, src(from) + dst(to));

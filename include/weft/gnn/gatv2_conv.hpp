@@ -73,11 +73,10 @@ private:
 
     template <bool WithWeights, class S, class D, class A>
     auto attend(const Graph& g, const S& x_src, const D& x_dst, const A& given) const {
-        const auto edge_attr =
-            detail::recorded_with<S, D>(detail::checked_edge_attr("GATv2Conv", g, given, options.edge_dim));
+        const auto edge_attr = detail::checked_edge_attr<S, D>("GATv2Conv", g, given, options.edge_dim);
         const nn::Linear<T>& destinations = lin_r ? *lin_r : lin_l;
-        const auto [from, to] = detail::checked_ends("GATv2Conv", g, x_src, x_dst, lin_l.in_features(),
-                                                     destinations.in_features(), options.in_channels_dst >= 0);
+        const auto [from, to] = detail::checked_ends<A>("GATv2Conv", g, x_src, x_dst, lin_l.in_features(),
+                                                        destinations.in_features(), options.in_channels_dst >= 0);
         const auto l = detail::heads_of(lin_l, from, options.heads);
         const auto r = detail::heads_of(destinations, to, options.heads);
         const auto edges = detail::attention_edges(g, edge_attr, options);

@@ -49,8 +49,8 @@ struct GCNConv {
     auto operator()(const Graph& g, const X& x, const W& edge_weight) const {
         weft::detail::check_edge_rows("GCNConv", g, edge_weight, "edge_weight");
         if (!options.normalize)
-            return layer(g, x, [&](const auto& h) { return sum_in(g, src(h) * edge(edge_weight)); });
-        return layer(g, x, detail::normalized_adjacency(g, edge_weight, {options.improved, options.add_self_loops}));
+            return layer<W>(g, x, [&](const auto& h) { return sum_in(g, src(h) * edge(edge_weight)); });
+        return layer<W>(g, x, detail::normalized_adjacency(g, edge_weight, {options.improved, options.add_self_loops}));
     }
 
     void visit(auto&& v) {
@@ -59,10 +59,10 @@ struct GCNConv {
     }
 
 private:
-    template <class X, class Propagate>
+    template <class... Others, class X, class Propagate>
     auto layer(const Graph& g, const X& expression, Propagate&& propagate) const {
-        const auto x =
-            detail::checked_features("GCNConv", "x", expression, g.num_src(), "source nodes", lin.in_features());
+        const auto x = detail::checked_features<Others...>("GCNConv", "x", expression, g.num_src(), "source nodes",
+                                                           lin.in_features());
         const bool propagate_first = lin.in_features() < lin.out_features();
         const auto y = propagate_first ? lin(propagate(x)) : propagate(lin(x));
         return bias ? eval(y + *bias) : y;

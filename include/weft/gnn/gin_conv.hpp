@@ -67,8 +67,8 @@ struct GINConv {
     template <Expression S, Expression D>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst) const {
         const index in = x_src.shape()[1];
-        const auto from = detail::checked_features("GINConv", "x_src", x_src, g.num_src(), "source nodes", in);
-        const auto to = detail::checked_features("GINConv", "x_dst", x_dst, g.num_dst(), "destination nodes", in);
+        const auto from = detail::checked_features<D>("GINConv", "x_src", x_src, g.num_src(), "source nodes", in);
+        const auto to = detail::checked_features<S>("GINConv", "x_dst", x_dst, g.num_dst(), "destination nodes", in);
         return nn(own.plus(to, sum_in(g, src(from))));
     }
 
@@ -109,16 +109,17 @@ struct GINEConv {
     template <Expression X, Expression A>
     auto operator()(const Graph& g, const X& x, const A& edge_attr) const {
         const index in = lin ? lin->out_features() : x.shape()[1];
-        const auto h = detail::checked_features("GINEConv", "x", x, g.num_nodes(), "nodes", in);
+        const auto h = detail::checked_features<A>("GINEConv", "x", x, g.num_nodes(), "nodes", in);
         return convolve(g, h, h, edge_attr);
     }
     /// x_src [N_src, in], x_dst [N_dst, in], edge_attr as above.
     template <Expression S, Expression D, Expression A>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const A& edge_attr) const {
         const index in = lin ? lin->out_features() : x_src.shape()[1];
-        return convolve(g, detail::checked_features("GINEConv", "x_src", x_src, g.num_src(), "source nodes", in),
-                        detail::checked_features("GINEConv", "x_dst", x_dst, g.num_dst(), "destination nodes", in),
-                        edge_attr);
+        return convolve(
+            g, detail::checked_features<D, A>("GINEConv", "x_src", x_src, g.num_src(), "source nodes", in),
+            detail::checked_features<S, A>("GINEConv", "x_dst", x_dst, g.num_dst(), "destination nodes", in),
+            edge_attr);
     }
 
     void visit(auto&& v) {

@@ -41,21 +41,20 @@ struct GraphConv {
     template <Expression X, Expression W>
     auto operator()(const Graph& g, const X& x, const W& edge_weight) const {
         weft::detail::check_edge_rows("GraphConv", g, edge_weight, "edge_weight");
-        const auto h = features(g, x);
+        const auto h = features<W>(g, x);
         return convolve(h, aggregate(g, src(h) * edge(edge_weight), options.aggr));
     }
     /// x_src [N_src, in], x_dst [N_dst, in_dst] to [N_dst, out].
     template <Expression S, Expression D>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst) const {
-        const auto from = detail::recorded_with<D>(sources(g, x_src));
-        return convolve(detail::recorded_with<S>(destinations(g, x_dst)), aggregate(g, src(from), options.aggr));
+        const auto from = sources<D>(g, x_src);
+        return convolve(destinations<S>(g, x_dst), aggregate(g, src(from), options.aggr));
     }
     template <Expression S, Expression D, Expression W>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const W& edge_weight) const {
         weft::detail::check_edge_rows("GraphConv", g, edge_weight, "edge_weight");
-        const auto from = detail::recorded_with<D>(sources(g, x_src));
-        return convolve(detail::recorded_with<S>(destinations(g, x_dst)),
-                        aggregate(g, src(from) * edge(edge_weight), options.aggr));
+        const auto from = sources<D, W>(g, x_src);
+        return convolve(destinations<S, W>(g, x_dst), aggregate(g, src(from) * edge(edge_weight), options.aggr));
     }
 
     void visit(auto&& v) {
@@ -64,18 +63,19 @@ struct GraphConv {
     }
 
 private:
-    template <class X>
+    template <class... Others, class X>
     auto features(const Graph& g, const X& x) const {
-        return detail::checked_features("GraphConv", "x", x, g.num_nodes(), "nodes", lin_rel.in_features());
+        return detail::checked_features<Others...>("GraphConv", "x", x, g.num_nodes(), "nodes", lin_rel.in_features());
     }
-    template <class X>
+    template <class... Others, class X>
     auto sources(const Graph& g, const X& x) const {
-        return detail::checked_features("GraphConv", "x_src", x, g.num_src(), "source nodes", lin_rel.in_features());
+        return detail::checked_features<Others...>("GraphConv", "x_src", x, g.num_src(), "source nodes",
+                                                   lin_rel.in_features());
     }
-    template <class X>
+    template <class... Others, class X>
     auto destinations(const Graph& g, const X& x) const {
-        return detail::checked_features("GraphConv", "x_dst", x, g.num_dst(), "destination nodes",
-                                        lin_root.in_features());
+        return detail::checked_features<Others...>("GraphConv", "x_dst", x, g.num_dst(), "destination nodes",
+                                                   lin_root.in_features());
     }
     template <class X, class S>
     auto convolve(const X& x, const S& sums) const {

@@ -80,7 +80,7 @@ struct HypergraphConv {
     requires(W::rank == 1) auto operator()(const Graph& incidence, const X& x, const W& hyperedge_weight) const {
         check_attention(false);
         const auto w = detail::recorded_with<X>(checked_weight(incidence, hyperedge_weight));
-        return convolve(incidence, x, [&](const auto& h) {
+        return convolve<W>(incidence, x, [&](const auto& h) {
             return eval(unsqueeze(inverse_weights(incidence, w), 1) *
                         sum_out(incidence, dst(unsqueeze(w, 1) * mean_in(incidence, src(h)))));
         });
@@ -97,7 +97,7 @@ struct HypergraphConv {
     requires(W::rank == 1 && A::rank == 2) auto operator()(const Graph& incidence, const X& x,
                                                            const W& hyperedge_weight, const A& hyperedge_attr) const {
         const auto w = detail::recorded_with<X, A>(checked_weight(incidence, hyperedge_weight));
-        return attend(incidence, x, hyperedge_attr, [&](const auto& e, const auto& alpha) {
+        return attend<W>(incidence, x, hyperedge_attr, [&](const auto& e, const auto& alpha) {
             const auto column = [](const auto& values) { return unsqueeze(unsqueeze(values, 1), 2); };
             return eval(column(inverse_weights(incidence, w)) * sum_out(incidence, edge(alpha) * dst(column(w) * e)));
         });
@@ -114,9 +114,10 @@ private:
         if (given && !att) throw error("HypergraphConv", "hyperedge_attr is given, but this layer has no attention");
         if (!given && att) throw error("HypergraphConv", "hyperedge_attr is missing: this layer has attention");
     }
-    template <class X>
+    template <class... Others, class X>
     auto features(const Graph& incidence, const X& x) const {
-        return detail::checked_features("HypergraphConv", "x", x, incidence.num_src(), "nodes", lin.in_features());
+        return detail::checked_features<Others...>("HypergraphConv", "x", x, incidence.num_src(), "nodes",
+                                                   lin.in_features());
     }
     template <class W>
     static auto checked_weight(const Graph& incidence, const W& hyperedge_weight) {
@@ -139,19 +140,19 @@ private:
         return mean_out(incidence, dst(mean_in(incidence, src(h))));
     }
 
-    template <class X, class Propagate>
+    template <class... Others, class X, class Propagate>
     auto convolve(const Graph& incidence, const X& x, Propagate&& propagate) const {
-        return detail::plus_bias(detail::on_fewer_channels(features(incidence, x),
+        return detail::plus_bias(detail::on_fewer_channels(features<Others...>(incidence, x),
                                                            lin.in_features() < lin.out_features(), propagate,
                                                            [&](const auto& h) { return lin(h); }),
                                  bias);
     }
-    template <class X, class A, class Spread>
+    template <class... Others, class X, class A, class Spread>
     auto attend(const Graph& incidence, const X& x, const A& hyperedge_attr, Spread&& spread) const {
         check_attention(true);
-        const auto attr = detail::recorded_with<X>(detail::checked_features(
-            "HypergraphConv", "hyperedge_attr", hyperedge_attr, incidence.num_dst(), "hyperedges", lin.in_features()));
-        const auto h = detail::heads_of(lin, detail::recorded_with<A>(features(incidence, x)), options.heads);
+        const auto attr = detail::checked_features<X, Others...>("HypergraphConv", "hyperedge_attr", hyperedge_attr,
+                                                                 incidence.num_dst(), "hyperedges", lin.in_features());
+        const auto h = detail::heads_of(lin, features<A, Others...>(incidence, x), options.heads);
         const index channels = h.extent(2);
         const auto score_of = [&](const auto& values, index half) {
             return sum<2>(values * slice(*att, 2, half * channels, (half + 1) * channels));

@@ -32,8 +32,8 @@ auto imbalance_loss(const Graph& g, const P& probabilities, const W& edge_weight
     using T = typename P::value_type;
     weft::detail::check_edge_rows("imbalance_loss", g, edge_weight, "edge_weight");
     if (options.beta < 1) throw error("imbalance_loss", "beta is {}: must be at least 1", options.beta);
-    const auto p = detail::recorded_with<W>(detail::checked_features("imbalance_loss", "P", probabilities,
-                                                                     g.num_nodes(), "nodes", probabilities.shape()[1]));
+    const auto p = detail::checked_features<W>("imbalance_loss", "P", probabilities, g.num_nodes(), "nodes",
+                                               probabilities.shape()[1]);
     const auto weight = eval(edge_weight);
     const index clusters = p.extent(1);
     const auto flow = matmul(transpose(p), sum_in(g.reverse(), src(p) * edge(weight)));

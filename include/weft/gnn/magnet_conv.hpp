@@ -82,7 +82,7 @@ private:
     /// The Laplacian with the parameter q. Beyond its bounds q stays in force as the bound, and keeps its slope.
     template <class X, class W>
     auto trained_laplacian(const Graph& g, const W& w) const {
-        const auto own = detail::recorded_with<X>(*q);
+        const auto own = detail::recorded_with<X, W>(*q);
         const Tensor<T, 1> value = q->value();
         const Tensor<T, 1> excess = value - clamp(value, T(0), T(0.25));
         return magnetic_laplacian(g, w, own - excess);

@@ -124,9 +124,9 @@ private:
 
     template <class X, class A>
     auto convolve(const Graph& g, const X& expression, const A& given) const {
-        const auto x = detail::checked_features("PNAConv", "x", expression, g.num_nodes(), "nodes", in_channels);
-        const auto edge_attr = detail::recorded_with<X>(
-            detail::checked_edge_attr("PNAConv", g, given, edge_encoder ? edge_encoder->in_features() : 0));
+        const auto x = detail::checked_features<A>("PNAConv", "x", expression, g.num_nodes(), "nodes", in_channels);
+        const auto edge_attr =
+            detail::checked_edge_attr<X>("PNAConv", g, given, edge_encoder ? edge_encoder->in_features() : 0);
         const auto encoded = [&] {
             if constexpr (std::same_as<A, detail::None>)
                 return edge_attr;

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <weft/core/combine.hpp>
-#include <weft/gnn/aggregation.hpp>
 #include <weft/gnn/node_features.hpp>
-#include <weft/gnn/relation_product.hpp>
+#include <weft/gnn/relation_sum.hpp>
 #include <weft/linalg/affine.hpp>
 #include <weft/nn/init.hpp>
 
@@ -71,13 +70,11 @@ struct RGCNConv {
     /// x_src [N_src, in], x_dst [N_dst, in_dst], edge_type [E] to [N_dst, out].
     template <Expression S, Expression D>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const Tensor<std::int32_t, 1>& edge_type) const {
-        return convolve(g,
-                        detail::recorded_with<D>(detail::checked_features("RGCNConv", "x_src", x_src, g.num_src(),
-                                                                          "source nodes", in_channels)),
-                        detail::recorded_with<S>(detail::checked_features("RGCNConv", "x_dst", x_dst, g.num_dst(),
-                                                                          "destination nodes",
-                                                                          root ? root->extent(0) : x_dst.extent(1))),
-                        edge_type);
+        return convolve(
+            g, detail::checked_features<D>("RGCNConv", "x_src", x_src, g.num_src(), "source nodes", in_channels),
+            detail::checked_features<S>("RGCNConv", "x_dst", x_dst, g.num_dst(), "destination nodes",
+                                        root ? root->extent(0) : x_dst.extent(1)),
+            edge_type);
     }
 
     void visit(auto&& v) {
@@ -93,32 +90,31 @@ struct RGCNConv {
 private:
     template <class S, class D>
     auto convolve(const Graph& g, const S& x_src, const D& x_dst, const Tensor<std::int32_t, 1>& edge_type) const {
-        const RelationGroups groups = relation_groups(g, edge_type, num_relations);
-        const auto y = transform(groups, aggregate(groups.members, src(x_src), options.aggr));
+        const auto y = relations(g, edge_type, x_src);
         using Y = std::remove_const_t<decltype(y)>;
         if (root && bias) return Y(y + affine(x_dst, transpose(*root), *bias));
         if (root) return Y(y + matmul(x_dst, *root));
         return bias ? Y(y + *bias) : y;
     }
-    /// The sum over relations of the groups [P, in] times the relation's matrix.
     template <class H>
-    auto transform(const RelationGroups& groups, const H& h) const {
-        using Y = decltype(relation_product(groups, h, weight));
+    auto relations(const Graph& g, const Tensor<std::int32_t, 1>& edge_type, const H& h) const {
+        using Y = decltype(relation_sum(g, edge_type, h, weight));
         if (options.num_blocks > 0) {
             const index count = options.num_blocks, width = in_channels / count;
             Y y;
             for (index b = 0; b < count; ++b) {
-                const auto block =
-                    relation_product(groups, eval(slice(h, 1, b * width, (b + 1) * width)), select_index(blocks, 1, b));
-                y = b == 0 ? Y(block) : Y(concat(1, y, block));
+                const Y block = relation_sum(g, edge_type, eval(slice(h, 1, b * width, (b + 1) * width)),
+                                             select_index(blocks, 1, b), options.aggr);
+                y = b == 0 ? block : Y(concat(1, y, block));
             }
             return y;
         }
-        if (!comp) return relation_product(groups, h, weight);
+        if (!comp) return relation_sum(g, edge_type, h, weight, options.aggr);
         const auto bases = reshape(detail::recorded_with<H>(weight),
                                    Extents<2>{weight.extent(0), weight.extent(1) * weight.extent(2)});
-        return relation_product(
-            groups, h, reshape(matmul(*comp, bases), Extents<3>{num_relations, weight.extent(1), weight.extent(2)}));
+        const auto matrices =
+            reshape(matmul(*comp, bases), Extents<3>{num_relations, weight.extent(1), weight.extent(2)});
+        return relation_sum(g, edge_type, h, matrices, options.aggr);
     }
 };
 

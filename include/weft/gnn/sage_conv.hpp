@@ -47,12 +47,11 @@ struct SAGEConv {
     /// x_src [N_src, in], x_dst [N_dst, in_dst] to [N_dst, out]. Errors: one of them does not fit.
     template <Expression S, Expression D>
     auto operator()(const Graph& g, const S& x_src, const D& x_dst) const {
-        return convolve(g,
-                        detail::recorded_with<D>(detail::checked_features("SAGEConv", "x_src", x_src, g.num_src(),
-                                                                          "source nodes", lin_l.in_features())),
-                        detail::recorded_with<S>(
-                            detail::checked_features("SAGEConv", "x_dst", x_dst, g.num_dst(), "destination nodes",
-                                                     lin_r ? lin_r->in_features() : x_dst.extent(1))));
+        return convolve(
+            g,
+            detail::checked_features<D>("SAGEConv", "x_src", x_src, g.num_src(), "source nodes", lin_l.in_features()),
+            detail::checked_features<S>("SAGEConv", "x_dst", x_dst, g.num_dst(), "destination nodes",
+                                        lin_r ? lin_r->in_features() : x_dst.extent(1)));
     }
 
     void visit(auto&& v) {

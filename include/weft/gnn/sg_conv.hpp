@@ -39,15 +39,16 @@ struct SGConv {
     template <Expression X, Expression W>
     auto operator()(const Graph& g, const X& x, const W& edge_weight) const {
         weft::detail::check_edge_rows("SGConv", g, edge_weight, "edge_weight");
-        return layer(g, x, detail::normalized_adjacency(g, edge_weight, {.add_self_loops = options.add_self_loops}));
+        return layer<W>(g, x, detail::normalized_adjacency(g, edge_weight, {.add_self_loops = options.add_self_loops}));
     }
 
     void visit(auto&& v) { v("lin", lin); }
 
 private:
-    template <class X, class Adjacency>
+    template <class... Others, class X, class Adjacency>
     auto layer(const Graph& g, const X& expression, const Adjacency& adjacency) const {
-        const auto x = detail::checked_features("SGConv", "x", expression, g.num_nodes(), "nodes", lin.in_features());
+        const auto x =
+            detail::checked_features<Others...>("SGConv", "x", expression, g.num_nodes(), "nodes", lin.in_features());
         if (lin.in_features() <= lin.out_features()) return lin(power(adjacency, x));
         return lin.add_bias(power(adjacency, matmul(x, transpose(lin.weight))));
     }

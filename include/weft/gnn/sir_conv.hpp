@@ -87,7 +87,7 @@ struct SIRConv {
     /// The same with features of the edges, edge_attr [E, edge_dim].
     template <Expression X, Expression E>
     auto operator()(const Graph& g, const X& x, const E& edge_attr) const {
-        const auto h = features(x, g.num_nodes(), "x", "nodes", linear_key);
+        const auto h = features<E>(x, g.num_nodes(), "x", "nodes", linear_key);
         return convolve(g, h, h, edge_attr);
     }
     /// x_src [N_src, in], x_dst [N_dst, in_dst] to [N_dst, out].
@@ -97,7 +97,7 @@ struct SIRConv {
     }
     template <Expression S, Expression D, Expression E>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const E& edge_attr) const {
-        return convolve(g, sources<D>(g, x_src), destinations<S>(g, x_dst), edge_attr);
+        return convolve(g, sources<D, E>(g, x_src), destinations<S, E>(g, x_dst), edge_attr);
     }
 
     void visit(auto&& v) {
@@ -109,23 +109,23 @@ struct SIRConv {
     }
 
 private:
-    template <class X>
+    template <class... Others, class X>
     auto features(const X& x, index count, const char* argument, const char* of, const nn::Linear<T>& linear) const {
-        return detail::checked_features("SIRConv", argument, x, count, of, linear.in_features());
+        return detail::checked_features<Others...>("SIRConv", argument, x, count, of, linear.in_features());
     }
-    template <class D, class S>
+    template <class... Others, class S>
     auto sources(const Graph& g, const S& x) const {
-        return detail::recorded_with<D>(features(x, g.num_src(), "x_src", "source nodes", linear_key));
+        return features<Others...>(x, g.num_src(), "x_src", "source nodes", linear_key);
     }
-    template <class S, class D>
+    template <class... Others, class D>
     auto destinations(const Graph& g, const D& x) const {
-        return detail::recorded_with<S>(features(x, g.num_dst(), "x_dst", "destination nodes", linear_query));
+        return features<Others...>(x, g.num_dst(), "x_dst", "destination nodes", linear_query);
     }
 
     template <class S, class D, class E>
     auto convolve(const Graph& g, const S& x_src, const D& x_dst, const E& given) const {
-        const auto edge_attr = detail::recorded_with<S, D>(
-            detail::checked_edge_attr("SIRConv", g, given, linear_edge ? linear_edge->in_features() : 0));
+        const auto edge_attr =
+            detail::checked_edge_attr<S, D>("SIRConv", g, given, linear_edge ? linear_edge->in_features() : 0);
         const auto message = dst(dropout(linear_query(x_dst))) + src(dropout(linear_key(x_src)));
         if constexpr (std::same_as<E, detail::None>)
             return detail::sir_aggregate(g, message, activation, linear_relation, options.aggr);

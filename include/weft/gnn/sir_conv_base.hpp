@@ -73,8 +73,7 @@ struct SIRConvBase {
 private:
     template <class... Others, class X>
     static auto features(const char* argument, const X& x, index count, const char* of) {
-        return detail::recorded_with<Others...>(
-            detail::checked_features("SIRConvBase", argument, x, count, of, x.shape()[1]));
+        return detail::checked_features<Others...>("SIRConvBase", argument, x, count, of, x.shape()[1]);
     }
 
     template <class D, class S, class... E>

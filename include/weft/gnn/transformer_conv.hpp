@@ -67,10 +67,9 @@ private:
 
     template <bool WithWeights, class S, class D, class A>
     auto attend(const Graph& g, const S& x_src, const D& x_dst, const A& given) const {
-        const auto edge_attr =
-            detail::recorded_with<S, D>(detail::checked_edge_attr("TransformerConv", g, given, options.edge_dim));
-        const auto [from, to] = detail::checked_ends("TransformerConv", g, x_src, x_dst, lin_key.in_features(),
-                                                     lin_query.in_features(), options.in_channels_dst >= 0);
+        const auto edge_attr = detail::checked_edge_attr<S, D>("TransformerConv", g, given, options.edge_dim);
+        const auto [from, to] = detail::checked_ends<A>("TransformerConv", g, x_src, x_dst, lin_key.in_features(),
+                                                        lin_query.in_features(), options.in_channels_dst >= 0);
         const auto k = heads_of(lin_key, from), v = heads_of(lin_value, from), q = heads_of(lin_query, to);
         const auto scale = static_cast<T>(1 / std::sqrt(static_cast<double>(std::max<index>(q.extent(2), 1))));
         if constexpr (std::same_as<A, detail::None>) {

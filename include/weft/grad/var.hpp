@@ -193,6 +193,7 @@ WEFT_NOINLINE NodeRef<ValueNode<T>> make_fused_node(DenseTables<T, Leaves, Const
     std::copy_n(tables.extents.begin(), Rank, node->extents);
     std::copy_n(adjoint_strides.begin(), Rank, node->adjoint_strides);
     node->cost = tables.cost;
+    node->unit_slopes = tables.unit_slopes;
     node->value = value;
     node->data = data;
     node->size = size;

@@ -60,7 +60,7 @@ private:
     template <class T>
     static void forward(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
                         T* values) {
-        if (heads < lanes<T> && lanes<T> % heads == 0)
+        if (heads <= lanes<T> && lanes<T> % heads == 0)
             return forward_in_lanes(rows, row_begin, row_end, base, heads, values);
         const index repeat = period<T>(heads);
         detail::Scratch<T> scratch(2 * detail::Scratch<T>::rounded(repeat + lanes<T>));
@@ -84,17 +84,45 @@ private:
         }
     }
 
-    /// A packet holds whole rows of `heads` values: maximum and sum stay in registers.
+    /// A packet holds whole rows of `heads` values: exchanges of lanes combine those of the same head.
+    template <class T>
+    struct RowsInLanes {
+        LaneIndexOf<T> exchange[4]{}, first;
+        int exchanges = 0;
+
+        explicit RowsInLanes(index heads) {
+            const int row = static_cast<int>(heads), count = static_cast<int>(lanes<T>);
+            int lane[16] = {};
+            for (int step = row; step < count; step *= 2) {
+                for (int k = 0; k < count; ++k) lane[k] = k ^ step;
+                exchange[exchanges++] = make_lane_index<T>(lane);
+            }
+            for (int k = 0; k < count; ++k) lane[k] = k % row;
+            first = make_lane_index<T>(lane);
+        }
+        template <class F>
+        Packet<T> combined(Packet<T> a, F&& f) const {
+            for (int k = 0; k < exchanges; ++k) a = f(a, permute<T>(a, exchange[k]));
+            return permute<T>(a, first); // of two that compare equal, lanes may have taken another
+        }
+        /// Each head's element of d where p is largest.
+        Packet<T> at_largest(Packet<T> p, Packet<T> d) const {
+            for (int k = 0; k < exchanges; ++k)
+                take_larger(permute<T>(p, exchange[k]), permute<T>(d, exchange[k]), p, d);
+            return permute<T>(d, first);
+        }
+        static void take_larger(Packet<T> p, Packet<T> d, Packet<T>& largest, Packet<T>& there) {
+            const auto more = p > largest;
+            largest = select(more, p, largest);
+            there = select(more, d, there);
+        }
+    };
+
+    /// Maximum and sum stay in registers.
     template <class T>
     static void forward_in_lanes(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
                                  T* values) {
-        LaneIndexOf<T> exchange[4]{};
-        int exchanges = 0;
-        for (index step = heads; step < lanes<T>; step *= 2) {
-            int lane[16] = {};
-            for (int k = 0; k < static_cast<int>(lanes<T>); ++k) lane[k] = k ^ static_cast<int>(step);
-            exchange[exchanges++] = make_lane_index<T>(lane);
-        }
+        const RowsInLanes<T> lane_rows(heads);
         const T lowest = MaximumOf::identity<T>();
         for (index i = row_begin; i < row_end; ++i) {
             T* const s = values + (rows.row_ptr[i] - base) * heads;
@@ -103,7 +131,7 @@ private:
             Packet<T> maximum = splat(lowest), sum = splat(T{});
             for (index at = 0; at < whole; at += lanes<T>) maximum = larger(maximum, load_packet(s + at));
             if (rest > 0) maximum = larger(maximum, load_first(s + whole, rest, lowest));
-            for (int k = 0; k < exchanges; ++k) maximum = larger(maximum, permute<T>(maximum, exchange[k]));
+            maximum = lane_rows.combined(maximum, [](auto a, auto b) { return larger(a, b); });
             for (index at = 0; at < whole; at += lanes<T>) {
                 const Packet<T> e = math::exp(Packet<T>(load_packet(s + at) - maximum));
                 store_packet(s + at, e);
@@ -114,7 +142,7 @@ private:
                 store_first(s + whole, e, rest);
                 sum = sum + first_lanes<T>(e, rest);
             }
-            for (int k = 0; k < exchanges; ++k) sum = sum + permute<T>(sum, exchange[k]);
+            sum = lane_rows.combined(sum, [](auto a, auto b) { return Packet<T>(a + b); });
             const Packet<T> scale = splat(T(1)) / (sum + splat(T(1e-16)));
             for (index at = 0; at < whole; at += lanes<T>) store_packet(s + at, Packet<T>(load_packet(s + at) * scale));
             if (rest > 0) store_first(s + whole, Packet<T>(load_packet(s + whole) * scale), rest);
@@ -126,6 +154,8 @@ private:
     template <class T>
     static void backward(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
                          const T* values, T* adj) {
+        if (heads <= lanes<T> && lanes<T> % heads == 0)
+            return backward_in_lanes(rows, row_begin, row_end, base, heads, values, adj);
         const index repeat = period<T>(heads);
         detail::Scratch<T> scratch(3 * detail::Scratch<T>::rounded(repeat + lanes<T>));
         T* const sum = scratch.take(repeat + lanes<T>);
@@ -157,6 +187,31 @@ private:
             for_each_packet<T>(d, n, repeat, [&](index at, index k) {
                 return load_packet(p + at) * (load_packet(d + at) - load_packet(sum + k));
             });
+        }
+    }
+
+    template <class T>
+    static void backward_in_lanes(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
+                                  const T* values, T* adj) {
+        const RowsInLanes<T> lane_rows(heads);
+        for (index i = row_begin; i < row_end; ++i) {
+            const index first = (rows.row_ptr[i] - base) * heads;
+            const T* const p = values + first;
+            T* const d = adj + first;
+            const index n = (rows.row_ptr[i + 1] - rows.row_ptr[i]) * heads, whole = n - n % lanes<T>, rest = n - whole;
+            if (n == 0) continue;
+            const Packet<T> p_rest = load_first(p + whole, rest, T(-1)), d_rest = load_first(d + whole, rest, T{});
+            Packet<T> largest = p_rest, shift = d_rest, sum = splat(T{});
+            for (index at = 0; at < whole; at += lanes<T>)
+                RowsInLanes<T>::take_larger(load_packet(p + at), load_packet(d + at), largest, shift);
+            shift = lane_rows.at_largest(largest, shift);
+            for (index at = 0; at < whole; at += lanes<T>)
+                sum = sum + load_packet(p + at) * (load_packet(d + at) - shift);
+            if (rest > 0) sum = sum + first_lanes<T>(Packet<T>(p_rest * (d_rest - shift)), rest);
+            sum = lane_rows.combined(sum, [](auto a, auto b) { return Packet<T>(a + b); });
+            for (index at = 0; at < whole; at += lanes<T>)
+                store_packet(d + at, Packet<T>(load_packet(p + at) * (load_packet(d + at) - shift - sum)));
+            if (rest > 0) store_first(d + whole, Packet<T>(p_rest * (d_rest - shift - sum)), rest);
         }
     }
 

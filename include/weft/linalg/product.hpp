@@ -60,7 +60,7 @@ private:
 
 /// to[0:n] += from[0:n]
 template <class T>
-void add_run(T* to, const T* from, index n) {
+WEFT_ALWAYS_INLINE void add_run(T* to, const T* from, index n) {
     index i = 0;
     if constexpr (lanes < T >> 1)
         for (; i + lanes<T> <= n; i += lanes<T>)

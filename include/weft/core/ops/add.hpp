@@ -8,6 +8,7 @@ namespace weft::inline WEFT_ABI {
 /// a + b
 struct Add {
     static constexpr auto name = "add";
+    static constexpr unsigned unit_slopes = 0b11;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a, const P& b) {
         return a + b;

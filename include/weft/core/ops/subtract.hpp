@@ -9,6 +9,7 @@ namespace weft::inline WEFT_ABI {
 struct Subtract {
     static constexpr auto name = "subtract";
     static constexpr double cost = 0.1;
+    static constexpr unsigned unit_slopes = 0b01;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a, const P& b) {
         return a - b;
