@@ -3,7 +3,7 @@
 
 #include <weft/weft.hpp>
 
-/// Networks of two layers, with the parameter names of PyTorch Geometric's examples: `conv1.lin.weight`, `conv2.bias`.
+/// Networks that classify nodes, with the parameter names of PyTorch's programs: `conv1.lin.weight`, `prop.proj.bias`.
 /// `representation` [nodes, channels] is what can be drawn. Fed Vars they train, with dropout; fed Tensors they infer.
 
 struct Sizes {

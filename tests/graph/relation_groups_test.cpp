@@ -39,6 +39,9 @@ TEST_CASE("relation_groups: a group for every relation and destination that meet
         REQUIRE(of < groups.ptr[static_cast<std::size_t>(type(e)) + 1]);
     }
     REQUIRE(relation_groups(g, type, 6).members.same_as(groups.members));
+    // what is kept says nothing of other relations in the same memory
+    REQUIRE_THROWS_WITH(relation_groups(g, slice(type, 0, 0, 89), 6), ContainsSubstring("edge_type has 89 rows"));
+    REQUIRE_THROWS_WITH(relation_groups(g, type, 4), ContainsSubstring("below 4"));
 }
 
 TEST_CASE("relation_groups: a graph without edges has none", "[graph]") {

@@ -26,7 +26,8 @@ inline RelationGroups relation_groups(const Graph& g, const Tensor<std::int32_t,
         Tensor<std::int32_t, 1> edge_type; // holds the memory, which names it
         index num_relations;
         bool operator==(const Key& other) const {
-            return edge_type.data() == other.edge_type.data() && num_relations == other.num_relations;
+            return edge_type.data() == other.edge_type.data() && edge_type.size() == other.edge_type.size() &&
+                   num_relations == other.num_relations;
         }
     };
     return g.cached(Key{edge_type, num_relations}, [&] {
