@@ -72,15 +72,23 @@ struct Iteration {
             if (strides[k][a] != step) return false;
         return true;
     }
-    /// Length p of the repeated contiguous run when operand k is broadcast over the outer axes only; else 0.
-    index period(int k) const {
-        index step = 1;
+    /// The innermost axes over which operand k is a contiguous run that repeats.
+    struct Repetition {
+        index run;  // length of the run
+        index span; // elements of these axes
+    };
+    Repetition repetition(int k) const {
+        Repetition r{1, 1};
         int a = rank;
-        for (; a-- > 0 && strides[k][a] == step; step *= extents[a]) {
-        }
-        for (; a >= 0; --a)
-            if (strides[k][a] != 0) return 0;
-        return step;
+        for (; a > 0 && strides[k][a - 1] == r.run; --a) r.run *= extents[a - 1];
+        r.span = r.run;
+        for (; a > 0 && strides[k][a - 1] == 0; --a) r.span *= extents[a - 1];
+        return r;
+    }
+    /// Length of the run when operand k is a run that repeats over all outer axes; else 0.
+    index period(int k) const {
+        const Repetition r = repetition(k);
+        return r.span == size ? r.run : 0;
     }
     /// Length of the innermost rows if the elements of operand k are contiguous, one for each of these rows; else 0.
     index repeats(const index* operand_strides) const {
@@ -193,8 +201,15 @@ void repeat_elements(const T* from, index times, index begin, index n, T* to) {
     }
 }
 
-/// Feeds a kernel that knows only contiguous pointers: operands that are contiguous are pointed at, rows that repeat
-/// are copied once, all else is expanded block by block.
+/// to[0 ... n) = the first `period` elements again and again
+template <class T>
+void repeat_run(T* to, index period, index n) {
+    if (period == 1) return fill_run(to, to[0], n);
+    for (index filled = period; filled < n; filled *= 2) std::copy_n(to, std::min(filled, n - filled), to + filled);
+}
+
+/// Feeds a kernel that knows only contiguous pointers: operands that are contiguous are pointed at, runs that repeat
+/// are copied once for each time that they change, all else is expanded block by block.
 template <class T>
 class BlockReader {
 public:
@@ -203,21 +218,22 @@ public:
         direct_ = true;
         for (int k = 0; k < count; ++k) {
             const Operand<T>& o = operands[k];
-            period_[k] = o.generate || o.read ? 0 : it.period(k);
             tail_[k] = scratch_.take(lanes<T>);
-            if (!o.generate && !o.read && it.contiguous(k)) {
-                mode_[k] = Mode::direct;
-            } else if (!o.generate && it.period(k) > 0 && it.period(k) < block_size<T>) {
-                mode_[k] = Mode::periodic;
-                direct_ = false;
-                const index p = period_[k] = it.period(k);
-                buffer_[k] = scratch_.take(block_size<T> + p);
-                read_run(o, o.data, 1, buffer_[k], p);
-                for (index filled = p; filled < block_size<T> + p; filled += p)
-                    std::copy_n(buffer_[k], std::min(p, block_size<T> + p - filled), buffer_[k] + filled);
+            mode_[k] = mode(it, o, k);
+            if (mode_[k] == Mode::direct) continue;
+            direct_ = false;
+            if (mode_[k] == Mode::repeated) {
+                const Iteration::Repetition r = it.repetition(k);
+                run_[k] = r.run;
+                span_[k] = r.span;
+                segment_[k] = -1;
+                buffer_[k] = scratch_.take(block_size<T> + r.run);
+                if (r.span < it.size) {
+                    segment_span_ = std::min(segment_span_, r.span);
+                    const index pieces = (segment_span_ + segment_block - 1) / segment_block;
+                    piece_ = ((segment_span_ + pieces - 1) / pieces + lanes<T> - 1) / lanes<T> * lanes<T>;
+                }
             } else {
-                mode_[k] = Mode::expanded;
-                direct_ = false;
                 buffer_[k] = scratch_.take(block_size<T> + lanes<T>);
                 if (const index row = it.repeats(it.strides[k]); !o.generate && !o.read && row < lanes<T>)
                     repeats_[k] = row;
@@ -229,7 +245,8 @@ public:
     /// How many elements the block that begins at `begin` may have, at most `limit`.
     index block(index begin, index limit) const {
         if (direct_) return limit;
-        limit = std::min(limit, block_size<T>);
+        limit = std::min(limit, piece_);
+        if (segment_span_ < it_.size) limit = std::min(limit, segment_span_ - begin % segment_span_);
         if (long_rows_) { // whole rows need no expansion
             const index row = it_.extents[it_.rank - 1];
             limit = std::min(limit, row - begin % row);
@@ -243,8 +260,12 @@ public:
             const Operand<T>& o = operands_[k];
             if (mode_[k] == Mode::direct) {
                 pointers[k] = reinterpret_cast<const T*>(o.data) + begin;
-            } else if (mode_[k] == Mode::periodic) {
-                pointers[k] = buffer_[k] + begin % period_[k];
+            } else if (mode_[k] == Mode::repeated) {
+                if (const index segment = begin / span_[k]; segment != segment_[k]) {
+                    segment_[k] = segment;
+                    read_segment(k, segment);
+                }
+                pointers[k] = buffer_[k] + begin % run_[k];
             } else {
                 pointers[k] = buffer_[k];
                 if (o.generate) {
@@ -276,18 +297,37 @@ public:
     }
 
 private:
-    enum class Mode : char { direct, periodic, expanded };
+    enum class Mode : char { direct, repeated, expanded };
+    /// Blocks of segments are shorter than others: a segment's runs are copied for one block and serve for all.
+    static constexpr index segment_block = block_size<T> / 2;
 
+    static Mode mode(const Iteration& it, const Operand<T>& o, int k) {
+        if (o.generate) return Mode::expanded;
+        if (!o.read && it.contiguous(k)) return Mode::direct;
+        const Iteration::Repetition r = it.repetition(k);
+        if (r.run >= block_size<T>) return Mode::expanded;
+        if (r.span == it.size) return Mode::repeated;
+        // Segments that are short, or end within a packet, cost more as blocks of their own.
+        const bool segments = r.span >= 2 * r.run && r.span >= segment_block / 2;
+        return segments && (r.span % lanes<T> == 0 || r.span >= 4 * segment_block) ? Mode::repeated : Mode::expanded;
+    }
     static index scratch_size(const Iteration& it, const Operand<T>* operands, int count) {
         index n = 0;
         for (int k = 0; k < count; ++k) {
             n += Scratch<T>::rounded(lanes<T>);
-            if (operands[k].generate || operands[k].read || !it.contiguous(k)) {
-                const index p = it.period(k);
-                n += Scratch<T>::rounded(block_size<T> + std::max(lanes<T>, p < block_size<T> ? p : 0));
-            }
+            const Mode m = mode(it, operands[k], k);
+            if (m == Mode::repeated) n += Scratch<T>::rounded(block_size<T> + it.repetition(k).run);
+            if (m == Mode::expanded) n += Scratch<T>::rounded(block_size<T> + lanes<T>);
         }
         return n;
+    }
+    WEFT_NOINLINE void read_segment(int k, index segment) {
+        const Operand<T>& o = operands_[k];
+        const index length = std::min(block_size<T>, span_[k]) + run_[k];
+        for_each_run(it_, it_.strides[k], segment * span_[k], 1, [&](index offset, index, index, index) {
+            read_run(o, o.data + offset * o.item, 1, buffer_[k], run_[k]);
+        });
+        repeat_run(buffer_[k], run_[k], length);
     }
 
     const Iteration& it_;
@@ -295,8 +335,12 @@ private:
     int count_;
     bool direct_ = false;
     bool long_rows_ = false;
+    index segment_span_ = it_.size; // blocks end where the runs of an operand change
+    index piece_ = block_size<T>;
     Mode mode_[max_operands] = {};
-    index period_[max_operands] = {};
+    index run_[max_operands] = {};
+    index span_[max_operands] = {};
+    index segment_[max_operands] = {}; // whose runs are in the buffer
     index repeats_[max_operands] = {};
     T* buffer_[max_operands] = {};
     T* tail_[max_operands] = {};

@@ -47,6 +47,14 @@ WEFT_NOINLINE void describe_operand(const L& leaf, Operand<T>& o) {
     o.storage = leaf.storage();
 }
 
+/// to[0 ... n) = value
+template <class T>
+void fill_run(T* to, const T& value, index n) {
+    index i = 0;
+    for (; i + lanes<T> <= n; i += lanes<T>) store_packet(to + i, splat(value));
+    for (; i < n; ++i) to[i] = value;
+}
+
 /// n elements, `stride` apart, to contiguous T.
 template <class T>
 void read_run(const Operand<T>& o, const std::byte* from, index stride, T* to, index n) {
@@ -56,7 +64,7 @@ void read_run(const Operand<T>& o, const std::byte* from, index stride, T* to, i
             o.read(from, 1, &value, 1);
         else
             std::memcpy(&value, from, sizeof(T));
-        std::fill_n(to, n, value);
+        fill_run(to, value, n);
     } else if (o.read) {
         o.read(from, stride, to, n);
     } else if (stride == 1) {
