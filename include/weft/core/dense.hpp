@@ -80,7 +80,9 @@ void broadcast_strides(const Operand<T>& o, std::span<const index> extents, inde
     const int rank = static_cast<int>(extents.size());
     for (int a = 0; a < rank; ++a) {
         const int own = a - (rank - o.rank);
-        strides[a] = own < 0 || o.extents[own] == 1 ? 0 : o.strides[own];
+        strides[a] = own < 0 || o.extents[own] == 1 || o.extents[own] != extents[static_cast<std::size_t>(a)]
+                         ? 0
+                         : o.strides[own];
     }
 }
 
@@ -503,6 +505,9 @@ void dense_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Ope
     BackwardTask<T> backward(task, kernel, adjoint, targets);
     backward.run(1, std::numeric_limits<index>::max() / 2, [](index, index) {});
 }
+
+template <class T>
+using BackwardDriver = void (*)(const DenseTask<T>&, DenseBackward<T>, const Operand<T>&, const GradientTarget<T>*);
 
 } // namespace detail
 } // namespace weft::inline WEFT_ABI

@@ -21,6 +21,9 @@ void collect(const E& e, Operand<T>*& operands, T*& constants) {
             for (Operand<T>* o = first; o != operands; ++o) o->node = nullptr;
     } else if constexpr (is_constant<E>) {
         *constants++ = static_cast<T>(e.value);
+    } else if constexpr (requires { e.describe_statistic(operands); }) {
+        e.describe_statistic(operands);
+        operands += 2;
     } else if constexpr (requires { e.describe(*operands); }) {
         e.describe(*operands++);
     } else {
@@ -66,6 +69,20 @@ struct Prepared : DenseTablesOf<E> {
     }
 };
 
+/// The loops of expressions with statistics among their leaves: core/staged.hpp.
+template <class T>
+void staged_evaluate(const DenseTask<T>& task, std::byte* out, index item, typename ForwardSweep<T>::Write write);
+
+template <class T>
+using Evaluate = void (*)(const DenseTask<T>&, std::byte*, index, typename ForwardSweep<T>::Write);
+template <class E>
+constexpr Evaluate<compute_type<E>> evaluate_of() {
+    if constexpr (Structure<E>::staged)
+        return &staged_evaluate<compute_type<E>>;
+    else
+        return &dense_evaluate<compute_type<E>>;
+}
+
 template <class T, class S>
 void write_converted(const T* from, std::byte* to, index n) {
     S* const out = reinterpret_cast<S*>(to);
@@ -108,13 +125,14 @@ void land(Tensor<T, N, S>& target, const Expression auto& expression) {
     target = Tensor<T, N, S>::empty(expression.shape());
     using C = detail::compute_type<E>;
     if constexpr (std::same_as<C, T>) {
-        detail::dense_evaluate(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()));
+        detail::evaluate_of<E>()(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()), sizeof(T),
+                                 nullptr);
     } else {
         static_assert(detail::is_number<T> && (std::same_as<T, typename E::value_type> || std::is_convertible_v<C, T> ||
                                                std::is_constructible_v<T, C>),
                       "weft: the expression's element type does not convert to the tensor's");
-        detail::dense_evaluate(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()), sizeof(T),
-                               &detail::write_converted<C, T>);
+        detail::evaluate_of<E>()(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()), sizeof(T),
+                                 &detail::write_converted<C, T>);
     }
 }
 

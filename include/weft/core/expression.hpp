@@ -285,6 +285,7 @@ struct Structure {
     static constexpr int leaves = 1, constants = 0;
     static constexpr unsigned unit_slopes = 1; // bit k: the derivative by leaf k is 1
     static constexpr double cost = 0;
+    static constexpr bool staged = false; // has statistics among its leaves: core/moments.hpp
     static constexpr bool recorded = [] {
         if constexpr (requires { E::recorded; })
             return E::recorded;
@@ -305,7 +306,7 @@ struct Structure<Constant<T>> {
     static constexpr int leaves = 0, constants = 1;
     static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = 0;
-    static constexpr bool recorded = false, differentiable = false;
+    static constexpr bool staged = false, recorded = false, differentiable = false;
     template <class Leaves, int I, int J, bool Gradient>
     using kernel = ConstantKernel<J>;
 };
@@ -331,6 +332,7 @@ struct Structure<Node<Op, A>> {
     static constexpr int leaves = SA::leaves, constants = SA::constants;
     static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = SA::cost + op_cost<Op>();
+    static constexpr bool staged = SA::staged;
     static constexpr bool recorded = SA::recorded, differentiable = op_differentiable<Op>() && SA::differentiable;
     template <class Leaves, int I, int J, bool Gradient>
     using kernel = ApplyKernel<Op, typename SA::template kernel<Leaves, I, J, Gradient && op_differentiable<Op>()>>;
@@ -348,6 +350,7 @@ struct Structure<Node<Op, A, B>> {
             return 0u;
     }();
     static constexpr double cost = SA::cost + SB::cost + op_cost<Op>();
+    static constexpr bool staged = SA::staged || SB::staged;
     static constexpr bool recorded = SA::recorded || SB::recorded;
     static constexpr bool differentiable = op_differentiable<Op>() && (SA::differentiable || SB::differentiable);
     template <class Leaves, int I, int J, bool Gradient>
@@ -364,6 +367,7 @@ struct Structure<Node<Op, A, B, C>> {
     static constexpr int constants = SA::constants + SB::constants + SC::constants;
     static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = SA::cost + SB::cost + SC::cost + op_cost<Op>();
+    static constexpr bool staged = SA::staged || SB::staged || SC::staged;
     static constexpr bool recorded = SA::recorded || SB::recorded || SC::recorded;
     static constexpr bool differentiable =
         op_differentiable<Op>() && (SA::differentiable || SB::differentiable || SC::differentiable);

@@ -219,8 +219,8 @@ public:
         for (int k = 0; k < count; ++k) {
             const Operand<T>& o = operands[k];
             tail_[k] = scratch_.take(lanes<T>);
-            mode_[k] = mode(it, o, k);
-            if (mode_[k] == Mode::direct) continue;
+            mode_[k] = mode(it, operands, k);
+            if (mode_[k] == Mode::direct || mode_[k] == Mode::unread) continue;
             direct_ = false;
             if (mode_[k] == Mode::repeated) {
                 const Iteration::Repetition r = it.repetition(k);
@@ -260,6 +260,8 @@ public:
             const Operand<T>& o = operands_[k];
             if (mode_[k] == Mode::direct) {
                 pointers[k] = reinterpret_cast<const T*>(o.data) + begin;
+            } else if (mode_[k] == Mode::unread) {
+                pointers[k] = pointers[k - 1];
             } else if (mode_[k] == Mode::repeated) {
                 if (const index segment = begin / span_[k]; segment != segment_[k]) {
                     segment_[k] = segment;
@@ -297,11 +299,13 @@ public:
     }
 
 private:
-    enum class Mode : char { direct, repeated, expanded };
+    enum class Mode : char { direct, repeated, expanded, unread };
     /// Blocks of segments are shorter than others: a segment's runs are copied for one block and serve for all.
     static constexpr index segment_block = block_size<T> / 2;
 
-    static Mode mode(const Iteration& it, const Operand<T>& o, int k) {
+    static Mode mode(const Iteration& it, const Operand<T>* operands, int k) {
+        const Operand<T>& o = operands[k];
+        if (beside_statistic(operands, k)) return Mode::unread;
         if (o.generate) return Mode::expanded;
         if (!o.read && it.contiguous(k)) return Mode::direct;
         const Iteration::Repetition r = it.repetition(k);
@@ -315,7 +319,7 @@ private:
         index n = 0;
         for (int k = 0; k < count; ++k) {
             n += Scratch<T>::rounded(lanes<T>);
-            const Mode m = mode(it, operands[k], k);
+            const Mode m = mode(it, operands, k);
             if (m == Mode::repeated) n += Scratch<T>::rounded(block_size<T> + it.repetition(k).run);
             if (m == Mode::expanded) n += Scratch<T>::rounded(block_size<T> + lanes<T>);
         }

@@ -9,6 +9,18 @@
 
 namespace weft::inline WEFT_ABI::detail {
 
+/// Functions of the first two moments of some elements.
+enum class Statistic : char {
+    none,
+    mean,
+    variance,
+    deviation,
+    inverse_deviation,
+    root_mean_square,
+    inverse_root_mean_square
+};
+inline constexpr int statistic_count = 7;
+
 /// Where a leaf of an expression with scalar T gets its elements: strided memory of any element type, or a function
 /// of the position (random masks).
 template <class T>
@@ -23,6 +35,10 @@ struct Operand {
     Storage storage;              // keeps the memory alive while a tape holds the operand
     void* node = nullptr;         // the tape node whose value this is, if any
     index node_offset = 0;        // of the first element within the node's value
+    // A statistic of the operand behind it, which the kernel does not read; computed when the expression lands.
+    Statistic statistic = Statistic::none;
+    index fold = 1; // neighbouring elements that share one statistic
+    double eps = 0;
 };
 
 template <class S, class T>
@@ -53,6 +69,12 @@ void fill_run(T* to, const T& value, index n) {
     index i = 0;
     for (; i + lanes<T> <= n; i += lanes<T>) store_packet(to + i, splat(value));
     for (; i < n; ++i) to[i] = value;
+}
+
+/// Whether operand k is there for its statistics only: the kernel does not read it.
+template <class T>
+bool beside_statistic(const Operand<T>* operands, int k) {
+    return k > 0 && operands[k - 1].statistic != Statistic::none;
 }
 
 /// n elements, `stride` apart, to contiguous T.
