@@ -31,9 +31,9 @@ void check_statistics(const std::array<weft::index, Rank>& shape) {
         const auto m = moments<Axes...>(of, eps);
         const auto as_double = [](const auto& e) { return Tensor<double, N>(weft::cast<double>(weft::eval(e))); };
         // Alone, before the element-wise loop.
-        near(as_double(m.mean() * 1), mean, tolerance);
-        near(as_double(m.variance() * 1), variance, tolerance);
-        near(as_double(m.root_mean_square() * 1), sqrt(square_mean + eps), tolerance);
+        near(as_double(m.mean()), mean, tolerance);
+        near(as_double(m.variance()), variance, tolerance);
+        near(as_double(m.root_mean_square()), sqrt(square_mean + eps), tolerance);
         // With it.
         near(as_double((of - m.mean()) * m.inverse_deviation()), (x - mean) / sqrt(variance + eps), 30 * tolerance);
         near(as_double(of / m.deviation() + m.inverse_root_mean_square()),
@@ -209,7 +209,7 @@ TEST_CASE("moments: golden, exact rational arithmetic rounded once", "[core][gol
         const auto x = file.get<float, 1>(name);
         const auto expected = file.get<double, 1>(tag + ".mean_var_meansq");
         const auto m = moments<>(x);
-        const Tensor<float, 1> mean = m.mean() * 1, variance = m.variance() * 1, root = m.root_mean_square() * 1;
+        const Tensor<float, 1> mean = m.mean(), variance = m.variance(), root = m.root_mean_square();
         const double eps32 = std::numeric_limits<float>::epsilon(), reference = expected(0);
         const double ulp =
             std::nextafter(std::abs(static_cast<float>(reference)), 1e30f) - std::abs(static_cast<float>(reference));
@@ -219,7 +219,7 @@ TEST_CASE("moments: golden, exact rational arithmetic rounded once", "[core][gol
         CHECK(std::abs(double(root(0)) - std::sqrt(expected(2))) <= 1e-6 * std::sqrt(expected(2)));
         // In double the digits are those of the elements.
         const Tensor<double, 1> wide = weft::cast<double>(x);
-        const Tensor<double, 1> exact = moments<>(wide).variance() * 1;
+        const Tensor<double, 1> exact = moments<>(wide).variance();
         CHECK(exact(0) == Approx(expected(1)).epsilon(1e-10).margin(1e-300));
     }
     REQUIRE(count > 0);

@@ -140,7 +140,7 @@ void land(Tensor<T, N, S>& target, const Expression auto& expression) {
 /// more than once is landed first: `const auto h = eval(x);`.
 template <Expression E>
 auto eval(const E& expression) {
-    if constexpr (detail::is_node<E>)
+    if constexpr (detail::is_node<E> || detail::Structure<E>::staged)
         return detail::Lander<kind_of<E>>::land(expression);
     else
         return expression;
