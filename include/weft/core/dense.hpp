@@ -110,12 +110,12 @@ double estimated_time(const DenseTask<T>& task, index size) {
 template <class T>
 void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* const* pointers, T* out, index n) {
     const index whole = n - n % lanes<T>;
-    if (whole > 0) task.forward(pointers, task.constants, out, whole);
+    if (whole > 0) task.forward(pointers, task.constants, out, reader.streams(), whole);
     if (const index rest = n - whole; rest > 0) {
         const T* tails[max_operands];
         reader.tail(pointers, whole, rest, tails);
         T result[static_cast<std::size_t>(lanes<T>)];
-        task.forward(tails, task.constants, result, lanes<T>);
+        task.forward(tails, task.constants, result, 0, lanes<T>);
         std::copy_n(result, rest, out + whole);
     }
 }
@@ -446,7 +446,9 @@ private:
                 if (store_it) first |= 1u << k;
             }
             const index whole = n - n % lanes<T>;
-            if (whole > 0) t_.kernel_(pointers, t_.task_.constants, pointers[count], gradients, first, whole);
+            if (whole > 0)
+                t_.kernel_(pointers, t_.task_.constants, pointers[count], gradients, first,
+                           reader_.streams() & ((1u << count) - 1u), whole);
             if (const index rest = n - whole; rest > 0) {
                 const T* tails[max_operands];
                 reader_.tail(pointers, whole, rest, tails);
@@ -462,7 +464,7 @@ private:
                         std::copy_n(gradients[k] + whole, rest, memory[k]);
                     }
                 }
-                t_.kernel_(tails, t_.task_.constants, tails[count], tail_gradients, first, lanes<T>);
+                t_.kernel_(tails, t_.task_.constants, tails[count], tail_gradients, first, 0, lanes<T>);
                 for (int k = 0; k < count; ++k) std::copy_n(tail_gradients[k], rest, gradients[k] + whole);
             }
             for (int k = 0; k < count; ++k)

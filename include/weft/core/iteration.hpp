@@ -220,6 +220,7 @@ public:
             const Operand<T>& o = operands[k];
             tail_[k] = scratch_.take(lanes<T>);
             mode_[k] = mode(it, operands, k);
+            if (mode_[k] == Mode::direct) streams_ |= 1u << k;
             if (mode_[k] == Mode::direct || mode_[k] == Mode::unread) continue;
             direct_ = false;
             if (mode_[k] == Mode::repeated) {
@@ -241,6 +242,9 @@ public:
             }
         }
     }
+
+    /// Bit k: operand k is read where it lies in memory.
+    unsigned streams() const { return streams_; }
 
     /// How many elements the block that begins at `begin` may have, at most `limit`.
     index block(index begin, index limit) const {
@@ -267,7 +271,7 @@ public:
                     segment_[k] = segment;
                     read_segment(k, segment);
                 }
-                pointers[k] = buffer_[k] + begin % run_[k];
+                pointers[k] = at_[k] + begin % run_[k];
             } else {
                 pointers[k] = buffer_[k];
                 if (o.generate) {
@@ -327,16 +331,22 @@ private:
     }
     WEFT_NOINLINE void read_segment(int k, index segment) {
         const Operand<T>& o = operands_[k];
-        const index length = std::min(block_size<T>, span_[k]) + run_[k];
-        for_each_run(it_, it_.strides[k], segment * span_[k], 1, [&](index offset, index, index, index) {
-            read_run(o, o.data + offset * o.item, 1, buffer_[k], run_[k]);
-        });
-        repeat_run(buffer_[k], run_[k], length);
+        const std::byte* from = o.data;
+        for_each_run(it_, it_.strides[k], segment * span_[k], 1,
+                     [&](index offset, index, index, index) { from += offset * o.item; });
+        at_[k] = buffer_[k];
+        if (!o.read && run_[k] % segment_span_ == 0) { // no block crosses the end of a run
+            at_[k] = reinterpret_cast<const T*>(from);
+        } else {
+            read_run(o, from, 1, buffer_[k], run_[k]);
+            repeat_run(buffer_[k], run_[k], std::min(block_size<T>, span_[k]) + run_[k]);
+        }
     }
 
     const Iteration& it_;
     const Operand<T>* operands_;
     int count_;
+    unsigned streams_ = 0;
     bool direct_ = false;
     bool long_rows_ = false;
     index segment_span_ = it_.size; // blocks end where the runs of an operand change
@@ -344,7 +354,8 @@ private:
     Mode mode_[max_operands] = {};
     index run_[max_operands] = {};
     index span_[max_operands] = {};
-    index segment_[max_operands] = {}; // whose runs are in the buffer
+    index segment_[max_operands] = {}; // whose runs are read
+    const T* at_[max_operands] = {};
     index repeats_[max_operands] = {};
     T* buffer_[max_operands] = {};
     T* tail_[max_operands] = {};

@@ -3,6 +3,8 @@
 
 #include <weft/core/packet.hpp>
 
+#include <bit>
+
 namespace weft::inline WEFT_ABI {
 
 /// Slopes that need no multiplication: `adjoint * One{}` is the adjoint itself.
@@ -190,38 +192,42 @@ struct ApplyKernel<Op, A, B, C> {
     }
 };
 
-/// Every four packets, fetches what the loop over p[0 ... Leaves) + i needs next, stream by stream. Left alone, a loop
-/// over many streams runs so far ahead of the memory that it disturbs the processor's own prefetching (measured: 1.2
-/// times as slow). Where a packet is less than a line this is not worth its instructions.
-template <int Leaves, class T>
-WEFT_ALWAYS_INLINE void prefetch_streams(const T* const* p, index i) {
+/// Every four packets, fetches what the loop over p[k] + i needs next, stream by stream; bit k of `streams`: p[k] comes
+/// from memory. Left alone, a loop over many streams runs so far ahead of the memory that it disturbs the processor's
+/// own prefetching (measured: 1.2 times as slow). Where a packet is less than a line this is not worth its
+/// instructions.
+template <class T>
+WEFT_ALWAYS_INLINE void prefetch_streams(const T* const* p, unsigned streams, index i) {
     constexpr index block = 4 * lanes<T>;
     if constexpr (sizeof(Packet<T>) == 64) {
         if (i % block != 0) return;
 #pragma GCC unroll 1
-        for (int k = 0; k < Leaves; ++k)
+        for (unsigned rest = streams; rest != 0; rest &= rest - 1) {
+            const T* const next = p[std::countr_zero(rest)] + i;
 #pragma GCC unroll 1
-            for (index ahead = block; ahead < 2 * block; ahead += lanes<T>) __builtin_prefetch(p[k] + i + ahead);
+            for (index ahead = block; ahead < 2 * block; ahead += lanes<T>) __builtin_prefetch(next + ahead);
+        }
     }
 }
 
 /// out[i] = K at i, for n a multiple of lanes<T>. With `dense_backward_kernel` all that is compiled per expression.
 template <class K, int Leaves, int Constants, class T>
-WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* constants, T* out, index n) {
+WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* constants, T* out, unsigned streams,
+                                        index n) {
     // Local copies: SIMD stores may alias anything, so pointers in memory would be loaded again after each of them.
     const T* p[Leaves + 1];
     Packet<T> c[Constants + 1];
     for (int k = 0; k < Leaves; ++k) p[k] = pointers[k];
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
     for (index i = 0; i < n; i += lanes<T>) {
-        prefetch_streams<Leaves>(p, i);
+        prefetch_streams(p, streams, i);
         store_packet(out + i, K::template at<T>(p, c, i));
     }
 }
 
 template <class K, int Leaves, int Constants, class T>
 WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* constants, const T* adjoint,
-                                         T* const* gradients, unsigned first, index n) {
+                                         T* const* gradients, unsigned first, unsigned streams, index n) {
     const T* p[Leaves + 1];
     T* g[Leaves + 1];
     Packet<T> c[Constants + 1];
@@ -232,15 +238,15 @@ WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* cons
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
     const GradientPointers<T> to{g, first};
     for (index i = 0; i < n; i += lanes<T>) {
-        prefetch_streams<Leaves>(p, i);
+        prefetch_streams(p, streams, i);
         K::template backward<T>(K::template forward<T>(p, c, i), load_packet(adjoint + i), to, i);
     }
 }
 
 template <class T>
-using DenseForward = void (*)(const T* const*, const T*, T*, index);
+using DenseForward = void (*)(const T* const*, const T*, T*, unsigned, index);
 template <class T>
-using DenseBackward = void (*)(const T* const*, const T*, const T*, T* const*, unsigned, index);
+using DenseBackward = void (*)(const T* const*, const T*, const T*, T* const*, unsigned, unsigned, index);
 
 } // namespace detail
 } // namespace weft::inline WEFT_ABI

@@ -10,21 +10,18 @@
 /// digits. Chan, Golub & LeVeque, Algorithms for computing the sample variance, 1983.
 namespace weft::inline WEFT_ABI::detail {
 
-/// The type that sums over elements T are accumulated in, and how many packets of it the elements of one fill.
+/// The type that sums over elements T are accumulated in.
 template <class T>
 struct Wide {
     using type = T;
-    static constexpr index parts = 1;
 };
 template <>
 struct Wide<float> {
     using type = double;
-    static constexpr index parts = 2;
 };
 template <class T>
 struct Wide<Dual<T>> {
     using type = Dual<typename Wide<T>::type>;
-    static constexpr index parts = Wide<T>::parts;
 };
 template <class T>
 using wide_type = typename Wide<T>::type;
@@ -36,23 +33,17 @@ WEFT_ALWAYS_INLINE wide_type<T> wide(const T& a) {
         return {wide(a.value), wide(a.tangent)};
 }
 
-/// Packets of the wide type with the elements of a packet, in order.
+/// How many packets of the wide type the elements of one fill, and the k-th of them.
 template <class T>
-struct WidePackets {
-    static constexpr index parts = lanes<wide_type<T>> < lanes<T> ? Wide<T>::parts : 1;
-    Packet<wide_type<T>> part[static_cast<std::size_t>(parts)];
-};
-template <class T>
-WEFT_ALWAYS_INLINE WidePackets<T> widen(const std::type_identity_t<Packet<T>>& a) {
-    using A = wide_type<T>;
-    if constexpr (std::is_same_v<T, A>) {
-        return {{a}};
-    } else if constexpr (std::is_same_v<T, float>) {
-        return {{widen_part<0>(a), widen_part<1>(a)}};
-    } else {
-        const auto value = widen<decltype(T::value)>(a.value), tangent = widen<decltype(T::value)>(a.tangent);
-        return {{{value.part[0], tangent.part[0]}, {value.part[1], tangent.part[1]}}};
-    }
+inline constexpr int wide_parts = lanes<wide_type<T>> < lanes<T> ? 2 : 1;
+template <class T, int K>
+WEFT_ALWAYS_INLINE Packet<wide_type<T>> wide_part(const std::type_identity_t<Packet<T>>& a) {
+    if constexpr (std::is_same_v<T, wide_type<T>>)
+        return a;
+    else if constexpr (std::is_same_v<T, float>)
+        return widen_part<K>(a);
+    else
+        return {wide_part<decltype(T::value), K>(a.value), wide_part<decltype(T::value), K>(a.tangent)};
 }
 
 /// The number of some elements, their mean, and the sum of the squares of their distances to it.
@@ -82,12 +73,24 @@ MomentSums<A> shifted_moments(index n, const A& shift, const A& sum, const A& sq
     return {n, shift + distance, squares > A(0) ? squares : squares * 0.0};
 }
 
+/// Sums of the distances of elements to `origin` and of their squares, in one part of packets.
+template <class T, int K>
+struct PacketSums {
+    using P = Packet<wide_type<T>>;
+    P sum, squares;
+    WEFT_ALWAYS_INLINE void add(const Packet<T>& a, const P& origin) {
+        const P d = wide_part<T, K>(a) - origin;
+        sum = sum + d;
+        squares = multiply_add(d, d, squares);
+    }
+};
+
 /// Of n contiguous elements.
 template <class T>
 WEFT_NOINLINE MomentSums<wide_type<T>> run_moments(const T* x, index n) {
     using A = wide_type<T>;
-    using Wides = WidePackets<T>;
     constexpr index w = lanes<T>, piece = 4096;
+    constexpr int last = wide_parts<T> - 1;
     MomentSums<A> all;
     for (index begin = 0; begin < n; begin += piece) {
         const T* const from = x + begin;
@@ -96,22 +99,23 @@ WEFT_NOINLINE MomentSums<wide_type<T>> run_moments(const T* x, index n) {
         A sum{}, square_sum{};
         if (w > 1 && whole > 0) {
             const Packet<A> origin = splat(shift);
-            Packet<A> s[Wides::parts], q[Wides::parts];
-            for (index k = 0; k < Wides::parts; ++k) s[k] = q[k] = splat(A{});
-            for (index i = 0; i < whole; i += w) {
-                const Wides a = widen<T>(load_packet(from + i));
-                for (index k = 0; k < Wides::parts; ++k) {
-                    const Packet<A> d = a.part[k] - origin;
-                    s[k] = s[k] + d;
-                    q[k] = multiply_add(d, d, q[k]);
-                }
+            const Packet<A> zero = splat(A{});
+            // Two packets at a time, as additions wait for those before. (Arrays would not stay in registers.)
+            PacketSums<T, 0> even_low{zero, zero}, odd_low{zero, zero};
+            PacketSums<T, last> even_high{zero, zero}, odd_high{zero, zero};
+            const auto add = [&](index i, auto& low, auto& high) {
+                const Packet<T> a = load_packet(from + i);
+                low.add(a, origin);
+                if constexpr (last > 0) high.add(a, origin);
+            };
+            index i = 0;
+            for (; i + 2 * w <= whole; i += 2 * w) {
+                add(i, even_low, even_high);
+                add(i + w, odd_low, odd_high);
             }
-            for (index k = 1; k < Wides::parts; ++k) {
-                s[0] = s[0] + s[k];
-                q[0] = q[0] + q[k];
-            }
-            sum = sum_lanes<A>(s[0]);
-            square_sum = sum_lanes<A>(q[0]);
+            if (i < whole) add(i, even_low, even_high);
+            sum = sum_lanes<A>((even_low.sum + odd_low.sum) + (even_high.sum + odd_high.sum));
+            square_sum = sum_lanes<A>((even_low.squares + odd_low.squares) + (even_high.squares + odd_high.squares));
         }
         for (index i = w > 1 ? whole : 0; i < length; ++i) {
             const A d = wide(from[i]) - shift;
@@ -153,8 +157,6 @@ public:
 
 private:
     static constexpr index most = 4096;
-    using Wides = WidePackets<T>;
-
     A* shift() { return memory_.data(); }
     A* sum() { return memory_.data() + padded_; }
     A* square_sum() { return memory_.data() + 2 * padded_; }
@@ -167,27 +169,19 @@ private:
         for (index c = 0; c < padded_; ++c) shift()[c] = c < columns_ ? wide(row[c]) : A{};
     }
     WEFT_NOINLINE void add_few(const T* x, index rows) {
-        constexpr index w = lanes<A>;
         for (index c = 0; c < columns_; c += lanes<T>) {
-            Packet<A> origin[Wides::parts], s[Wides::parts], q[Wides::parts];
-            for (index k = 0; k < Wides::parts; ++k) {
-                origin[k] = load_packet(shift() + c + k * w);
-                s[k] = load_packet(sum() + c + k * w);
-                q[k] = load_packet(square_sum() + c + k * w);
-            }
-            for (index r = 0; r < rows; ++r) {
-                const Wides a = widen<T>(load(x + r * columns_, c));
-                for (index k = 0; k < Wides::parts; ++k) {
-                    const Packet<A> d = a.part[k] - origin[k];
-                    s[k] = s[k] + d;
-                    q[k] = multiply_add(d, d, q[k]);
-                }
-            }
-            for (index k = 0; k < Wides::parts; ++k) {
-                store_packet(sum() + c + k * w, s[k]);
-                store_packet(square_sum() + c + k * w, q[k]);
-            }
+            add_part<0>(x, rows, c);
+            if constexpr (1 < wide_parts<T>) add_part<1>(x, rows, c);
         }
+    }
+    template <int K>
+    WEFT_ALWAYS_INLINE void add_part(const T* x, index rows, index c) {
+        const index at = c + K * lanes<A>;
+        const Packet<A> origin = load_packet(shift() + at);
+        PacketSums<T, K> sums{load_packet(sum() + at), load_packet(square_sum() + at)};
+        for (index r = 0; r < rows; ++r) sums.add(load(x + r * columns_, c), origin);
+        store_packet(sum() + at, sums.sum);
+        store_packet(square_sum() + at, sums.squares);
     }
 
     index columns_, padded_, count_ = 0;

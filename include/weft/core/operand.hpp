@@ -65,9 +65,10 @@ WEFT_NOINLINE void describe_operand(const L& leaf, Operand<T>& o) {
 
 /// to[0 ... n) = value
 template <class T>
-void fill_run(T* to, const T& value, index n) {
+void fill_run(T* to, T value, index n) {
+    const Packet<T> all = splat(value);
     index i = 0;
-    for (; i + lanes<T> <= n; i += lanes<T>) store_packet(to + i, splat(value));
+    for (; i + lanes<T> <= n; i += lanes<T>) store_packet(to + i, all);
     for (; i < n; ++i) to[i] = value;
 }
 

@@ -56,7 +56,7 @@ struct ChannelView {
     /// The result of f(x seen so), in the shape of x.
     template <class X, class F>
     auto apply(const X& x, const F& f) const {
-        return reshape(eval(f(reshape(contiguous(x), whole))), x.shape());
+        return reshape(f(reshape(contiguous(x), whole)), x.shape());
     }
     /// Moments of a statistic's extents.
     template <class X>
@@ -92,7 +92,7 @@ inline double checked_eps(const char* layer, double eps) {
 /// What a normalisation lands: f of its result, in the same loop.
 template <class F>
 auto landing(const F& f) {
-    return [&f](const auto& y) { return eval(f(y)); };
+    return [&f](const auto& y) { return contiguous(f(y)); };
 }
 struct NoActivation {
     template <class Y>

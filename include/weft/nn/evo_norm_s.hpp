@@ -23,10 +23,11 @@ template <class T, int Number, bool A, class Activation>
 struct EvoNormS {
     static constexpr bool fuses_activation = true;
     static constexpr bool has_v = Number == 0;
+    static constexpr double default_eps = A ? 1e-3 : 1e-5;
     Affine<T> affine;
     std::optional<Parameter<T, 1>> v;
     index groups = 1, channels = 0;
-    double eps = A ? 1e-3 : 1e-5;
+    double eps = default_eps;
     EvoNormSOptions options;
     Activation numerator;
 
@@ -35,7 +36,7 @@ struct EvoNormS {
     explicit EvoNormS(index number_of_channels, const EvoNormSOptions& o = {}, const Activation& activation = {})
         : affine(name(), number_of_channels, true),
           groups(checked_groups(name(), number_of_channels, groups_of(number_of_channels, o))),
-          channels(number_of_channels), eps(checked_eps(name(), o.eps.value_or(eps))), options(o),
+          channels(number_of_channels), eps(checked_eps(name(), o.eps.value_or(default_eps))), options(o),
           numerator(activation) {
         if (has_v && o.apply_act) v.emplace(Tensor<T, 1>::ones({channels}));
     }

@@ -34,11 +34,11 @@ struct FilterResponseNorm {
     template <Expression X, class F = detail::NoActivation>
     auto operator()(const X& x, const F& activation = {}) const {
         const detail::ChannelView view("FilterResponseNorm", x.shape(), channels, 1, options.layout);
+        const auto land = detail::landing(activation);
         return view.apply(x, [&](const auto& seen) {
             const auto m = view.moments_of(seen, view.instance, options.eps);
-            return view.affine(affine, seen * m.inverse_root_mean_square(), [&](const auto& y) {
-                return tau ? eval(activation(maximum(y, view.per_channel(*tau)))) : eval(activation(y));
-            });
+            return view.affine(affine, seen * m.inverse_root_mean_square(),
+                               [&](const auto& y) { return tau ? land(maximum(y, view.per_channel(*tau))) : land(y); });
         });
     }
 
