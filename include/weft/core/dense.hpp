@@ -110,12 +110,12 @@ double estimated_time(const DenseTask<T>& task, index size) {
 template <class T>
 void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* const* pointers, T* out, index n) {
     const index whole = n - n % lanes<T>;
-    if (whole > 0) task.forward(pointers, task.constants, out, reader.streams(), whole);
+    if (whole > 0) task.forward(pointers, task.constants, out, {whole, reader.streams(), reader.run_mask()});
     if (const index rest = n - whole; rest > 0) {
         const T* tails[max_operands];
         reader.tail(pointers, whole, rest, tails);
         T result[static_cast<std::size_t>(lanes<T>)];
-        task.forward(tails, task.constants, result, 0, lanes<T>);
+        task.forward(tails, task.constants, result, {lanes<T>});
         std::copy_n(result, rest, out + whole);
     }
 }
@@ -278,6 +278,13 @@ public:
             else
                 scatter_block<Monoid>(t_.it_, t_.strides_, t_.target_, begin, n, block);
         }
+        /// Adds to the target of the element at `begin`.
+        void add_to_one(index begin, const T& value) {
+            const index* const strides = partial_ ? t_.compact_ : t_.strides_;
+            T* const to = partial_ ? partial_ : t_.target_;
+            for_each_run(t_.it_, strides, begin, 1,
+                         [&](index offset, index, index, index) { to[offset] = Monoid::combine(to[offset], value); });
+        }
         void finish() {
             if (t_.period_)
                 for (index at = 0; at < block_size<T> + t_.period_; at += t_.period_)
@@ -435,6 +442,11 @@ private:
                 if (!buffer_[k]) {
                     gradients[k] = t_.targets_[k].data + begin;
                     store_it = t_.targets_[k].first;
+                } else if (reader_.is_run(k)) {
+                    gradients[k] = buffer_[k];
+                    store_it = false;
+                    scatter[k] = t_.shared_of_[k] >= 0;
+                    std::fill_n(gradients[k], run_packets * lanes<T>, T{});
                 } else if (T* const at =
                                t_.shared_of_[k] < 0 ? nullptr : writers_[t_.shared_of_[k]].accumulate_at(begin)) {
                     gradients[k] = at;
@@ -448,27 +460,38 @@ private:
             const index whole = n - n % lanes<T>;
             if (whole > 0)
                 t_.kernel_(pointers, t_.task_.constants, pointers[count], gradients, first,
-                           reader_.streams() & ((1u << count) - 1u), whole);
-            if (const index rest = n - whole; rest > 0) {
-                const T* tails[max_operands];
-                reader_.tail(pointers, whole, rest, tails);
-                T memory[max_operands][static_cast<std::size_t>(lanes<T>)];
-                T* tail_gradients[max_operands];
-                for (int k = 0; k < count; ++k) {
-                    // Leaves of one gradient (x * x) share its scratch too, or one would overwrite the other's part.
-                    int same = 0;
-                    while (gradients[same] != gradients[k]) ++same;
-                    tail_gradients[k] = memory[same];
-                    if (same == k && !(first >> k & 1u)) {
-                        std::fill_n(memory[k], lanes<T>, T{});
-                        std::copy_n(gradients[k] + whole, rest, memory[k]);
-                    }
-                }
-                t_.kernel_(tails, t_.task_.constants, tails[count], tail_gradients, first, 0, lanes<T>);
-                for (int k = 0; k < count; ++k) std::copy_n(tail_gradients[k], rest, gradients[k] + whole);
+                           {whole, reader_.streams() & ((1u << count) - 1u), reader_.run_mask()});
+            if (const index rest = n - whole; rest > 0) run_tail(pointers, gradients, first, whole, rest);
+            for (int k = 0; k < count; ++k) {
+                if (!scatter[k]) continue;
+                auto& writer = writers_[t_.shared_of_[k]];
+                if (reader_.is_run(k))
+                    writer.add_to_one(begin, reduce_run<SumOf>(gradients[k], run_packets * lanes<T>));
+                else
+                    writer.add(begin, n, gradients[k]);
             }
-            for (int k = 0; k < count; ++k)
-                if (scatter[k]) writers_[t_.shared_of_[k]].add(begin, n, gradients[k]);
+        }
+        /// The last elements of a block, less than a packet.
+        WEFT_NOINLINE void run_tail(const T* const* pointers, T* const* gradients, unsigned first, index whole,
+                                    index rest) {
+            const int count = t_.count_;
+            const T* tails[max_operands];
+            reader_.tail(pointers, whole, rest, tails);
+            T memory[max_operands][static_cast<std::size_t>(lanes<T>)];
+            T* tail_gradients[max_operands];
+            const auto offset = [&](int k) { return reader_.is_run(k) ? 0 : whole; };
+            for (int k = 0; k < count; ++k) {
+                // Leaves of one gradient (x * x) share its scratch too, or one would overwrite the other's part.
+                int same = 0;
+                while (gradients[same] != gradients[k]) ++same;
+                tail_gradients[k] = memory[same];
+                if (same == k && !(first >> k & 1u)) {
+                    std::fill_n(memory[k], lanes<T>, T{});
+                    std::copy_n(gradients[k] + offset(k), rest, memory[k]);
+                }
+            }
+            t_.kernel_(tails, t_.task_.constants, tails[count], tail_gradients, first, {lanes<T>});
+            for (int k = 0; k < count; ++k) std::copy_n(tail_gradients[k], rest, gradients[k] + offset(k));
         }
 
         BackwardTask& t_;

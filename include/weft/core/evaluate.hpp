@@ -60,7 +60,7 @@ struct Prepared : DenseTablesOf<E> {
         static_assert(!is_edge_expression<E>,
                       "weft: an expression over edges lands through a reduction: sum_in(g, e), edges(g, e), ...");
         this->extents = e.shape();
-        this->forward = &dense_forward_kernel<kernel, S::leaves, S::constants, T>;
+        this->forward = &dense_forward_kernel<kernel, S::leaves, S::constants, S::runs, T>;
         this->cost = S::cost;
         this->unit_slopes = S::unit_slopes;
         Operand<T>* o = this->operands;
@@ -154,6 +154,33 @@ auto contiguous(const E& expression) {
                                                                                       : expression.copied();
     else
         return detail::Lander<kind_of<E>>::contiguous(expression);
+}
+
+/// Leaf x, which broadcasts, as one that has the same value for whole runs of neighbouring elements (rows, channels):
+/// where it does, the loop reads one packet per run instead of one at every position. Nothing else changes.
+template <class X>
+struct PerRun : detail::ExpressionBase {
+    using value_type = typename X::value_type;
+    static constexpr int rank = X::rank;
+    static constexpr bool one_value_per_run = true;
+    static constexpr bool recorded = detail::Structure<X>::recorded,
+                          differentiable = detail::Structure<X>::differentiable;
+    X leaf;
+
+    const Extents<rank>& shape() const noexcept { return leaf.shape(); }
+    template <class C>
+    void describe(detail::Operand<C>& o) const {
+        if constexpr (requires { leaf.describe(o); })
+            leaf.describe(o);
+        else
+            detail::describe_operand(leaf, o);
+        o.one_value_per_run = true;
+    }
+};
+template <Expression E>
+auto per_run(const E& e) {
+    const auto x = eval(e);
+    return PerRun<std::remove_cvref_t<decltype(x)>>{{}, x};
 }
 
 namespace detail {

@@ -216,10 +216,18 @@ public:
     BlockReader(const Iteration& it, const Operand<T>* operands, int count)
         : it_(it), operands_(operands), count_(count), scratch_(scratch_size(it, operands, count)) {
         direct_ = true;
+        find_runs();
         for (int k = 0; k < count; ++k) {
             const Operand<T>& o = operands[k];
             tail_[k] = scratch_.take(lanes<T>);
             mode_[k] = mode(it, operands, k);
+            if (run_mask_ >= 0 && o.one_value_per_run) {
+                mode_[k] = Mode::run;
+                span_[k] = it.repetition(k).span;
+                segment_[k] = -1;
+                buffer_[k] = scratch_.take(run_packets * lanes<T>);
+                continue;
+            }
             if (mode_[k] == Mode::direct) streams_ |= 1u << k;
             if (mode_[k] == Mode::direct || mode_[k] == Mode::unread) continue;
             direct_ = false;
@@ -243,11 +251,15 @@ public:
         }
     }
 
+    /// Whether the blocks have one value of each operand that has one per run; then this many packets of it are read.
+    index run_mask() const { return run_mask_; }
+    bool is_run(int k) const { return mode_[k] == Mode::run; }
     /// Bit k: operand k is read where it lies in memory.
     unsigned streams() const { return streams_; }
 
     /// How many elements the block that begins at `begin` may have, at most `limit`.
     index block(index begin, index limit) const {
+        if (run_mask_ >= 0) limit = std::min(limit, run_span_ - begin % run_span_);
         if (direct_) return limit;
         limit = std::min(limit, piece_);
         if (segment_span_ < it_.size) limit = std::min(limit, segment_span_ - begin % segment_span_);
@@ -266,6 +278,12 @@ public:
                 pointers[k] = reinterpret_cast<const T*>(o.data) + begin;
             } else if (mode_[k] == Mode::unread) {
                 pointers[k] = pointers[k - 1];
+            } else if (mode_[k] == Mode::run) {
+                if (const index segment = begin / span_[k]; segment != segment_[k]) {
+                    segment_[k] = segment;
+                    read_run(o, first_of_segment(k, segment), 0, buffer_[k], run_packets * lanes<T>);
+                }
+                pointers[k] = buffer_[k];
             } else if (mode_[k] == Mode::repeated) {
                 if (const index segment = begin / span_[k]; segment != segment_[k]) {
                     segment_[k] = segment;
@@ -296,14 +314,14 @@ public:
     /// Copies of the n < lanes<T> elements at `offset` of each pointer, padded to a packet.
     void tail(const T* const* pointers, index offset, index n, const T** tails) {
         for (int k = 0; k < count_; ++k) {
-            std::copy_n(pointers[k] + offset, n, tail_[k]);
+            std::copy_n(pointers[k] + (is_run(k) ? 0 : offset), n, tail_[k]);
             std::fill_n(tail_[k] + n, lanes<T> - n, n > 0 ? tail_[k][0] : T{});
             tails[k] = tail_[k];
         }
     }
 
 private:
-    enum class Mode : char { direct, repeated, expanded, unread };
+    enum class Mode : char { direct, repeated, expanded, run, unread };
     /// Blocks of segments are shorter than others: a segment's runs are copied for one block and serve for all.
     static constexpr index segment_block = block_size<T> / 2;
 
@@ -322,18 +340,39 @@ private:
     static index scratch_size(const Iteration& it, const Operand<T>* operands, int count) {
         index n = 0;
         for (int k = 0; k < count; ++k) {
-            n += Scratch<T>::rounded(lanes<T>);
+            n += Scratch<T>::rounded(lanes<T>) + Scratch<T>::rounded(run_packets * lanes<T>);
             const Mode m = mode(it, operands, k);
             if (m == Mode::repeated) n += Scratch<T>::rounded(block_size<T> + it.repetition(k).run);
             if (m == Mode::expanded) n += Scratch<T>::rounded(block_size<T> + lanes<T>);
         }
         return n;
     }
-    WEFT_NOINLINE void read_segment(int k, index segment) {
+    const std::byte* first_of_segment(int k, index segment) const {
         const Operand<T>& o = operands_[k];
         const std::byte* from = o.data;
         for_each_run(it_, it_.strides[k], segment * span_[k], 1,
                      [&](index offset, index, index, index) { from += offset * o.item; });
+        return from;
+    }
+    /// Whether the operands with one value per run have one in all of a block that is long enough.
+    void find_runs() {
+        index span = it_.size;
+        bool found = false;
+        for (int k = 0; k < count_; ++k) {
+            const Operand<T>& o = operands_[k];
+            if (!o.one_value_per_run) continue;
+            const Iteration::Repetition r = it_.repetition(k);
+            if (r.run != 1 || o.generate) return;
+            found = true;
+            span = std::min(span, r.span);
+        }
+        if (!found || span < 8 * lanes<T> || (span % lanes<T> != 0 && span < 64 * lanes<T>)) return;
+        run_span_ = span;
+        run_mask_ = (run_packets - 1) * lanes<T>;
+    }
+    WEFT_NOINLINE void read_segment(int k, index segment) {
+        const Operand<T>& o = operands_[k];
+        const std::byte* const from = first_of_segment(k, segment);
         at_[k] = buffer_[k];
         if (!o.read && run_[k] % segment_span_ == 0) { // no block crosses the end of a run
             at_[k] = reinterpret_cast<const T*>(from);
@@ -347,6 +386,7 @@ private:
     const Operand<T>* operands_;
     int count_;
     unsigned streams_ = 0;
+    index run_mask_ = -1, run_span_ = 0;
     bool direct_ = false;
     bool long_rows_ = false;
     index segment_span_ = it_.size; // blocks end where the runs of an operand change

@@ -63,24 +63,41 @@ struct GradientPointers {
 // `forward` keeps every value in registers, `backward` pushes the adjoint down to the leaves that want it.
 // Data sources other than memory at p[I] + i (edge expressions) provide their own leaves with the same protocol.
 
-template <int I, bool Gradient>
+/// A position in a block, and that of leaves with one value for each run of elements: the same where the block has
+/// several runs, else within few packets that all have the value.
+struct RunPosition {
+    index i, run;
+};
+WEFT_ALWAYS_INLINE index element_position(index i) { return i; }
+WEFT_ALWAYS_INLINE index element_position(const RunPosition& at) { return at.i; }
+
+/// Leaf I: an element at every position; with `Run` one value for each run of them.
+template <int I, bool Gradient, bool Run = false>
 struct LeafKernel {
     static constexpr bool gradient = Gradient;
     template <class T>
     struct Values {
         Packet<T> y;
     };
-    template <class T>
-    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>*, index i) {
-        return load_packet(p[I] + i);
+    template <class Where>
+    static WEFT_ALWAYS_INLINE index position(const Where& at) {
+        if constexpr (Run)
+            return at.run;
+        else
+            return element_position(at);
     }
-    template <class T>
-    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>*, index i) {
-        return {load_packet(p[I] + i)};
+    template <class T, class Where>
+    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>*, const Where& i) {
+        return load_packet(p[I] + position(i));
     }
-    template <class T>
-    static WEFT_ALWAYS_INLINE void backward(const Values<T>&, Packet<T> adj, const GradientPointers<T>& g, index i) {
-        T* const to = g.pointer[I] + i;
+    template <class T, class Where>
+    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>*, const Where& i) {
+        return {load_packet(p[I] + position(i))};
+    }
+    template <class T, class Where>
+    static WEFT_ALWAYS_INLINE void backward(const Values<T>&, Packet<T> adj, const GradientPointers<T>& g,
+                                            const Where& i) {
+        T* const to = g.pointer[I] + position(i);
         if (!(g.first >> I & 1u)) adj = load_packet(to) + adj;
         store_packet(to, adj);
     }
@@ -210,24 +227,38 @@ WEFT_ALWAYS_INLINE void prefetch_streams(const T* const* p, unsigned streams, in
     }
 }
 
-/// out[i] = K at i, for n a multiple of lanes<T>. With `dense_backward_kernel` all that is compiled per expression.
-template <class K, int Leaves, int Constants, class T>
-WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* constants, T* out, unsigned streams,
-                                        index n) {
+/// What a kernel is to know of its block.
+struct BlockOfKernel {
+    index n;              // a multiple of the lanes
+    unsigned streams = 0; // see prefetch_streams
+    index run_mask = -1;  // of the position of leaves with one value for each run
+};
+
+template <bool Runs>
+WEFT_ALWAYS_INLINE auto kernel_position(index i, [[maybe_unused]] index mask) {
+    if constexpr (Runs)
+        return RunPosition{i, i & mask};
+    else
+        return i;
+}
+
+/// out[i] = K at i. With `dense_backward_kernel` all that is compiled per expression.
+template <class K, int Leaves, int Constants, bool Runs, class T>
+WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* constants, T* out, BlockOfKernel block) {
     // Local copies: SIMD stores may alias anything, so pointers in memory would be loaded again after each of them.
     const T* p[Leaves + 1];
     Packet<T> c[Constants + 1];
     for (int k = 0; k < Leaves; ++k) p[k] = pointers[k];
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
-    for (index i = 0; i < n; i += lanes<T>) {
-        prefetch_streams(p, streams, i);
-        store_packet(out + i, K::template at<T>(p, c, i));
+    for (index i = 0; i < block.n; i += lanes<T>) {
+        prefetch_streams(p, block.streams, i);
+        store_packet(out + i, K::template at<T>(p, c, kernel_position<Runs>(i, block.run_mask)));
     }
 }
 
-template <class K, int Leaves, int Constants, class T>
+template <class K, int Leaves, int Constants, bool Runs, class T>
 WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* constants, const T* adjoint,
-                                         T* const* gradients, unsigned first, unsigned streams, index n) {
+                                         T* const* gradients, unsigned first, BlockOfKernel block) {
     const T* p[Leaves + 1];
     T* g[Leaves + 1];
     Packet<T> c[Constants + 1];
@@ -237,16 +268,17 @@ WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* cons
     }
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
     const GradientPointers<T> to{g, first};
-    for (index i = 0; i < n; i += lanes<T>) {
-        prefetch_streams(p, streams, i);
-        K::template backward<T>(K::template forward<T>(p, c, i), load_packet(adjoint + i), to, i);
+    for (index i = 0; i < block.n; i += lanes<T>) {
+        prefetch_streams(p, block.streams, i);
+        const auto at = kernel_position<Runs>(i, block.run_mask);
+        K::template backward<T>(K::template forward<T>(p, c, at), load_packet(adjoint + i), to, at);
     }
 }
 
 template <class T>
-using DenseForward = void (*)(const T* const*, const T*, T*, unsigned, index);
+using DenseForward = void (*)(const T* const*, const T*, T*, BlockOfKernel);
 template <class T>
-using DenseBackward = void (*)(const T* const*, const T*, const T*, T* const*, unsigned, unsigned, index);
+using DenseBackward = void (*)(const T* const*, const T*, const T*, T* const*, unsigned, BlockOfKernel);
 
 } // namespace detail
 } // namespace weft::inline WEFT_ABI

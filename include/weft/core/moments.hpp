@@ -41,6 +41,7 @@ struct StatisticLeaf : ExpressionBase {
         }
         o->storage = memory;
         o->statistic = statistic;
+        o->one_value_per_run = true;
         o->eps = eps;
         if constexpr (requires { source.describe(o[1]); })
             source.describe(o[1]);
@@ -54,10 +55,10 @@ struct Structure<StatisticLeaf<X>> {
     static constexpr int leaves = 2, constants = 0; // the statistic, and what it is of
     static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = 0.3;
-    static constexpr bool staged = true;
+    static constexpr bool staged = true, runs = true;
     static constexpr bool recorded = Structure<X>::recorded, differentiable = Structure<X>::differentiable;
     template <class Leaves, int I, int J, bool Gradient>
-    using kernel = LeafKernel<I, Gradient && differentiable>;
+    using kernel = LeafKernel<I, Gradient && differentiable, true>;
 };
 
 /// The extents of the arrays of a statistic: those of the result, but that the last axes stay whole where they are

@@ -9,6 +9,10 @@
 
 namespace weft::inline WEFT_ABI::detail {
 
+/// Packets with the one value of a run that a kernel reads. (Gradients are added to each in turn, as an addition waits
+/// for the one before.)
+inline constexpr index run_packets = 4;
+
 /// Functions of the first two moments of some elements.
 enum class Statistic : char {
     none,
@@ -31,10 +35,11 @@ struct Operand {
     void (*generate)(const void* state, index begin, T* to, index n) = nullptr;
     int rank = 0;
     index extents[max_rank] = {};
-    index strides[max_rank] = {}; // in elements
-    Storage storage;              // keeps the memory alive while a tape holds the operand
-    void* node = nullptr;         // the tape node whose value this is, if any
-    index node_offset = 0;        // of the first element within the node's value
+    index strides[max_rank] = {};   // in elements
+    Storage storage;                // keeps the memory alive while a tape holds the operand
+    void* node = nullptr;           // the tape node whose value this is, if any
+    index node_offset = 0;          // of the first element within the node's value
+    bool one_value_per_run = false; // the kernel reads it at RunPosition::run
     // A statistic of the operand behind it, which the kernel does not read; computed when the expression lands.
     Statistic statistic = Statistic::none;
     index fold = 1; // neighbouring elements that share one statistic

@@ -243,7 +243,7 @@ public:
     /// Chunks are multiples of this.
     index segment() const { return segment_; }
     /// Elements whose statistics are computed at once: whole segments that stay in the cache.
-    index range() const { return std::max<index>(1, 2 * block_size<T> / segment_) * segment_; }
+    index range() const { return std::max<index>(1, block_size<T> / 2 / segment_) * segment_; }
 
 private:
     FixedVector<Group, max_operands> groups_;

@@ -221,7 +221,7 @@ NodeRef<ValueNode<compute_type<E>>> make_fused_node(Prepared<E>& prepared, const
     using K = typename S::template kernel<DenseLeaves, 0, 0, true>;
     static_assert(S::leaves < 32, "weft: too many leaves in one expression");
     DenseTablesOf<E>& tables = prepared;
-    return make_fused_node(tables, &dense_backward_kernel<K, S::leaves, S::constants, compute_type<E>>,
+    return make_fused_node(tables, &dense_backward_kernel<K, S::leaves, S::constants, S::runs, compute_type<E>>,
                            backward_driver<E>(), adjoint_strides, value, data, size);
 }
 
@@ -403,7 +403,7 @@ void Var<T, N>::record(const E& e) {
         detail::Prepared<E> prepared(e);
         detail::DenseTablesOf<E>& tables = prepared;
         *this = detail::record_fused(tables, detail::evaluate_of<E>(),
-                                     &detail::dense_backward_kernel<K, S::leaves, S::constants, T>,
+                                     &detail::dense_backward_kernel<K, S::leaves, S::constants, S::runs, T>,
                                      detail::backward_driver<E>());
     }
 }

@@ -67,7 +67,7 @@ struct ChannelView {
     /// A vector with an element per channel, to stand in an expression with x.
     template <class V>
     auto per_channel(const V& v) const {
-        return reshape(v, channel);
+        return per_run(reshape(v, channel));
     }
     /// land(y weight + bias) per channel, or land(y).
     template <class T, class Y, class Land>
