@@ -108,9 +108,11 @@ double estimated_time(const DenseTask<T>& task, index size) {
 
 /// Calls the kernel on [begin, begin + n) whatever n is: the last partial packet goes through scratch.
 template <class T>
-void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* const* pointers, T* out, index n) {
+void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* const* pointers, T* out, index n,
+                 bool cached = false) {
     const index whole = n - n % lanes<T>;
-    if (whole > 0) task.forward(pointers, task.constants, out, {whole, reader.streams(), reader.run_mask()});
+    if (whole > 0)
+        task.forward(pointers, task.constants, out, {whole, cached ? 0 : reader.streams(), reader.run_mask()});
     if (const index rest = n - whole; rest > 0) {
         const T* tails[max_operands];
         reader.tail(pointers, whole, rest, tails);
@@ -130,14 +132,15 @@ public:
         : task_(task), reader_(it, task.operands, task.count), scratch_(write ? block_size<T> : 1), out_(out),
           item_(item), write_(write) {}
 
-    void run(index begin, index end) {
+    /// `cached`: the operands have just been read.
+    void run(index begin, index end, bool cached = false) {
         const T* pointers[max_operands];
         while (begin < end) {
             index n = reader_.block(begin, end - begin);
             if (write_) n = std::min(n, block_size<T>);
             reader_.read(begin, n, pointers);
             std::byte* const to = out_ + begin * item_;
-            run_forward(task_, reader_, pointers, write_ ? scratch_.data() : reinterpret_cast<T*>(to), n);
+            run_forward(task_, reader_, pointers, write_ ? scratch_.data() : reinterpret_cast<T*>(to), n, cached);
             if (write_) write_(scratch_.data(), to, n);
             begin += n;
         }

@@ -90,6 +90,7 @@ template <class T>
 WEFT_NOINLINE MomentSums<wide_type<T>> run_moments(const T* x, index n) {
     using A = wide_type<T>;
     constexpr index w = lanes<T>, piece = 4096;
+    constexpr index ahead = 4096 / static_cast<index>(sizeof(T)); // a page: the processor's own prefetching ends there
     constexpr int last = wide_parts<T> - 1;
     MomentSums<A> all;
     for (index begin = 0; begin < n; begin += piece) {
@@ -110,6 +111,8 @@ WEFT_NOINLINE MomentSums<wide_type<T>> run_moments(const T* x, index n) {
             };
             index i = 0;
             for (; i + 2 * w <= whole; i += 2 * w) {
+                __builtin_prefetch(from + i + ahead);
+                __builtin_prefetch(from + i + w + ahead);
                 add(i, even_low, even_high);
                 add(i + w, odd_low, odd_high);
             }

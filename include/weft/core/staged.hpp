@@ -268,7 +268,7 @@ void staged_evaluate(const DenseTask<T>& task, std::byte* out, index item, typen
             const index range_end = std::min(end, begin + groups.range());
             for (const auto& group : groups)
                 if (group.local) group.compute(begin, range_end, sums.data());
-            sweep.run(begin, range_end);
+            sweep.run(begin, range_end, most > 0);
         }
     });
 }
