@@ -112,7 +112,7 @@ void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* cons
                  bool cached = false) {
     const index whole = n - n % lanes<T>;
     if (whole > 0)
-        task.forward(pointers, task.constants, out, {whole, cached ? 0 : reader.streams(), reader.run_mask()});
+        task.forward(pointers, task.constants, out, {whole, cached ? 0 : reader.streams(), 0, reader.run_mask()});
     if (const index rest = n - whole; rest > 0) {
         const T* tails[max_operands];
         reader.tail(pointers, whole, rest, tails);
@@ -391,8 +391,9 @@ public:
     /// Sweeps over all chunks, each a multiple of `multiple` long, and calls after(begin, end) behind every range of at
     /// most `range` elements.
     template <class After>
-    void run(index multiple, index range, const After& after) {
+    void run(index multiple, index range, index ahead, const After& after) {
         if (it_.size == 0) return;
+        ahead_ = ahead;
         const Chunks chunks(it_.size, std::max(multiple, multiple_), limit_);
         for (Target& t : shared_) t.prepare(chunks.count);
         for_each_chunk(chunks.count, 3 * estimated_time(all_, it_.size), [&](index chunk) {
@@ -463,7 +464,7 @@ private:
             const index whole = n - n % lanes<T>;
             if (whole > 0)
                 t_.kernel_(pointers, t_.task_.constants, pointers[count], gradients, first,
-                           {whole, reader_.streams() & ((1u << count) - 1u), reader_.run_mask()});
+                           {whole, reader_.streams(), t_.ahead_, reader_.run_mask()});
             if (const index rest = n - whole; rest > 0) run_tail(pointers, gradients, first, whole, rest);
             for (int k = 0; k < count; ++k) {
                 if (!scatter[k]) continue;
@@ -523,7 +524,7 @@ private:
     Iteration it_;
     FixedVector<Target, max_operands> shared_;
     int shared_of_[max_operands];
-    index multiple_ = 1, limit_ = 64;
+    index multiple_ = 1, limit_ = 64, ahead_ = 0;
 };
 
 /// Adds (or stores) the gradients of all wanted operands.
@@ -531,7 +532,7 @@ template <class T>
 void dense_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Operand<T>& adjoint,
                     const GradientTarget<T>* targets) {
     BackwardTask<T> backward(task, kernel, adjoint, targets);
-    backward.run(1, std::numeric_limits<index>::max() / 2, [](index, index) {});
+    backward.run(1, std::numeric_limits<index>::max() / 2, 0, [](index, index) {});
 }
 
 template <class T>

@@ -314,14 +314,14 @@ void staged_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Op
             kernel_targets[k] = {};
         }
         BackwardTask<T>(task, kernel, adjoint, first_sweep)
-            .run(1, std::numeric_limits<index>::max() / 2, [](index, index) {});
+            .run(1, std::numeric_limits<index>::max() / 2, 0, [](index, index) {});
         for (int g = 0; g < groups.size(); ++g)
             if (coefficients[g] && !groups[g].local)
                 groups[g].coefficients(adjoints[g], 0, groups[g].slots(), coefficients[g],
                                        coefficients[g] + groups[g].slots());
     }
     BackwardTask<T>(task, kernel, adjoint, kernel_targets)
-        .run(groups.segment(), groups.range(), [&](index begin, index end) {
+        .run(groups.segment(), groups.range(), block_size<T> / 4, [&](index begin, index end) {
             for (int g = 0; g < groups.size(); ++g) {
                 const auto& group = groups[g];
                 if (!coefficients[g] || !group.aligned) continue;
