@@ -106,13 +106,22 @@ double estimated_time(const DenseTask<T>& task, index size) {
            (0.08 * static_cast<double>(sizeof(T)) * static_cast<double>(task.count + 1) + task.cost);
 }
 
+/// What a sweep fetches before it is needed.
+struct Fetching {
+    bool operands = true; // those that lie in memory
+    bool results = false; // the lines that results go to
+    index ahead = 0;      // elements; 0: four packets
+};
+
 /// Calls the kernel on [begin, begin + n) whatever n is: the last partial packet goes through scratch.
 template <class T>
 void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* const* pointers, T* out, index n,
-                 bool cached = false) {
+                 const Fetching& fetching = {}) {
     const index whole = n - n % lanes<T>;
     if (whole > 0)
-        task.forward(pointers, task.constants, out, {whole, cached ? 0 : reader.streams(), 0, reader.run_mask()});
+        task.forward(pointers, task.constants, out,
+                     {whole, fetching.operands ? reader.streams() : 0, fetching.results ? 1u : 0u, fetching.ahead,
+                      reader.run_mask()});
     if (const index rest = n - whole; rest > 0) {
         const T* tails[max_operands];
         reader.tail(pointers, whole, rest, tails);
@@ -128,19 +137,21 @@ class ForwardSweep {
 public:
     using Write = void (*)(const T*, std::byte*, index); // converts to another element type
 
-    ForwardSweep(const DenseTask<T>& task, const Iteration& it, std::byte* out, index item, Write write)
+    ForwardSweep(const DenseTask<T>& task, const Iteration& it, std::byte* out, index item, Write write,
+                 const Fetching& fetching = {})
         : task_(task), reader_(it, task.operands, task.count), scratch_(write ? block_size<T> : 1), out_(out),
-          item_(item), write_(write) {}
+          item_(item), write_(write), fetching_(fetching) {
+        if (write) fetching_.results = false;
+    }
 
-    /// `cached`: the operands have just been read.
-    void run(index begin, index end, bool cached = false) {
+    void run(index begin, index end) {
         const T* pointers[max_operands];
         while (begin < end) {
             index n = reader_.block(begin, end - begin);
             if (write_) n = std::min(n, block_size<T>);
             reader_.read(begin, n, pointers);
             std::byte* const to = out_ + begin * item_;
-            run_forward(task_, reader_, pointers, write_ ? scratch_.data() : reinterpret_cast<T*>(to), n, cached);
+            run_forward(task_, reader_, pointers, write_ ? scratch_.data() : reinterpret_cast<T*>(to), n, fetching_);
             if (write_) write_(scratch_.data(), to, n);
             begin += n;
         }
@@ -153,6 +164,7 @@ private:
     std::byte* out_;
     index item_;
     Write write_;
+    Fetching fetching_;
 };
 
 /// out (contiguous, of the task's shape) = expression. `write` converts to another element type, if not null.
@@ -391,9 +403,9 @@ public:
     /// Sweeps over all chunks, each a multiple of `multiple` long, and calls after(begin, end) behind every range of at
     /// most `range` elements.
     template <class After>
-    void run(index multiple, index range, index ahead, const After& after) {
+    void run(index multiple, index range, const Fetching& fetching, const After& after) {
         if (it_.size == 0) return;
-        ahead_ = ahead;
+        fetching_ = fetching;
         const Chunks chunks(it_.size, std::max(multiple, multiple_), limit_);
         for (Target& t : shared_) t.prepare(chunks.count);
         for_each_chunk(chunks.count, 3 * estimated_time(all_, it_.size), [&](index chunk) {
@@ -419,6 +431,7 @@ private:
             for (int k = 0; k < t_.count_; ++k) {
                 const bool own = t_.targets_[k].data && t_.shared_of_[k] < 0;
                 direct_ = direct_ && own;
+                if (own && t_.fetching_.results) written_ |= 1u << k;
                 buffer_[k] = own ? nullptr : scratch_.take(block_size<T>);
             }
         }
@@ -464,7 +477,7 @@ private:
             const index whole = n - n % lanes<T>;
             if (whole > 0)
                 t_.kernel_(pointers, t_.task_.constants, pointers[count], gradients, first,
-                           {whole, reader_.streams(), t_.ahead_, reader_.run_mask()});
+                           {whole, reader_.streams(), written_, t_.fetching_.ahead, reader_.run_mask()});
             if (const index rest = n - whole; rest > 0) run_tail(pointers, gradients, first, whole, rest);
             for (int k = 0; k < count; ++k) {
                 if (!scatter[k]) continue;
@@ -504,6 +517,7 @@ private:
         T* buffer_[max_operands];
         FixedVector<typename Target::Writer, max_operands> writers_;
         bool direct_ = true;
+        unsigned written_ = 0;
     };
 
     DenseTask<T> with_adjoint(const Operand<T>& adjoint) {
@@ -524,7 +538,8 @@ private:
     Iteration it_;
     FixedVector<Target, max_operands> shared_;
     int shared_of_[max_operands];
-    index multiple_ = 1, limit_ = 64, ahead_ = 0;
+    index multiple_ = 1, limit_ = 64;
+    Fetching fetching_;
 };
 
 /// Adds (or stores) the gradients of all wanted operands.
@@ -532,7 +547,7 @@ template <class T>
 void dense_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Operand<T>& adjoint,
                     const GradientTarget<T>* targets) {
     BackwardTask<T> backward(task, kernel, adjoint, targets);
-    backward.run(1, std::numeric_limits<index>::max() / 2, 0, [](index, index) {});
+    backward.run(1, std::numeric_limits<index>::max() / 2, {}, [](index, index) {});
 }
 
 template <class T>
