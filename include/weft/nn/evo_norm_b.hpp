@@ -6,10 +6,10 @@
 namespace weft::inline WEFT_ABI::nn {
 
 struct EvoNormBOptions {
-    std::optional<double> eps;    ///< added to the variances; by default that of the layer
-    double momentum = 0.1;        ///< the part of the running variance that a batch replaces
-    bool apply_act = true;        ///< without: the affine part only, for the end of a residual branch
-    bool unbiased_running = true; ///< the running variance is that without bias
+    std::optional<double> eps = {}; ///< added to the variances; by default that of the layer
+    double momentum = 0.1;          ///< the part of the running variance that a batch replaces
+    bool apply_act = true;          ///< without: the affine part only, for the end of a residual branch
+    bool unbiased_running = true;   ///< the running variance is that without bias
     Layout layout = Layout::channels_first;
 };
 

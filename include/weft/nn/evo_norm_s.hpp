@@ -8,9 +8,9 @@ namespace weft::inline WEFT_ABI::nn {
 
 struct EvoNormSOptions {
     index groups = 32;
-    index group_size = 0;      ///< channels of a group; where given, it decides and `groups` does not
-    std::optional<double> eps; ///< added to the variance; by default that of the layer
-    bool apply_act = true;     ///< without: S0, S1, S2 are the affine part only, S0a, S1a, S2a divide x
+    index group_size = 0;           ///< channels of a group; where given, it decides and `groups` does not
+    std::optional<double> eps = {}; ///< added to the variance; by default that of the layer
+    bool apply_act = true;          ///< without: S0, S1, S2 are the affine part only, S0a, S1a, S2a divide x
     Layout layout = Layout::channels_first;
 };
 
