@@ -223,8 +223,7 @@ public:
             mode_[k] = mode(it, operands, k);
             if (run_mask_ >= 0 && o.one_value_per_run) {
                 mode_[k] = Mode::run;
-                span_[k] = it.repetition(k).span;
-                segment_[k] = -1;
+                set_segments(k);
                 buffer_[k] = scratch_.take(run_packets * lanes<T>);
                 continue;
             }
@@ -232,10 +231,7 @@ public:
             if (mode_[k] == Mode::direct || mode_[k] == Mode::unread) continue;
             direct_ = false;
             if (mode_[k] == Mode::repeated) {
-                const Iteration::Repetition r = it.repetition(k);
-                run_[k] = r.run;
-                span_[k] = r.span;
-                segment_[k] = -1;
+                const Iteration::Repetition r = set_segments(k);
                 buffer_[k] = scratch_.take(block_size<T> + r.run);
                 if (r.span < it.size) {
                     segment_span_ = std::min(segment_span_, r.span);
@@ -279,17 +275,11 @@ public:
             } else if (mode_[k] == Mode::unread) {
                 pointers[k] = pointers[k - 1];
             } else if (mode_[k] == Mode::run) {
-                if (const index segment = begin / span_[k]; segment != segment_[k]) {
-                    segment_[k] = segment;
-                    read_run(o, first_of_segment(k, segment), 0, buffer_[k], run_packets * lanes<T>);
-                }
+                if (enter_segment(k, begin)) read_run(o, from_[k], 0, buffer_[k], run_packets * lanes<T>);
                 pointers[k] = buffer_[k];
             } else if (mode_[k] == Mode::repeated) {
-                if (const index segment = begin / span_[k]; segment != segment_[k]) {
-                    segment_[k] = segment;
-                    read_segment(k, segment);
-                }
-                pointers[k] = at_[k] + begin % run_[k];
+                if (enter_segment(k, begin)) read_segment(k);
+                pointers[k] = at_[k] + (begin - segment_[k]) % run_[k];
             } else {
                 pointers[k] = buffer_[k];
                 if (o.generate) {
@@ -311,10 +301,14 @@ public:
         }
     }
 
-    /// Copies of the n < lanes<T> elements at `offset` of each pointer, padded to a packet.
+    /// A packet of every operand that begins with the n < lanes<T> elements at `offset` of its pointer. Copies where
+    /// what lies behind them may not be read.
     void tail(const T* const* pointers, index offset, index n, const T** tails) {
         for (int k = 0; k < count_; ++k) {
-            std::copy_n(pointers[k] + (is_run(k) ? 0 : offset), n, tail_[k]);
+            const Operand<T>& o = operands_[k];
+            tails[k] = pointers[k] + (is_run(k) ? 0 : offset);
+            if (mode_[k] == Mode::run || mode_[k] == Mode::repeated || (o.storage && !o.storage.foreign())) continue;
+            std::copy_n(tails[k], n, tail_[k]);
             std::fill_n(tail_[k] + n, lanes<T> - n, n > 0 ? tail_[k][0] : T{});
             tails[k] = tail_[k];
         }
@@ -347,12 +341,35 @@ private:
         }
         return n;
     }
-    const std::byte* first_of_segment(int k, index segment) const {
+    Iteration::Repetition set_segments(int k) {
+        const Iteration::Repetition r = it_.repetition(k);
+        run_[k] = r.run;
+        span_[k] = r.span;
+        segment_[k] = -r.span;
+        from_[k] = nullptr;
+        index step = r.run, inner = 1;
+        in_order_[k] = true;
+        for (int a = it_.rank; a-- > 0; inner *= it_.extents[a]) {
+            if (inner < r.span) continue;
+            in_order_[k] = in_order_[k] && it_.strides[k][a] == step;
+            step *= it_.extents[a];
+        }
+        return r;
+    }
+    /// Whether `begin` lies in another segment of operand k than before, the first run of which is at from_[k] then.
+    bool enter_segment(int k, index begin) {
+        const index beyond = begin - segment_[k];
+        if (from_[k] && beyond >= 0 && beyond < span_[k]) return false;
         const Operand<T>& o = operands_[k];
-        const std::byte* from = o.data;
-        for_each_run(it_, it_.strides[k], segment * span_[k], 1,
-                     [&](index offset, index, index, index) { from += offset * o.item; });
-        return from;
+        if (from_[k] && beyond == span_[k] && in_order_[k]) {
+            segment_[k] = begin;
+            from_[k] += run_[k] * o.item;
+        } else {
+            segment_[k] = begin - begin % span_[k];
+            for_each_run(it_, it_.strides[k], segment_[k], 1,
+                         [&](index offset, index, index, index) { from_[k] = o.data + offset * o.item; });
+        }
+        return true;
     }
     /// Whether the operands with one value per run have one in all of a block that is long enough.
     void find_runs() {
@@ -366,18 +383,18 @@ private:
             found = true;
             span = std::min(span, r.span);
         }
-        if (!found || span < 8 * lanes<T> || (span % lanes<T> != 0 && span < 64 * lanes<T>)) return;
+        if (!found || span < 8 * lanes<T> || (span % lanes<T> != 0 && span < 16 * lanes<T>)) return;
         run_span_ = span;
         run_mask_ = (run_packets - 1) * lanes<T>;
     }
-    WEFT_NOINLINE void read_segment(int k, index segment) {
+    WEFT_NOINLINE void read_segment(int k) {
         const Operand<T>& o = operands_[k];
-        const std::byte* const from = first_of_segment(k, segment);
         at_[k] = buffer_[k];
-        if (!o.read && run_[k] % segment_span_ == 0) { // no block crosses the end of a run
-            at_[k] = reinterpret_cast<const T*>(from);
+        if (!o.read &&
+            run_[k] % (run_mask_ >= 0 ? run_span_ : segment_span_) == 0) { // no block crosses the end of a run
+            at_[k] = reinterpret_cast<const T*>(from_[k]);
         } else {
-            read_run(o, from, 1, buffer_[k], run_[k]);
+            read_run(o, from_[k], 1, buffer_[k], run_[k]);
             repeat_run(buffer_[k], run_[k], std::min(block_size<T>, span_[k]) + run_[k]);
         }
     }
@@ -394,7 +411,9 @@ private:
     Mode mode_[max_operands] = {};
     index run_[max_operands] = {};
     index span_[max_operands] = {};
-    index segment_[max_operands] = {}; // whose runs are read
+    index segment_[max_operands] = {}; // where the one begins whose runs are read
+    const std::byte* from_[max_operands] = {};
+    bool in_order_[max_operands] = {}; // segments follow each other in memory
     const T* at_[max_operands] = {};
     index repeats_[max_operands] = {};
     T* buffer_[max_operands] = {};
