@@ -191,6 +191,24 @@ private:
     Scratch<A> memory_;
 };
 
+/// Of each of `runs` runs of n elements, too few for packets.
+template <class T>
+WEFT_NOINLINE void short_run_moments(const T* x, index runs, index n, MomentSums<wide_type<T>>* all) {
+    using A = wide_type<T>;
+    const double share = 1 / static_cast<double>(n);
+    for (index run = 0; run < runs; ++run, x += n) {
+        const A shift = wide(x[0]);
+        A sum{}, square_sum{};
+        for (index i = 1; i < n; ++i) {
+            const A d = wide(x[i]) - shift;
+            sum = sum + d;
+            square_sum = square_sum + d * d;
+        }
+        const A distance = sum * share, squares = square_sum - sum * distance;
+        all[run] = {n, shift + distance, squares > A(0) ? squares : squares * 0.0};
+    }
+}
+
 /// Moments of the range [begin, end) of contiguous elements, into the slot of each; `it` walks through the elements
 /// and, as operand 1, the slots, whose strides are 0 along the axes that share one. `slots[0]` is slot `first`. Where
 /// the innermost axis has slots of its own, the range is one of whole rows.
@@ -198,6 +216,9 @@ template <class T>
 void accumulate_moments(const Iteration& it, const T* x, index begin, index end, index first,
                         MomentSums<wide_type<T>>* slots) {
     const index* const strides = it.strides[1];
+    if (it.rank == 2 && strides[0] == 1 && strides[1] == 0 && it.extents[1] < 2 * lanes<T>) // slots of their own
+        return short_run_moments(x + begin, (end - begin) / it.extents[1], it.extents[1],
+                                 slots + (begin / it.extents[1] - first));
     if (it.rank == 0 || strides[it.rank - 1] == 0) {
         for_each_run(it, strides, begin, end - begin, [&](index slot, index, index at, index length) {
             slots[slot - first].merge(run_moments(x + begin + at, length));
