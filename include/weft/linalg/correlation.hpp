@@ -81,6 +81,14 @@ struct Correlation {
     }
 };
 
+/// Whether outputs are products of the inputs at their own places.
+inline bool is_pointwise(const Correlation& c) {
+    const auto own = [](const CorrelationAxis& a) {
+        return a.taps() == 1 && a.offset[0] == 0 && a.stride == 1 && a.in == a.count && a.in == a.out;
+    };
+    return own(c.rows) && own(c.columns);
+}
+
 /// Weights as a convolution stores them: that of input channel c, output channel o and kernel position t of group g at
 /// data[g group + o out + c in + t].
 template <class T>
@@ -93,6 +101,11 @@ struct TapWeights {
         const index width = c.columns.taps();
         return c.rows.number[static_cast<std::size_t>(tap / width)] * kernel_columns +
                c.columns.number[static_cast<std::size_t>(tap % width)];
+    }
+    std::vector<index> positions(const Correlation& c) const {
+        std::vector<index> all;
+        for (index tap = 0; tap < c.taps(); ++tap) all.push_back(position(c, tap));
+        return all;
     }
 };
 

@@ -7,13 +7,13 @@
 /// every tap is a multiple of the input, added to the output.
 namespace weft::inline WEFT_ABI::detail {
 
-/// to[0:n] = start + sum over k of weight[k] * from[offset[k] + (0:n)]; reads and writes whole packets.
+/// to[0:n] = start + sum over k of weight[k] * from[offset[k] + (0:n)]; reads whole packets.
 template <class T>
 WEFT_NOINLINE void weighted_runs(T* to, index n, const T* from, const index* offset, const T* weight, index count,
                                  T start) {
     constexpr index w = lanes<T>;
     index i = 0;
-    for (; i + 3 * w < n; i += 4 * w) {
+    for (; i + 4 * w <= n; i += 4 * w) {
         Packet<T> s0 = splat(start), s1 = s0, s2 = s0, s3 = s0;
         for (index k = 0; k < count; ++k) {
             const T* const p = from + offset[k] + i;
@@ -31,7 +31,10 @@ WEFT_NOINLINE void weighted_runs(T* to, index n, const T* from, const index* off
     for (; i < n; i += w) {
         Packet<T> s = splat(start);
         for (index k = 0; k < count; ++k) s = multiply_add(splat(weight[k]), load_packet(from + offset[k] + i), s);
-        store_packet(to + i, s);
+        if (i + w <= n)
+            store_packet(to + i, s);
+        else
+            store_first(to + i, s, n - i);
     }
 }
 
@@ -42,10 +45,17 @@ WEFT_ALWAYS_INLINE void multiply_runs(T* sum, const T* left, const T* right, con
     Packet<T> s[B];
 #pragma GCC unroll 9
     for (int k = 0; k < B; ++k) s[k] = load_packet(sum + k * w);
-    for (index i = 0; i < n; i += w) {
+    index i = 0;
+    for (; i + w <= n; i += w) {
         const Packet<T> factor = load_packet(left + i);
 #pragma GCC unroll 9
         for (int k = 0; k < B; ++k) s[k] = multiply_add(factor, load_packet(right + offset[k] + i), s[k]);
+    }
+    if (i < n) { // what lies behind the end may be anything
+        const Packet<T> factor = load_first(left + i, n - i, T{});
+#pragma GCC unroll 9
+        for (int k = 0; k < B; ++k)
+            s[k] = multiply_add(factor, load_first(right + offset[k] + i, n - i, T{}), s[k]);
     }
 #pragma GCC unroll 9
     for (int k = 0; k < B; ++k) store_packet(sum + k * w, s[k]);
@@ -60,46 +70,53 @@ WEFT_NOINLINE void multiply_runs(T* sum, const T* left, const T* right, const in
     for (; k < count; ++k) multiply_runs<1>(sum + k * w, left, right, offset + k, n);
 }
 
-/// How many planes or packets of channels a task takes, so that it is worth starting.
+/// Where the taps of all channels of a group read in the copies of a strip.
 template <class T>
-index depthwise_grain(const Correlation& c, index tasks) {
-    return std::clamp<index>(static_cast<index>(20e3 * static_cast<double>(tasks) / c.nanoseconds<T>()), 1, tasks);
+std::vector<index> tap_offsets(const StripOfPlanes<T>& strip) {
+    std::vector<index> offsets;
+    for (index channel = 0; channel < strip.c.in; ++channel)
+        for (index h = 0; h < strip.c.rows.taps(); ++h)
+            for (index w = 0; w < strip.c.columns.taps(); ++w)
+                offsets.push_back((channel * strip.c.columns.taps() + w) * strip.line + strip.offset(h));
+    return offsets;
+}
+/// Groups that are copied at once: some, since reading what has just been written is slow.
+template <class T>
+index groups_at_once(const StripOfPlanes<T>& strip) {
+    return std::clamp<index>(4096 / (strip.c.in * strip.c.columns.taps() * strip.line), 1, strip.c.groups);
 }
 
-/// y = the correlation of x [N, groups in, H, W], plus bias if there is one. `weights` are [groups, out, in, taps].
+/// y = the correlation of x [N, groups in, H, W] at the positions it writes, plus bias [groups out] if there is one.
 template <class T>
-void correlate_depthwise_planes(const Correlation& c, const T* x, const T* weights, const T* bias, T* y) {
-    const PaddedPlanes<T> planes(c, 1, c.rows.count);
-    std::vector<index> offsets;
-    for (index channel = 0; channel < c.in; ++channel)
-        for (const index offset : planes.offsets()) offsets.push_back(channel * planes.channel() + offset);
-    const index depth = c.depth(), all = c.batch * c.groups, grain = depthwise_grain<T>(c, all);
-    const index line_size = c.rows.count * planes.pitch(); // rows of outputs with gaps
-    for_each_chunk(divide_up(all, grain), c.nanoseconds<T>(), [&](index chunk) {
-        constexpr index beyond = 4 * lanes<T>;
-        const index padded_size = c.in * planes.channel() + beyond;
-        Scratch<T> scratch(Scratch<T>::rounded(padded_size) + line_size + beyond);
-        T *const padded = scratch.take(padded_size), *const line = scratch.take(line_size + beyond);
-        std::fill_n(padded, padded_size, T{});
-        for (index i = chunk * grain; i < std::min(all, (chunk + 1) * grain); ++i) {
-            const index g = i % c.groups;
+void correlate_depthwise_planes(const Correlation& c, const T* x, const TapWeights<T>& weights, const T* bias, T* y) {
+    const PlanesPlan<T> plan(c);
+    const index depth = c.depth();
+    Scratch<T> matrix(c.groups * c.out * depth);
+    T* next = matrix.data();
+    const std::vector<index> positions = weights.positions(c);
+    for (index g = 0; g < c.groups; ++g)
+        for (index o = 0; o < c.out; ++o)
             for (index channel = 0; channel < c.in; ++channel)
-                planes.read(padded + channel * planes.channel(), x + (i * c.in + channel) * c.in_plane(), 0,
-                            c.rows.count);
-            for (index o = 0; o < c.out; ++o) {
-                weighted_runs(line, line_size, padded, offsets.data(), weights + (g * c.out + o) * depth, depth,
-                              bias ? bias[g * c.out + o] : T{});
-                T* const to = y + (i * c.out + o) * c.out_plane() + c.columns.start;
-                for (index r = 0; r < c.rows.count; ++r) {
-                    T* const row = to + (c.rows.start + r * c.rows.step) * c.columns.out;
-                    const T* const from = line + r * planes.pitch();
-                    if (c.columns.step == 1)
-                        copy_run(row, from, c.columns.count);
-                    else
-                        for (index q = 0; q < c.columns.count; ++q) row[q * c.columns.step] = from[q];
-                }
-            }
-        }
+                for (const index position : positions)
+                    *next++ = weights.data[g * weights.group + o * weights.out + channel * weights.in + position];
+    const index at_once = groups_at_once(StripOfPlanes<T>(plan, 0)), blocks = divide_up(c.groups, at_once);
+    for_each_chunk(plan.strips.count * blocks, c.nanoseconds<T>(), [&](index task) {
+        const StripOfPlanes<T> strip(plan, task / blocks);
+        const std::vector<index> offsets = tap_offsets(strip);
+        const index first = task % blocks * at_once, groups = std::min(at_once, c.groups - first);
+        const bool direct = strip.images == 1 && c.in_order();
+        const index copied_size = strip.copied_size(groups * c.in), outputs = strip.outputs();
+        Scratch<T> scratch(Scratch<T>::rounded(copied_size) + (direct ? 0 : groups * c.out * outputs));
+        T *const copied = scratch.take(copied_size), *const kept = scratch.take(0);
+        T* const to = direct ? y + (strip.image * c.groups + first) * c.out * c.out_plane() +
+                                   strip.row * c.columns.count
+                             : kept;
+        strip.copy(copied, x, 0, first * c.in, groups * c.in);
+        for (index o = 0; o < groups * c.out; ++o)
+            weighted_runs(to + o * (direct ? c.out_plane() : outputs), outputs,
+                          copied + o / c.out * c.in * c.columns.taps() * strip.line, offsets.data(),
+                          matrix.data() + (first * c.out + o) * depth, depth, bias ? bias[first * c.out + o] : T{});
+        if (!direct) strip.write(y, kept, first * c.out, groups * c.out);
     });
 }
 
@@ -108,27 +125,35 @@ void correlate_depthwise_planes(const Correlation& c, const T* x, const T* weigh
 template <class T>
 void correlate_depthwise_planes_weight(const Correlation& c, const T* x, const T* dy, T* dweight) {
     constexpr index w = lanes<T>;
-    const PaddedPlanes<T> planes(c, 1, c.rows.count);
-    const index taps = c.taps(), line_size = c.rows.count * planes.pitch();
-    for_each_chunk(c.groups, c.nanoseconds<T>(), [&](index g) {
-        const index padded_size = planes.channel() + w;
-        Scratch<T> scratch(Scratch<T>::rounded(padded_size) + Scratch<T>::rounded(line_size + w) + c.out * taps * w);
-        T *const padded = scratch.take(padded_size), *const line = scratch.take(line_size + w);
-        T* const sums = scratch.take(c.out * taps * w);
-        std::fill_n(padded, padded_size, T{});
-        std::fill_n(line, line_size + w, T{});
-        std::fill_n(sums, c.out * taps * w, T{});
-        for (index n = 0; n < c.batch; ++n) {
-            planes.read(padded, x + (n * c.groups + g) * c.in_plane(), 0, c.rows.count);
-            for (index o = 0; o < c.out; ++o) {
-                const T* const from = dy + ((n * c.groups + g) * c.out + o) * c.out_plane();
-                for (index r = 0; r < c.rows.count; ++r)
-                    copy_run(line + r * planes.pitch(), from + r * c.columns.count, c.columns.count);
-                multiply_runs(sums + o * taps * w, line, padded, planes.offsets().data(), taps, line_size);
-            }
+    const PlanesPlan<T> plan(c);
+    const index taps = c.taps(), at_once = groups_at_once(StripOfPlanes<T>(plan, 0));
+    for_each_chunk(divide_up(c.groups, at_once), c.nanoseconds<T>(), [&](index block) {
+        const index first = block * at_once, groups = std::min(at_once, c.groups - first), out = groups * c.out;
+        Scratch<T> sums(out * taps * w);
+        std::fill_n(sums.data(), out * taps * w, T{});
+        for (index number = 0; number < plan.strips.count; ++number) {
+            const StripOfPlanes<T> strip(plan, number);
+            const std::vector<index> offsets = tap_offsets(strip);
+            const index copied_size = strip.copied_size(groups), outputs = strip.outputs();
+            const bool direct = strip.images == 1;
+            Scratch<T> scratch(Scratch<T>::rounded(copied_size) + (direct ? 0 : out * outputs));
+            T *const copied = scratch.take(copied_size), *const gathered = scratch.take(0);
+            strip.copy(copied, x, 0, first, groups);
+            if (!direct)
+                strip.for_each_run([&](index at, index length, index i, index r) {
+                    const T* from = dy + (i * c.groups + first) * c.out * c.out_plane() + r * length;
+                    for (index o = 0; o < out; ++o, from += c.out_plane())
+                        copy_run(gathered + o * outputs + at, from, length);
+                });
+            const T* const left = direct ? dy + (strip.image * c.groups + first) * c.out * c.out_plane() +
+                                               strip.row * c.columns.count
+                                         : gathered;
+            for (index o = 0; o < out; ++o)
+                multiply_runs(sums.data() + o * taps * w, left + o * (direct ? c.out_plane() : outputs),
+                              copied + o / c.out * c.columns.taps() * strip.line, offsets.data(), taps, outputs);
         }
-        for (index k = 0; k < c.out * taps; ++k)
-            dweight[g * c.out * taps + k] = sum_lanes<T>(load_packet(sums + k * w));
+        for (index k = 0; k < out * taps; ++k)
+            dweight[first * c.out * taps + k] = sum_lanes<T>(load_packet(sums.data() + k * w));
     });
 }
 
@@ -185,7 +210,8 @@ template <class T>
 void correlate_depthwise_pixels(const Correlation& c, const T* x, const TapWeights<T>& weights, const T* bias, T* y) {
     constexpr index w = lanes<T>;
     const PaddedPackets<T> packets(c);
-    const index taps = c.taps(), blocks = divide_up(c.groups, w), grain = depthwise_grain<T>(c, c.batch);
+    const index taps = c.taps(), blocks = divide_up(c.groups, w);
+    const index grain = std::clamp<index>(4096 / c.pixels(), 1, c.batch); // images of a task
     for_each_chunk(divide_up(c.batch, grain) * blocks, c.nanoseconds<T>(), [&](index task) {
         const index channel = task % blocks * w, count = std::min(w, c.groups - channel);
         Scratch<T> scratch(Scratch<T>::rounded(packets.size()) + (taps + 1) * w);

@@ -46,9 +46,9 @@ private:
         if (dense_) {
             const index left = column + c_.columns.offset.front(), taps = c_.columns.taps();
             const index low = std::clamp<index>(-left, 0, taps), high = std::clamp<index>(c_.columns.in - left, low, taps);
-            std::fill_n(to, low * c_.in, T{});
+            if (low > 0) std::fill_n(to, low * c_.in, T{});
             copy_run(to + low * c_.in, line + (left + low) * c_.in, (high - low) * c_.in);
-            std::fill_n(to + high * c_.in, (taps - high) * c_.in, T{});
+            if (high < taps) std::fill_n(to + high * c_.in, (taps - high) * c_.in, T{});
             return;
         }
         for (const index offset : c_.columns.offset) {

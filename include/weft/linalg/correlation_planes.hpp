@@ -3,263 +3,280 @@
 
 #include <weft/linalg/correlation.hpp>
 
-/// Correlations of images [N, C, H, W], whose channels are planes. Strips of the input are copied between zeros, sorted
-/// by the phase of the stride; then what a tap reads for a run of outputs is a run as well.
+/// Correlations of images [N, C, H, W], whose channels are planes. Strips of the input are copied once for each column
+/// of the kernel, shifted as it reads them; then what any tap reads for the outputs of a strip lies in one piece, and
+/// the taps of one row of the kernel, of all channels, are the rows of a matrix.
 namespace weft::inline WEFT_ABI::detail {
 
-/// Planes of some rows of outputs, with zeros around them.
-template <class T>
-class PaddedPlanes {
-public:
-    /// For up to so many images and rows of outputs at once.
-    PaddedPlanes(const Correlation& c, index images, index rows)
-        : c_(c), rows_(c.rows), columns_(c.columns), height_(rows + rows_.reach),
-          pitch_(c.columns.count + columns_.reach),
-          image_(height_ * pitch_ * static_cast<index>(rows_.phases.size() * columns_.phases.size())),
-          channel_(image_ * images) {
-        for (std::size_t h = 0; h < rows_.shift.size(); ++h)
-            for (std::size_t w = 0; w < columns_.shift.size(); ++w) {
-                const index phase =
-                    rows_.phase[h] * static_cast<index>(columns_.phases.size()) + columns_.phase[w];
-                offsets_.push_back((phase * height_ + rows_.shift[h]) * pitch_ + columns_.shift[w]);
-            }
-    }
-    index pitch() const { return pitch_; }
-    index image() const { return image_; }
-    index channel() const { return channel_; }
-    /// Where a tap reads for the first output.
-    const std::vector<index>& offsets() const { return offsets_; }
+/// What the rows of the kernel, or its columns, have in common.
+struct TapPhases {
+    index base = 0, reach = 0;           // the first offset; the largest shift
+    std::vector<index> phases{};         // of the stride that occur
+    std::vector<index> phase{}, shift{}; // of each tap: which of them, and how many strides on
 
-    /// What the outputs of `rows` rows from `row` on need of a plane; its surroundings are zero already.
-    void read(T* to, const T* plane, index row, index rows) const {
-        const index width = c_.columns.in;
-        for (const index row_phase : rows_.phases) {
-            const index first = row * c_.rows.stride + rows_.base + row_phase;
-            const auto [begin, end] = inside(first, c_.rows.stride, c_.rows.in, rows + rows_.reach);
-            for (const index column_phase : columns_.phases) {
-                const index left = columns_.base + column_phase, stride = c_.columns.stride;
-                const auto [low, high] = inside(left, stride, width, pitch_);
-                for (index r = begin; r < end; ++r) {
-                    const T* const from = plane + (first + r * c_.rows.stride) * width + left;
-                    T* const line = to + r * pitch_;
-                    if (stride == 1)
-                        copy_run(line + low, from + low, high - low);
-                    else
-                        for (index i = low; i < high; ++i) line[i] = from[i * stride];
-                }
-                to += height_ * pitch_;
-            }
+    explicit TapPhases(const CorrelationAxis& a) : base(a.offset.front()) {
+        for (const index offset : a.offset) {
+            const index own = (offset - base) % a.stride;
+            const auto found = std::find(phases.begin(), phases.end(), own);
+            phase.push_back(found - phases.begin());
+            if (found == phases.end()) phases.push_back(own);
+            shift.push_back((offset - base) / a.stride);
+            reach = std::max(reach, shift.back());
+        }
+    }
+};
+
+/// The i in [begin, end), of `count`, with first + stride i in [0, extent).
+struct Inside {
+    index begin, end;
+    Inside(index first, index stride, index extent, index count)
+        : begin(first < 0 ? divide_up(-first, stride) : 0),
+          end(first < extent ? std::min(count, divide_up(extent - first, stride)) : 0) {
+        begin = std::min(begin, end);
+    }
+};
+
+/// to[i] = from[i stride] for i < n; reads nothing else. What is written behind the end, less than a packet, is to be
+/// written over. Where there is a mask, elements of which it is 0 become 0.
+template <class T>
+WEFT_NOINLINE void gather_over(T* to, const T* from, index stride, index n, const T* mask = nullptr) {
+    constexpr index w = lanes<T>;
+    const auto masked = [&](index i, const Packet<T>& x) {
+        return mask ? Packet<T>(select(load_packet(mask + i) == splat(T{}), splat(T{}), x)) : x;
+    };
+    index i = 0;
+    if (stride == 1) {
+        for (; i + w <= n; i += w) store_packet(to + i, masked(i, load_packet(from + i)));
+        if (i < n) store_packet(to + i, masked(i, load_first(from + i, n - i, T{})));
+        return;
+    }
+    if constexpr (w > 1)
+        if (stride == 2) {
+            int even[static_cast<std::size_t>(w)];
+            for (int k = 0; k < static_cast<int>(w); ++k) even[k] = 2 * k % static_cast<int>(w);
+            const auto lane = make_lane_index<T>(even);
+            for (; 2 * i + w < 2 * n; i += w / 2)
+                store_packet(to + i, masked(i, permute<T>(load_packet(from + 2 * i), lane)));
+        }
+    for (; i < n; ++i) to[i] = mask && mask[i] == T{} ? T{} : from[i * stride];
+}
+template <class T>
+WEFT_ALWAYS_INLINE void fill_over(T* to, index n) {
+    for (index i = 0; i < n; i += lanes<T>) store_packet(to + i, splat(T{}));
+}
+
+/// What a column of the kernel reads for rows of outputs.
+template <class T>
+class ColumnOfKernel {
+public:
+    /// `rows`: the most at once.
+    ColumnOfKernel(const CorrelationAxis& a, std::size_t tap, index rows)
+        : stride_(a.stride), in_(a.in), width_(a.count), offset_(a.offset[tap]),
+          valid_(offset_, a.stride, a.in, a.count) {
+        if (in_ != width_ * stride_ || length() == width_) return;
+        mask_.resize(static_cast<std::size_t>(rows * width_ + lanes<T>));
+        for (index r = 0; r < rows; ++r)
+            std::fill_n(mask_.begin() + r * width_ + valid_.begin, length(), T(1));
+    }
+    /// Rows of the input, one behind the other, to rows of outputs; 0 where it reads beside the image.
+    void copy(T* to, const T* from, index rows) const {
+        if (length() == 0 || rows == 0) return fill_over(to, rows * width_);
+        from += valid_.begin * stride_ + offset_;
+        if (in_ == width_ * stride_) { // all rows in one go
+            fill_over(to, valid_.begin);
+            const index n = (rows - 1) * width_ + length();
+            gather_over(to + valid_.begin, from, stride_, n, mask_.empty() ? nullptr : mask_.data() + valid_.begin);
+            fill_over(to + valid_.begin + n, width_ - valid_.end);
+            return;
+        }
+        for (index r = 0; r < rows; ++r, to += width_) {
+            fill_over(to, valid_.begin);
+            gather_over(to + valid_.begin, from + r * in_, stride_, length());
+            fill_over(to + valid_.end, width_ - valid_.end);
         }
     }
 
 private:
-    /// How the taps of an axis lie to the stride.
-    struct Phases {
-        index base = 0, reach = 0;    // the first offset; the largest shift
-        std::vector<index> phases{};  // that occur
-        std::vector<index> phase{}, shift{}; // of each tap: which of them, and how many strides on
-
-        explicit Phases(const CorrelationAxis& a) : base(a.offset.front()) {
-            for (const index offset : a.offset) {
-                const index own = (offset - base) % a.stride;
-                const auto found = std::find(phases.begin(), phases.end(), own);
-                phase.push_back(found - phases.begin());
-                if (found == phases.end()) phases.push_back(own);
-                shift.push_back((offset - base) / a.stride);
-                reach = std::max(reach, shift.back());
-            }
-        }
-    };
-    /// The i in [0, count) with first + stride i in [0, extent).
-    static std::pair<index, index> inside(index first, index stride, index extent, index count) {
-        const index begin = first < 0 ? divide_up(-first, stride) : 0;
-        const index end = first < extent ? std::min(count, divide_up(extent - first, stride)) : 0;
-        return {std::min(begin, end), end};
-    }
-
-    const Correlation& c_;
-    Phases rows_, columns_;
-    index height_, pitch_, image_, channel_;
-    std::vector<index> offsets_{};
+    index length() const { return valid_.end - valid_.begin; }
+    index stride_, in_, width_, offset_;
+    Inside valid_;
+    std::vector<T> mask_{};
 };
 
-/// The outputs of a group in pieces of about `limit` elements of a plane: rows of an image, or several images.
+/// The outputs of a group in pieces of a few hundred elements of a plane: rows of an image, or several small images.
 struct Strips {
     index images, rows; // of a strip, at most
     index per_image, count;
 
-    explicit Strips(const Correlation& c) {
+    template <class T>
+    static Strips of(const Correlation& c) {
         const index limit = c.batch * c.pixels() >= 8192 ? 512 : 256;
-        images = std::clamp<index>(limit / c.pixels(), 1, c.batch);
-        rows = images > 1 ? c.rows.count
-                          : block_length(c.rows.count, std::max<index>(1, limit / c.columns.count), 1);
-        per_image = divide_up(c.rows.count, rows);
-        count = divide_up(c.batch, images) * per_image;
+        Strips s{};
+        s.images = c.pixels() >= ProductTile<T>::columns ? 1 : std::clamp<index>(limit / c.pixels(), 1, c.batch);
+        s.rows = s.images > 1 ? c.rows.count
+                              : block_length(c.rows.count, std::max<index>(1, limit / c.columns.count), 1);
+        s.per_image = divide_up(c.rows.count, s.rows);
+        s.count = divide_up(c.batch, s.images) * s.per_image;
+        return s;
     }
 };
 
-/// A strip of a correlation, in tasks of which each has memory of its own.
+/// What all strips of a correlation have in common.
 template <class T>
-class StripOfPlanes {
-    using Tile = ProductTile<T>;
+struct PlanesPlan {
+    const Correlation& c;
+    Strips strips;
+    TapPhases row_phases;
+    std::vector<ColumnOfKernel<T>> columns{};
+    index block; // channels at once
 
-public:
-    /// Outputs that are unfolded at once.
-    StripOfPlanes(const Correlation& c, const PaddedPlanes<T>& planes, const Strips& strips, index number, index width)
-        : c_(c), planes_(planes), width_(width), image(number / strips.per_image * strips.images),
-          row(number % strips.per_image * strips.rows), images(std::min(strips.images, c.batch - image)),
-          rows(std::min(strips.rows, c.rows.count - row)) {
-        runs_.reserve(static_cast<std::size_t>(width));
+    explicit PlanesPlan(const Correlation& correlation)
+        : c(correlation), strips(Strips::of<T>(c)), row_phases(c.rows) {
+        for (std::size_t w = 0; w < c.columns.offset.size(); ++w)
+            columns.emplace_back(c.columns, w, (strips.rows + row_phases.reach) * strips.images);
+        constexpr index depth = ProductTile<T>::depth + ProductTile<T>::depth / 4;
+        block = block_length(c.in, std::max<index>(1, depth / c.columns.taps()), 1);
     }
-    index pixels() const { return images * rows * c_.columns.count; }
-
-    /// Copies of channels [first, first + count) of group g; `to` has padded_size() elements.
-    void read(T* to, const T* x, index g, index first, index count) const {
-        std::fill_n(to, count * planes_.channel(), T{});
-        for (index channel = 0; channel < count; ++channel)
-            for (index i = 0; i < images; ++i)
-                planes_.read(to + channel * planes_.channel() + i * planes_.image(),
-                             x + (((image + i) * c_.groups + g) * c_.in + first + channel) * c_.in_plane(), row, rows);
-    }
-    /// Row (channel, tap) of `to` is what the tap reads for the outputs [first, first + n), n <= width.
-    WEFT_NOINLINE void unfold(T* to, const T* padded, index channels, index first, index n) {
-        find_runs(first, n);
-        constexpr index w = lanes<T>;
-        for (index channel = 0; channel < channels; ++channel, padded += planes_.channel())
-            for (const index offset : planes_.offsets()) {
-                for (const Run& run : runs_) { // the packets of a run overlap the next, which is written later
-                    const T* const from = padded + offset + run.from;
-                    T* const begin = to + run.at;
-                    store_packet(begin, load_packet(from));
-                    for (index i = w; i < run.length; i += w) store_packet(begin + i, load_packet(from + i));
-                }
-                to += width_;
-            }
-    }
-    /// Calls f(first, length, image, position in the image's outputs) for the images of the outputs [first, first + n).
+    /// Calls f(channel, tap) in the order of the sums: blocks of channels, rows of the kernel, channels, columns.
     template <class F>
-    void for_each_image(index first, index n, F&& f) const {
-        const index size = rows * c_.columns.count;
-        for (index p = first; p < first + n;) {
-            const index length = std::min(first + n - p, size - p % size);
-            f(p - first, length, image + p / size, row * c_.columns.count + p % size);
-            p += length;
-        }
+    void for_each_product(F&& f) const {
+        for (index c0 = 0; c0 < c.in; c0 += block)
+            for (index h = 0; h < c.rows.taps(); ++h)
+                for (index channel = c0; channel < std::min(c.in, c0 + block); ++channel)
+                    for (index w = 0; w < c.columns.taps(); ++w) f(channel, h * c.columns.taps() + w);
     }
-
-private:
-    struct Run {
-        index from, at, length;
-    };
-    void find_runs(index first, index n) {
-        runs_.clear();
-        const index width = c_.columns.count;
-        index column = first % width, r = first / width % rows, i = first / width / rows;
-        for (index at = 0; at < n;) {
-            const index length = std::min(n - at, width - column);
-            runs_.push_back({i * planes_.image() + r * planes_.pitch() + column, at, length});
-            at += length;
-            column = 0;
-            if (++r == rows) {
-                r = 0;
-                ++i;
-            }
-        }
-    }
-
-    const Correlation& c_;
-    const PaddedPlanes<T>& planes_;
-    index width_;
-    std::vector<Run> runs_{};
-
-public:
-    const index image, row, images, rows;
 };
 
-/// How many channels are unfolded at once.
+/// Some rows of an image, or several images whole. Its outputs are numbered row by row; a row is that of all images.
 template <class T>
-index channel_block(const Correlation& c) {
-    constexpr index depth = ProductTile<T>::depth + ProductTile<T>::depth / 4;
-    return block_length(c.in, std::max<index>(1, depth / c.taps()), 1);
-}
+struct StripOfPlanes {
+    const PlanesPlan<T>& plan;
+    const Correlation& c = plan.c;
+    index image, row, images, rows;
+    index line; // elements from one shifted copy to the next
 
-/// Whether outputs are products of the inputs at their own places.
-inline bool is_pointwise(const Correlation& c) {
-    const auto own = [](const CorrelationAxis& a) {
-        return a.taps() == 1 && a.offset[0] == 0 && a.stride == 1 && a.in == a.count && a.in == a.out;
-    };
-    return own(c.rows) && own(c.columns);
-}
+    StripOfPlanes(const PlanesPlan<T>& p, index number)
+        : plan(p), image(number / p.strips.per_image * p.strips.images),
+          row(number % p.strips.per_image * p.strips.rows), images(std::min(p.strips.images, c.batch - image)),
+          rows(std::min(p.strips.rows, c.rows.count - row)) {
+        constexpr index unit = 64 / static_cast<index>(sizeof(T)); // lines of the cache, an odd number of them
+        const index copied_rows = static_cast<index>(p.row_phases.phases.size()) * (rows + p.row_phases.reach);
+        line = (divide_up(copied_rows * row_size() + lanes<T>, unit) | 1) * unit;
+    }
+    /// Outputs are products of the inputs at their own places, which can be read in whole packets.
+    bool as_it_lies() const { return images == 1 && is_pointwise(c) && outputs() % lanes<T> == 0; }
+    const T* own(const T* x, index g, index channel) const {
+        return x + ((image * c.groups + g) * c.in + channel) * c.in_plane() + row * c.columns.in;
+    }
+    index row_size() const { return images * c.columns.count; }
+    index outputs() const { return rows * row_size(); }
+    /// Elements of the copies of so many channels, and of what is needed to make them.
+    index copied_size(index channels) const {
+        const index gathered = (rows + plan.row_phases.reach) * images * c.columns.in + lanes<T>;
+        return (channels * c.columns.taps() + 1) * line + gathered;
+    }
+    /// Where row h of the kernel reads in a copy for the first output.
+    index offset(index h) const {
+        const auto i = static_cast<std::size_t>(h);
+        return (plan.row_phases.phase[i] * (rows + plan.row_phases.reach) + plan.row_phases.shift[i]) * row_size();
+    }
+
+    /// Copies channels [first, first + count) of group g, one for each column of the kernel.
+    void copy(T* to, const T* x, index g, index first, index count) const {
+        const index stride = c.rows.stride, width = c.columns.in, height = rows + plan.row_phases.reach;
+        const index batch_step = c.groups * c.in * c.in_plane();
+        const bool as_it_lies = images == 1 && stride == 1;
+        T* const gathered = to + (count * c.columns.taps() + 1) * line;
+        x += ((image * c.groups + g) * c.in + first) * c.in_plane();
+        index block = 0; // of the rows of a phase
+        for (const index phase : plan.row_phases.phases) {
+            const index top = row * stride + plan.row_phases.base + phase;
+            const Inside inside(top, stride, c.rows.in, height);
+            const index copied_rows = (inside.end - inside.begin) * images;
+            for (index channel = 0; channel < count; ++channel) {
+                const T* from = x + channel * c.in_plane() + (top + inside.begin * stride) * width;
+                if (!as_it_lies) { // the rows of all images behind one another
+                    T* next = gathered;
+                    for (index r = inside.begin; r < inside.end; ++r, from += stride * width)
+                        for (index i = 0; i < images; ++i, next += width)
+                            gather_over(next, from + i * batch_step, 1, width);
+                    from = gathered;
+                }
+                for (std::size_t w = 0; w < plan.columns.size(); ++w) {
+                    T* const own = to + (channel * c.columns.taps() + static_cast<index>(w)) * line + block;
+                    fill_over(own, inside.begin * row_size());
+                    plan.columns[w].copy(own + inside.begin * row_size(), from, copied_rows);
+                    fill_over(own + inside.end * row_size(), (height - inside.end) * row_size());
+                }
+            }
+            block += height * row_size();
+        }
+    }
+    /// Writes outputs [count, outputs()] of the channels from `channel` on of all groups.
+    void write(T* y, const T* from, index channel, index count) const {
+        for_each_run([&](index at, index length, index i, index r) {
+            T* run = y + (i * c.groups * c.out + channel) * c.out_plane() +
+                     (c.rows.start + r * c.rows.step) * c.columns.out + c.columns.start;
+            for (index o = 0; o < count; ++o, run += c.out_plane())
+                if (c.columns.step == 1)
+                    copy_run(run, from + o * outputs() + at, length);
+                else
+                    for (index e = 0; e < length; ++e) run[e * c.columns.step] = from[o * outputs() + at + e];
+        });
+    }
+    /// Calls f(output, length, image, row) for the runs of outputs of one row of one image.
+    template <class F>
+    void for_each_run(F&& f) const {
+        index at = 0;
+        for (index r = row; r < row + rows; ++r)
+            for (index i = image; i < image + images; ++i, at += c.columns.count) f(at, c.columns.count, i, r);
+    }
+};
 
 /// y = the correlation of x [N, groups in, H, W] at the positions it writes, plus bias [groups out] if there is one.
-/// `weights` are [groups, out, in, taps].
 template <class T>
-void correlate_planes(const Correlation& c, const T* x, const T* weights, const T* bias, T* y) {
+void correlate_planes(const Correlation& c, const T* x, const TapWeights<T>& weights, const T* bias, T* y) {
     using Tile = ProductTile<T>;
-    constexpr index width = Tile::columns;
-    const Strips strips(c);
-    const PaddedPlanes<T> planes(c, strips.images, strips.rows);
-    const index block = channel_block<T>(c), taps = c.taps(), depth = c.depth(), plane = c.out_plane();
-    for_each_chunk(c.groups * strips.count, c.nanoseconds<T>(), [&](index task) {
-        const index g = task / strips.count;
-        StripOfPlanes<T> strip(c, planes, strips, task % strips.count, width);
-        const index panels = divide_up(strip.pixels(), width);
-        const bool direct = c.in_order() && (strip.images == 1 || c.pixels() % width == 0);
-        const bool as_it_lies = direct && is_pointwise(c) && strip.pixels() % lanes<T> == 0;
-        const index padded_size = as_it_lies ? 0 : block * planes.channel();
-        const index unfolded_size = as_it_lies ? 0 : block * taps * width;
-        Scratch<T> scratch(Scratch<T>::rounded(padded_size) + Scratch<T>::rounded(unfolded_size + lanes<T>) +
-                           (direct ? 0 : panels * c.out * width));
-        T *const padded = scratch.take(padded_size), *const unfolded = scratch.take(unfolded_size + lanes<T>);
-        T* const kept = scratch.take(0);
-        for (index c0 = 0; c0 < c.in; c0 += block) {
-            const index channels = std::min(block, c.in - c0), k = channels * taps;
-            if (!as_it_lies) strip.read(padded, x, g, c0, channels);
-            for (index panel = 0; panel < panels; ++panel) {
-                const index first = panel * width, n = std::min(width, strip.pixels() - first);
-                index of_image = strip.image, at = 0; // of the first output
-                strip.for_each_image(first, 1, [&](index, index, index i, index position) {
-                    of_image = i;
-                    at = position;
-                });
-                T* const to = direct ? y + (of_image * c.groups + g) * c.out * plane + at : kept + panel * c.out * width;
-                const index ldc = direct ? plane : width;
-                const T* b = unfolded;
-                if (as_it_lies)
-                    b = x + ((of_image * c.groups + g) * c.in + c0) * plane + at;
-                else
-                    strip.unfold(unfolded, padded, channels, first, n);
-                if (c0 == 0 && bias)
-                    for (index o = 0; o < c.out; ++o) std::fill_n(to + o * ldc, n, bias[g * c.out + o]);
-                const Into into = c0 == 0 && !bias ? Into::replace : Into::add;
-                for (index o = 0; o < c.out; o += Tile::rows)
-                    Tile::multiply(std::min(Tile::rows, c.out - o), n, k,
-                                   {weights + (g * c.out + o) * depth + c0 * taps, depth, 1}, b,
-                                   as_it_lies ? plane : width, to + o * ldc, ldc, into);
-            }
-        }
-        for (index panel = 0; !direct && panel < panels; ++panel) {
-            const index first = panel * width, n = std::min(width, strip.pixels() - first);
-            const T* const from = kept + panel * c.out * width;
-            strip.for_each_image(first, n, [&](index begin, index length, index i, index position) {
-                T* const image = y + (i * c.groups + g) * c.out * plane;
-                if (c.in_order()) {
-                    for (index o = 0; o < c.out; ++o)
-                        copy_run(image + o * plane + position, from + o * width + begin, length);
-                    return;
-                }
-                for (index p = 0; p < length;) {
-                    const index r = (position + p) / c.columns.count, q = (position + p) % c.columns.count;
-                    const index run = std::min(length - p, c.columns.count - q);
-                    T* const to = image + (c.rows.start + r * c.rows.step) * c.columns.out + c.columns.start +
-                                  q * c.columns.step;
-                    for (index o = 0; o < c.out; ++o)
-                        for (index e = 0; e < run; ++e)
-                            to[o * plane + e * c.columns.step] = from[o * width + begin + p + e];
-                    p += run;
-                }
+    const PlanesPlan<T> plan(c);
+    const index depth = c.depth(), plane = c.out_plane();
+    Scratch<T> matrix(c.groups * c.out * depth);
+    T* next = matrix.data();
+    const std::vector<index> positions = weights.positions(c);
+    for (index g = 0; g < c.groups; ++g)
+        for (index o = 0; o < c.out; ++o)
+            plan.for_each_product([&](index channel, index tap) {
+                *next++ = weights.data[g * weights.group + o * weights.out + channel * weights.in +
+                                       positions[static_cast<std::size_t>(tap)]];
             });
+    for_each_chunk(c.groups * plan.strips.count, c.nanoseconds<T>(), [&](index task) {
+        const index g = task / plan.strips.count;
+        const StripOfPlanes<T> strip(plan, task % plan.strips.count);
+        const index outputs = strip.outputs();
+        const bool direct = strip.images == 1 && c.in_order();
+        const bool as_it_lies = direct && strip.as_it_lies();
+        const index copied_size = as_it_lies ? 0 : strip.copied_size(plan.block);
+        Scratch<T> scratch(Scratch<T>::rounded(copied_size) + (direct ? 0 : c.out * outputs));
+        T *const copied = scratch.take(copied_size), *const kept = scratch.take(0);
+        T* const to = direct ? y + (strip.image * c.groups + g) * c.out * plane + strip.row * c.columns.count : kept;
+        const index ldc = direct ? plane : outputs;
+        if (bias)
+            for (index o = 0; o < c.out; ++o) std::fill_n(to + o * ldc, outputs, bias[g * c.out + o]);
+        const T* a = matrix.data() + g * c.out * depth;
+        for (index c0 = 0; c0 < c.in; c0 += plan.block) {
+            const index channels = std::min(plan.block, c.in - c0), k = channels * c.columns.taps();
+            if (!as_it_lies) strip.copy(copied, x, g, c0, channels);
+            const T* const b = as_it_lies ? strip.own(x, g, c0) : copied;
+            const index ldb = as_it_lies ? plane : strip.line;
+            for (index p = 0; p < outputs; p += Tile::columns)
+                for (index h = 0; h < c.rows.taps(); ++h)
+                    for (index o = 0; o < c.out; o += Tile::rows)
+                        Tile::multiply(std::min(Tile::rows, c.out - o), std::min(Tile::columns, outputs - p), k,
+                                       {a + o * depth + h * k, depth, 1}, b + strip.offset(h) + p, ldb,
+                                       to + o * ldc + p, ldc, h == 0 && c0 == 0 && !bias ? Into::replace : Into::add);
+            a += c.rows.taps() * k;
         }
+        if (direct) return;
+        strip.write(y, kept, g * c.out, c.out);
     });
 }
 
@@ -267,63 +284,63 @@ void correlate_planes(const Correlation& c, const T* x, const T* weights, const 
 template <class T>
 void correlate_planes_weight(const Correlation& c, const T* x, const T* dy, T* dweight) {
     using Tile = ProductTile<T>;
-    constexpr index width = 128; // outputs at once: what is added to the sums in one go
-    const Strips strips(c);
-    const PaddedPlanes<T> planes(c, strips.images, strips.rows);
-    const index block = channel_block<T>(c), taps = c.taps(), depth = c.depth(), plane = c.out_plane();
-    const index size = depth * c.out;
-    const index parts = partial_sums(c, c.groups * size, strips.count);
-    const index panels = divide_up(c.out, Tile::columns), panel_size = width * Tile::columns;
-    Scratch<T> sums(c.groups * parts * size); // [groups, parts, in, taps, out]
+    const PlanesPlan<T> plan(c);
+    const index depth = c.depth(), plane = c.out_plane(), size = depth * c.out;
+    const index parts = partial_sums(c, c.groups * size, plan.strips.count);
+    const index panels = divide_up(c.out, Tile::columns);
+    const auto columns_of = [&](index panel) { return std::min(Tile::columns, c.out - panel * Tile::columns); };
+    const auto packed_of = [&](index panel) { return divide_up(columns_of(panel), lanes<T>) * lanes<T>; };
+    Scratch<T> sums(c.groups * parts * size); // [groups, parts, products in their order, out]
     T* const all = sums.data();
     for_each_chunk(c.groups * parts, c.nanoseconds<T>(), [&](index task) {
         const index g = task / parts, part = task % parts;
         T* const sum = all + task * size;
         std::fill_n(sum, size, T{});
-        const index blocks = divide_up(strips.images * strips.rows * c.columns.count, width);
-        const index padded_size = block * planes.channel();
-        const index unfolded_size = block * taps * width + lanes<T>;
-        Scratch<T> scratch(Scratch<T>::rounded(padded_size) + Scratch<T>::rounded(unfolded_size) +
-                           blocks * panels * panel_size);
-        T *const padded = scratch.take(padded_size), *const unfolded = scratch.take(unfolded_size);
-        T* const turned = scratch.take(blocks * panels * panel_size);
-        const auto columns_of = [&](index panel) { return std::min(Tile::columns, c.out - panel * Tile::columns); };
-        const auto packed_of = [&](index panel) { return divide_up(columns_of(panel), lanes<T>) * lanes<T>; };
-        for (index number = part * strips.count / parts; number < (part + 1) * strips.count / parts; ++number) {
-            StripOfPlanes<T> strip(c, planes, strips, number, width);
-            const index outputs = strip.pixels();
-            for (index b = 0; b * width < outputs; ++b)
+        for (index number = part * plan.strips.count / parts; number < (part + 1) * plan.strips.count / parts;
+             ++number) {
+            const StripOfPlanes<T> strip(plan, number);
+            const index outputs = strip.outputs(), panel_size = outputs * Tile::columns;
+            const bool as_it_lies = strip.as_it_lies();
+            const index copied_size = as_it_lies ? 0 : strip.copied_size(plan.block);
+            Scratch<T> scratch(Scratch<T>::rounded(copied_size) + panels * panel_size);
+            T *const copied = scratch.take(copied_size), *const turned = scratch.take(panels * panel_size);
+            const auto turn = [&](index at, index length, index i, index r) {
                 for (index panel = 0; panel < panels; ++panel) {
-                    T* const to = turned + (b * panels + panel) * panel_size;
-                    strip.for_each_image(
-                        b * width, std::min(width, outputs - b * width),
-                        [&](index at, index length, index i, index position) {
-                            const index channel = (i * c.groups + g) * c.out + panel * Tile::columns;
-                            pack_panel<T>(to + at * packed_of(panel), {dy + channel * plane + position, 1, plane},
-                                          length, columns_of(panel), packed_of(panel));
-                        });
+                    const index channel = (i * c.groups + g) * c.out + panel * Tile::columns;
+                    pack_panel<T>(turned + panel * panel_size + at * packed_of(panel),
+                                  {dy + channel * plane + r * c.columns.count, 1, plane}, length, columns_of(panel),
+                                  packed_of(panel));
                 }
-            for (index c0 = 0; c0 < c.in; c0 += block) {
-                const index channels = std::min(block, c.in - c0), k = channels * taps;
-                strip.read(padded, x, g, c0, channels);
-                for (index b = 0; b * width < outputs; ++b) {
-                    const index n = std::min(width, outputs - b * width);
-                    strip.unfold(unfolded, padded, channels, b * width, n);
-                    for (index panel = 0; panel < panels; ++panel)
-                        for (index row = 0; row < k; row += Tile::rows)
-                            Tile::multiply(std::min(Tile::rows, k - row), columns_of(panel), n,
-                                           {unfolded + row * width, width, 1},
-                                           turned + (b * panels + panel) * panel_size, packed_of(panel),
-                                           sum + (c0 * taps + row) * c.out + panel * Tile::columns, c.out, Into::add);
-                }
+            };
+            if (strip.images == 1)
+                turn(0, outputs, strip.image, strip.row);
+            else
+                strip.for_each_run(turn);
+            T* to = sum;
+            for (index c0 = 0; c0 < c.in; c0 += plan.block) {
+                const index channels = std::min(plan.block, c.in - c0), k = channels * c.columns.taps();
+                if (!as_it_lies) strip.copy(copied, x, g, c0, channels);
+                const T* const left = as_it_lies ? strip.own(x, g, c0) : copied;
+                const index lda = as_it_lies ? plane : strip.line;
+                for (index h = 0; h < c.rows.taps(); ++h, to += k * c.out)
+                    for (index p = 0; p < outputs; p += Tile::depth)
+                        for (index panel = 0; panel < panels; ++panel)
+                            for (index row = 0; row < k; row += Tile::rows)
+                                Tile::multiply(std::min(Tile::rows, k - row), columns_of(panel),
+                                               std::min(Tile::depth, outputs - p),
+                                               {left + row * lda + strip.offset(h) + p, lda, 1},
+                                               turned + panel * panel_size + p * packed_of(panel), packed_of(panel),
+                                               to + row * c.out + panel * Tile::columns, c.out, Into::add);
             }
         }
     });
     for (index g = 0; g < c.groups; ++g) {
-        T* const sum = all + g * parts * size;
-        combine_parts(sum, parts, size);
-        for (index o = 0; o < c.out; ++o)
-            for (index k = 0; k < depth; ++k) dweight[(g * c.out + o) * depth + k] = sum[k * c.out + o];
+        const T* sum = all + g * parts * size;
+        combine_parts(all + g * parts * size, parts, size);
+        plan.for_each_product([&](index channel, index tap) {
+            for (index o = 0; o < c.out; ++o)
+                dweight[((g * c.out + o) * c.in + channel) * c.taps() + tap] = *sum++;
+        });
     }
 }
 

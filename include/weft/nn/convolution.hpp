@@ -209,18 +209,9 @@ private:
                 return weft::detail::correlate_depthwise_pixels(c, x, weights, bias, y);
             return weft::detail::correlate_pixels(c, x, weights, bias, y);
         }
-        Scratch<T> matrix(c.groups * c.out * c.depth());
-        T* to = matrix.data();
-        std::vector<index> positions;
-        for (index tap = 0; tap < c.taps(); ++tap) positions.push_back(weights.position(c, tap));
-        for (index g = 0; g < c.groups; ++g)
-            for (index o = 0; o < c.out; ++o)
-                for (index channel = 0; channel < c.in; ++channel)
-                    for (const index position : positions)
-                        *to++ = weights.data[g * weights.group + o * weights.out + channel * weights.in + position];
         if (c.in <= few && c.out <= few)
-            return weft::detail::correlate_depthwise_planes<T>(c, x, matrix.data(), bias, y);
-        weft::detail::correlate_planes<T>(c, x, matrix.data(), bias, y);
+            return weft::detail::correlate_depthwise_planes(c, x, weights, bias, y);
+        weft::detail::correlate_planes(c, x, weights, bias, y);
     }
 };
 
