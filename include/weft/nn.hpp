@@ -6,6 +6,8 @@
 #include <weft/nn/activation.hpp>
 #include <weft/nn/adam.hpp>
 #include <weft/nn/batch_norm.hpp>
+#include <weft/nn/conv2d.hpp>
+#include <weft/nn/convolution.hpp>
 #include <weft/nn/dropout.hpp>
 #include <weft/nn/gru_cell.hpp>
 #include <weft/nn/init.hpp>
@@ -16,9 +18,11 @@
 #include <weft/nn/mlp.hpp>
 #include <weft/nn/module.hpp>
 #include <weft/nn/optimizer.hpp>
+#include <weft/nn/pooling.hpp>
 #include <weft/nn/reduce_lr_on_plateau.hpp>
 #include <weft/nn/roc_auc.hpp>
 #include <weft/nn/schedule.hpp>
 #include <weft/nn/sequential.hpp>
 #include <weft/nn/sgd.hpp>
 #include <weft/nn/state_dict.hpp>
+#include <weft/nn/window.hpp>

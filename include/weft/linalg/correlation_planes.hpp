@@ -62,7 +62,10 @@ WEFT_NOINLINE void gather_over(T* to, const T* from, index stride, index n, cons
 }
 template <class T>
 WEFT_ALWAYS_INLINE void fill_over(T* to, index n) {
-    for (index i = 0; i < n; i += lanes<T>) store_packet(to + i, splat(T{}));
+    if (n > lanes<T>)
+        std::fill_n(to, n, T{});
+    else if (n > 0) // most often; not worth a call
+        store_packet(to, splat(T{}));
 }
 
 /// What a column of the kernel reads for rows of outputs.
