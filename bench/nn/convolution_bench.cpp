@@ -32,8 +32,7 @@ Operations operations(const Size& s, double times) {
 
 void value(benchmark::State& state, Size s, nn::Layout layout) {
     const auto x = uniform<4>(input(s, layout), 1), w = uniform<4>({s.out, s.in / s.groups, s.kernel, s.kernel}, 2);
-    repeat(state, operations(s, 1),
-           [&] { benchmark::DoNotOptimize(nn::conv2d(x, w, options(s, layout)).data()); });
+    repeat(state, operations(s, 1), [&] { benchmark::DoNotOptimize(nn::conv2d(x, w, options(s, layout)).data()); });
 }
 
 void gradient(benchmark::State& state, Size s, nn::Layout layout) {

@@ -47,8 +47,8 @@ struct WindowAxis {
     }
     /// From gradients of the output to those of the input at the positions phase, phase + stride, ...
     CorrelationAxis adjoint(index phase) const {
-        CorrelationAxis a{.in = out(), .out = in, .count = divide_up(in - phase, stride), .start = phase,
-                          .step = stride};
+        CorrelationAxis a{
+            .in = out(), .out = in, .count = divide_up(in - phase, stride), .start = phase, .step = stride};
         for (index t = kernel; t-- > 0;)
             if (const index from = phase + padding - t * dilation; from % stride == 0) {
                 a.offset.push_back(from / stride);

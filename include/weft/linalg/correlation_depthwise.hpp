@@ -54,8 +54,7 @@ WEFT_ALWAYS_INLINE void multiply_runs(T* sum, const T* left, const T* right, con
     if (i < n) { // what lies behind the end may be anything
         const Packet<T> factor = load_first(left + i, n - i, T{});
 #pragma GCC unroll 9
-        for (int k = 0; k < B; ++k)
-            s[k] = multiply_add(factor, load_first(right + offset[k] + i, n - i, T{}), s[k]);
+        for (int k = 0; k < B; ++k) s[k] = multiply_add(factor, load_first(right + offset[k] + i, n - i, T{}), s[k]);
     }
 #pragma GCC unroll 9
     for (int k = 0; k < B; ++k) store_packet(sum + k * w, s[k]);
@@ -108,9 +107,8 @@ void correlate_depthwise_planes(const Correlation& c, const T* x, const TapWeigh
         const index copied_size = strip.copied_size(groups * c.in), outputs = strip.outputs();
         Scratch<T> scratch(Scratch<T>::rounded(copied_size) + (direct ? 0 : groups * c.out * outputs));
         T *const copied = scratch.take(copied_size), *const kept = scratch.take(0);
-        T* const to = direct ? y + (strip.image * c.groups + first) * c.out * c.out_plane() +
-                                   strip.row * c.columns.count
-                             : kept;
+        T* const to =
+            direct ? y + (strip.image * c.groups + first) * c.out * c.out_plane() + strip.row * c.columns.count : kept;
         strip.copy(copied, x, 0, first * c.in, groups * c.in);
         for (index o = 0; o < groups * c.out; ++o)
             weighted_runs(to + o * (direct ? c.out_plane() : outputs), outputs,
@@ -145,9 +143,9 @@ void correlate_depthwise_planes_weight(const Correlation& c, const T* x, const T
                     for (index o = 0; o < out; ++o, from += c.out_plane())
                         copy_run(gathered + o * outputs + at, from, length);
                 });
-            const T* const left = direct ? dy + (strip.image * c.groups + first) * c.out * c.out_plane() +
-                                               strip.row * c.columns.count
-                                         : gathered;
+            const T* const left =
+                direct ? dy + (strip.image * c.groups + first) * c.out * c.out_plane() + strip.row * c.columns.count
+                       : gathered;
             for (index o = 0; o < out; ++o)
                 multiply_runs(sums.data() + o * taps * w, left + o * (direct ? c.out_plane() : outputs),
                               copied + o / c.out * c.columns.taps() * strip.line, offsets.data(), taps, outputs);
@@ -167,8 +165,7 @@ public:
         : c_(c), height_(c.rows.extent(c.rows.count)), width_(c.columns.extent(c.columns.count)) {
         for (const index row : c.rows.offset)
             for (const index column : c.columns.offset)
-                offsets.push_back(
-                    ((row - c.rows.offset.front()) * width_ + column - c.columns.offset.front()) * w);
+                offsets.push_back(((row - c.rows.offset.front()) * width_ + column - c.columns.offset.front()) * w);
     }
     std::vector<index> offsets{}; ///< of the taps, for the first output
 
@@ -178,12 +175,12 @@ public:
     /// `count` channels from the one at `image` on.
     void read(T* to, const T* image, index count) const {
         const index top = c_.rows.offset.front(), left = c_.columns.offset.front();
-        const index low = std::clamp<index>(-left, 0, width_), high = std::clamp<index>(c_.columns.in - left, low, width_);
+        const index low = std::clamp<index>(-left, 0, width_),
+                    high = std::clamp<index>(c_.columns.in - left, low, width_);
         for (index r = std::max<index>(0, -top); r < std::min(height_, c_.rows.in - top); ++r)
             for (index q = low; q < high; ++q) {
                 const T* const from = image + ((r + top) * c_.columns.in + q + left) * c_.groups;
-                store_packet(to + (r * width_ + q) * w,
-                             count == w ? load_packet(from) : load_first(from, count, T{}));
+                store_packet(to + (r * width_ + q) * w, count == w ? load_packet(from) : load_first(from, count, T{}));
             }
     }
 
@@ -229,8 +226,10 @@ void correlate_depthwise_pixels(const Correlation& c, const T* x, const TapWeigh
             packets.read(padded, x + n * c.in_plane() * c.groups + channel, count);
             for (index r = 0; r < c.rows.count; ++r) {
                 const T* const from = padded + r * packets.row_step();
-                T* const row = y + ((n * c.rows.out + c.rows.start + r * c.rows.step) * c.columns.out +
-                                    c.columns.start) * c.groups + channel;
+                T* const row =
+                    y +
+                    ((n * c.rows.out + c.rows.start + r * c.rows.step) * c.columns.out + c.columns.start) * c.groups +
+                    channel;
                 const auto store = [&](index q, const Packet<T>& value) {
                     T* const to = row + q * c.columns.step * c.groups;
                     if (count == w)

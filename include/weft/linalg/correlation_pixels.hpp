@@ -45,7 +45,8 @@ private:
     void read_row(T* to, const T* line, index column, index all) const {
         if (dense_) {
             const index left = column + c_.columns.offset.front(), taps = c_.columns.taps();
-            const index low = std::clamp<index>(-left, 0, taps), high = std::clamp<index>(c_.columns.in - left, low, taps);
+            const index low = std::clamp<index>(-left, 0, taps),
+                        high = std::clamp<index>(c_.columns.in - left, low, taps);
             if (low > 0) std::fill_n(to, low * c_.in, T{});
             copy_run(to + low * c_.in, line + (left + low) * c_.in, (high - low) * c_.in);
             if (high < taps) std::fill_n(to + high * c_.in, (taps - high) * c_.in, T{});
@@ -78,8 +79,8 @@ void correlate_pixels(const Correlation& c, const T* x, const TapWeights<T>& wei
         const index g = chunk / panels, panel = chunk % panels, n = columns_of(panel);
         T* to = right + chunk * depth * Tile::columns;
         for (index tap = 0; tap < c.taps(); ++tap) {
-            const T* const from = weights.data + g * weights.group + panel * Tile::columns * weights.out +
-                                  weights.position(c, tap);
+            const T* const from =
+                weights.data + g * weights.group + panel * Tile::columns * weights.out + weights.position(c, tap);
             for (index channel = 0; channel < c.in; ++channel, to += Tile::columns) {
                 for (index o = 0; o < n; ++o) to[o] = from[o * weights.out + channel * weights.in];
                 std::fill_n(to + n, Tile::columns - n, T{});
@@ -101,11 +102,10 @@ void correlate_pixels(const Correlation& c, const T* x, const TapWeights<T>& wei
             const index k = std::min(Tile::depth, depth - k0);
             for (index panel = 0; panel < panels; ++panel)
                 for (index i = 0; i < outputs; i += Tile::rows)
-                    Tile::multiply(std::min(Tile::rows, outputs - i), columns_of(panel), k,
-                                   {left + i * depth + k0, depth, 1},
-                                   right + ((g * panels + panel) * depth + k0) * Tile::columns, Tile::columns,
-                                   to + i * ldc + panel * Tile::columns, ldc,
-                                   k0 == 0 && !bias ? Into::replace : Into::add);
+                    Tile::multiply(
+                        std::min(Tile::rows, outputs - i), columns_of(panel), k, {left + i * depth + k0, depth, 1},
+                        right + ((g * panels + panel) * depth + k0) * Tile::columns, Tile::columns,
+                        to + i * ldc + panel * Tile::columns, ldc, k0 == 0 && !bias ? Into::replace : Into::add);
         }
         for (index i = 0; !direct && i < outputs; ++i) {
             const index p = first + i, image = p / c.pixels(), row = p % c.pixels() / c.columns.count;
@@ -138,8 +138,8 @@ void correlate_pixels_weight(const Correlation& c, const T* x, const T* dy, T* d
             for (index k = 0; k < depth; k += Tile::columns)
                 for (index o = 0; o < c.out; o += Tile::rows)
                     Tile::multiply(std::min(Tile::rows, c.out - o), std::min(Tile::columns, depth - k),
-                                   unfolded.outputs(number), {left + o, 1, all}, right + k, depth,
-                                   sum + o * depth + k, depth, Into::add);
+                                   unfolded.outputs(number), {left + o, 1, all}, right + k, depth, sum + o * depth + k,
+                                   depth, Into::add);
         }
     });
     for (index g = 0; g < c.groups; ++g) {

@@ -78,8 +78,7 @@ public:
           valid_(offset_, a.stride, a.in, a.count) {
         if (in_ != width_ * stride_ || length() == width_) return;
         mask_.resize(static_cast<std::size_t>(rows * width_ + lanes<T>));
-        for (index r = 0; r < rows; ++r)
-            std::fill_n(mask_.begin() + r * width_ + valid_.begin, length(), T(1));
+        for (index r = 0; r < rows; ++r) std::fill_n(mask_.begin() + r * width_ + valid_.begin, length(), T(1));
     }
     /// Rows of the input, one behind the other, to rows of outputs; 0 where it reads beside the image.
     void copy(T* to, const T* from, index rows) const {
@@ -116,8 +115,8 @@ struct Strips {
         const index limit = c.batch * c.pixels() >= 8192 ? 512 : 256;
         Strips s{};
         s.images = c.pixels() >= ProductTile<T>::columns ? 1 : std::clamp<index>(limit / c.pixels(), 1, c.batch);
-        s.rows = s.images > 1 ? c.rows.count
-                              : block_length(c.rows.count, std::max<index>(1, limit / c.columns.count), 1);
+        s.rows =
+            s.images > 1 ? c.rows.count : block_length(c.rows.count, std::max<index>(1, limit / c.columns.count), 1);
         s.per_image = divide_up(c.rows.count, s.rows);
         s.count = divide_up(c.batch, s.images) * s.per_image;
         return s;
@@ -133,8 +132,7 @@ struct PlanesPlan {
     std::vector<ColumnOfKernel<T>> columns{};
     index block; // channels at once
 
-    explicit PlanesPlan(const Correlation& correlation)
-        : c(correlation), strips(Strips::of<T>(c)), row_phases(c.rows) {
+    explicit PlanesPlan(const Correlation& correlation) : c(correlation), strips(Strips::of<T>(c)), row_phases(c.rows) {
         for (std::size_t w = 0; w < c.columns.offset.size(); ++w)
             columns.emplace_back(c.columns, w, (strips.rows + row_phases.reach) * strips.images);
         constexpr index depth = ProductTile<T>::depth + ProductTile<T>::depth / 4;
@@ -341,8 +339,7 @@ void correlate_planes_weight(const Correlation& c, const T* x, const T* dy, T* d
         const T* sum = all + g * parts * size;
         combine_parts(all + g * parts * size, parts, size);
         plan.for_each_product([&](index channel, index tap) {
-            for (index o = 0; o < c.out; ++o)
-                dweight[((g * c.out + o) * c.in + channel) * c.taps() + tap] = *sum++;
+            for (index o = 0; o < c.out; ++o) dweight[((g * c.out + o) * c.in + channel) * c.taps() + tap] = *sum++;
         });
     }
 }

@@ -40,8 +40,7 @@ struct Conv2d {
         detail::require_pair("Conv2d", "stride", o.stride, 1);
         detail::require_pair("Conv2d", "padding", o.padding, 0);
         detail::require_pair("Conv2d", "dilation", o.dilation, 1);
-        weight.set_value(
-            Tensor<T, 4>::empty({out_channels, in_channels / o.groups, kernel.height, kernel.width}));
+        weight.set_value(Tensor<T, 4>::empty({out_channels, in_channels / o.groups, kernel.height, kernel.width}));
         if (o.bias) bias.emplace(Tensor<T, 1>::empty({out_channels}));
         Generator unseeded;
         if (!o.generator) unseeded = unseeded_generator();

@@ -34,8 +34,8 @@ struct Convolution {
         const ImageShape image(x, options.layout);
         const auto& o = options;
         const auto fail = [&](const std::string& rule) {
-            throw error(name, "x is {}, weight is {}: {}", weft::detail::shape_text(x), weft::detail::shape_text(weight),
-                        rule);
+            throw error(name, "x is {}, weight is {}: {}", weft::detail::shape_text(x),
+                        weft::detail::shape_text(weight), rule);
         };
         require_pair(name, "stride", o.stride, 1);
         require_pair(name, "padding", o.padding, 0);
@@ -124,9 +124,7 @@ private:
     }
 
     /// Each output is a product of the channels at its own place, which lie together.
-    bool is_product(const Correlation& c) const {
-        return !planes() && c.groups == 1 && weft::detail::is_pointwise(c);
-    }
+    bool is_product(const Correlation& c) const { return !planes() && c.groups == 1 && weft::detail::is_pointwise(c); }
 
     template <class T>
     void value(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const T* bias, T* y) const {
@@ -205,12 +203,10 @@ private:
             return;
         }
         if (!planes()) {
-            if (c.in == 1 && c.out == 1)
-                return weft::detail::correlate_depthwise_pixels(c, x, weights, bias, y);
+            if (c.in == 1 && c.out == 1) return weft::detail::correlate_depthwise_pixels(c, x, weights, bias, y);
             return weft::detail::correlate_pixels(c, x, weights, bias, y);
         }
-        if (c.in <= few && c.out <= few)
-            return weft::detail::correlate_depthwise_planes(c, x, weights, bias, y);
+        if (c.in <= few && c.out <= few) return weft::detail::correlate_depthwise_planes(c, x, weights, bias, y);
         weft::detail::correlate_planes(c, x, weights, bias, y);
     }
 };

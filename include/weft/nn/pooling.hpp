@@ -6,20 +6,19 @@
 #include <weft/nn/window.hpp>
 
 #include <cstdint>
-#include <optional>
 
 /// The largest or the mean value of windows of images, with PyTorch's conventions. The mean of whole images is
 /// `mean<2, 3>(x)` of [N, C, H, W] and `mean<1, 2>(x)` of [N, H, W, C].
 namespace weft::inline WEFT_ABI::nn {
 
 struct PoolOptions {
-    std::optional<Pair> stride{}; ///< nothing: that of windows side by side
-    Pair padding = 0;             ///< at most half of the window
-    bool ceil_mode = false;       ///< a last window may reach beyond the padded image
+    Pair stride = 0;        ///< 0: the extent of the kernel, so that windows lie side by side
+    Pair padding = 0;       ///< at most half of the window
+    bool ceil_mode = false; ///< a last window may reach beyond the padded image
     Layout layout = Layout::channels_first;
 };
 struct AveragePoolOptions {
-    std::optional<Pair> stride{};
+    Pair stride = 0;
     Pair padding = 0;
     bool ceil_mode = false;
     bool count_include_pad = true; ///< padding counts as zeros, which lessen the mean
@@ -36,8 +35,9 @@ struct Pool {
 
     template <class Options>
     Pool(Pair window, const Options& o)
-        : kernel(window), stride(o.stride.value_or(window)), padding(o.padding), ceil_mode(o.ceil_mode),
-          layout(o.layout) {}
+        : kernel(window), stride(o.stride.height == 0 ? window.height : o.stride.height,
+                                 o.stride.width == 0 ? window.width : o.stride.width),
+          padding(o.padding), ceil_mode(o.ceil_mode), layout(o.layout) {}
 
     /// Errors: see max_pool2d.
     Extents<4> result_shape(const char* name, const Extents<4>& x) const {
@@ -57,10 +57,10 @@ struct Pool {
     }
 
     struct Window {
-        index in, out;     // the first element of its image, and its result
+        index in, out;                  // the first element of its image, and its result
         index top, bottom, left, right; // the part within the image
-        index size;        // with padding
-        index width, channels; // of the image
+        index size;                     // with padding
+        index width, channels;          // of the image
 
         /// Calls f(element, position in the image) for the elements of its first channel.
         template <class F>
@@ -184,8 +184,7 @@ struct AveragePool {
         pool.for_each_window(x.shape(), dy.shape(), [&](const Pool::Window& w) {
             const T share = T(1 / divisor(w));
             w.for_each([&](index element, index) {
-                for (index c = 0; c < w.channels; ++c)
-                    to[element + c] = to[element + c] + dy.data()[w.out + c] * share;
+                for (index c = 0; c < w.channels; ++c) to[element + c] = to[element + c] + dy.data()[w.out + c] * share;
             });
         });
         sink.template add<0>(dx);
@@ -202,8 +201,8 @@ private:
 /// The largest element of each window of kernel.height x kernel.width of images [N, C, H, W], or [N, H, W, C] with
 /// Layout::channels_last. What lies in the padding is never the largest. There are
 /// floor((H + 2 padding - kernel) / stride) + 1 rows of windows, and columns likewise. The gradient goes to the first
-/// of equal elements; a NaN is larger than all else. Errors: a kernel or stride below 1, negative padding or more than
-/// half of the kernel, a kernel larger than the padded image.
+/// of equal elements; a NaN is larger than all else. Errors: a kernel below 1, negative strides, padding that is
+/// negative or more than half of the kernel, a kernel larger than the padded image.
 template <Expression X>
 auto max_pool2d(const X& x, Pair kernel, const PoolOptions& options = {}) {
     static_assert(X::rank == 4, "weft: max_pool2d: x is [N, C, H, W] or [N, H, W, C]");

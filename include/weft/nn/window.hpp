@@ -2,8 +2,7 @@
 #pragma once
 
 #include <weft/core/error.hpp>
-#include <weft/core/index.hpp>
-
+#include <weft/core/shape.hpp>
 
 namespace weft::inline WEFT_ABI::nn {
 
