@@ -39,7 +39,7 @@ struct Inside {
 /// to[i] = from[i stride] for i < n; reads nothing else. What is written behind the end, less than a packet, is to be
 /// written over. Where there is a mask, elements of which it is 0 become 0.
 template <class T>
-WEFT_NOINLINE void gather_over(T* to, const T* from, index stride, index n, const T* mask = nullptr) {
+WEFT_ALWAYS_INLINE void gather_over(T* to, const T* from, index stride, index n, const T* mask = nullptr) {
     constexpr index w = lanes<T>;
     const auto masked = [&](index i, const Packet<T>& x) {
         return mask ? Packet<T>(select(load_packet(mask + i) == splat(T{}), splat(T{}), x)) : x;
@@ -80,21 +80,35 @@ public:
         mask_.resize(static_cast<std::size_t>(rows * width_ + lanes<T>));
         for (index r = 0; r < rows; ++r) std::fill_n(mask_.begin() + r * width_ + valid_.begin, length(), T(1));
     }
-    /// Rows of the input, one behind the other, to rows of outputs; 0 where it reads beside the image.
-    void copy(T* to, const T* from, index rows) const {
-        if (length() == 0 || rows == 0) return fill_over(to, rows * width_);
-        from += valid_.begin * stride_ + offset_;
-        if (in_ == width_ * stride_) { // all rows in one go
-            fill_over(to, valid_.begin);
-            const index n = (rows - 1) * width_ + length();
-            gather_over(to + valid_.begin, from, stride_, n, mask_.empty() ? nullptr : mask_.data() + valid_.begin);
-            fill_over(to + valid_.begin + n, width_ - valid_.end);
+    /// `rows` rows of the input, one behind the other, to rows of outputs; 0 where it reads beside the image, and in
+    /// the rows `before` and `after` them. The same for some channels, that far from one another.
+    WEFT_NOINLINE void copy(T* to, index to_step, const T* from, index from_step, index channels, index before,
+                            index rows, index after) const {
+        if (length() == 0 || rows == 0) {
+            for (index c = 0; c < channels; ++c, to += to_step) fill_over(to, (before + rows + after) * width_);
             return;
         }
-        for (index r = 0; r < rows; ++r, to += width_) {
-            fill_over(to, valid_.begin);
-            gather_over(to + valid_.begin, from + r * in_, stride_, length());
-            fill_over(to + valid_.end, width_ - valid_.end);
+        from += valid_.begin * stride_ + offset_;
+        const bool in_one_go = in_ == width_ * stride_;
+        const index run = in_one_go ? (rows - 1) * width_ + length() : length(), runs = in_one_go ? 1 : rows;
+        const index first = before * width_ + valid_.begin, gap = width_ - length();
+        const index last = width_ - valid_.end + after * width_;
+        const T* const mask = mask_.empty() ? nullptr : mask_.data() + valid_.begin;
+        for (index c = 0; c < channels; ++c, to += to_step, from += from_step) {
+            fill_over(to, first);
+            T* next = to + first;
+            if (stride_ == 1 && mask) { // most often
+                gather_over(next, from, 1, run, mask);
+                next += run;
+            } else {
+                for (index r = 0; r < runs; ++r) {
+                    if (r > 0) fill_over(next, gap);
+                    next += r > 0 ? gap : 0;
+                    gather_over(next, from + r * in_, stride_, run, mask);
+                    next += run;
+                }
+            }
+            fill_over(next, last);
         }
     }
 
@@ -173,7 +187,9 @@ struct StripOfPlanes {
     index outputs() const { return rows * row_size(); }
     /// Elements of the copies of so many channels, and of what is needed to make them.
     index copied_size(index channels) const {
-        const index gathered = (rows + plan.row_phases.reach) * images * c.columns.in + lanes<T>;
+        const index gathered = images == 1 && c.rows.stride == 1
+                                   ? 0
+                                   : channels * (rows + plan.row_phases.reach) * images * c.columns.in + lanes<T>;
         return (channels * c.columns.taps() + 1) * line + gathered;
     }
     /// Where row h of the kernel reads in a copy for the first output.
@@ -193,23 +209,22 @@ struct StripOfPlanes {
         for (const index phase : plan.row_phases.phases) {
             const index top = row * stride + plan.row_phases.base + phase;
             const Inside inside(top, stride, c.rows.in, height);
-            const index copied_rows = (inside.end - inside.begin) * images;
-            for (index channel = 0; channel < count; ++channel) {
-                const T* from = x + channel * c.in_plane() + (top + inside.begin * stride) * width;
-                if (!as_it_lies) { // the rows of all images behind one another
-                    T* next = gathered;
-                    for (index r = inside.begin; r < inside.end; ++r, from += stride * width)
+            const T* from = x + (top + inside.begin * stride) * width;
+            index from_step = c.in_plane();
+            if (!as_it_lies) { // the rows of all images behind one another
+                T* next = gathered;
+                for (index channel = 0; channel < count; ++channel)
+                    for (index r = inside.begin; r < inside.end; ++r)
                         for (index i = 0; i < images; ++i, next += width)
-                            gather_over(next, from + i * batch_step, 1, width);
-                    from = gathered;
-                }
-                for (std::size_t w = 0; w < plan.columns.size(); ++w) {
-                    T* const own = to + (channel * c.columns.taps() + static_cast<index>(w)) * line + block;
-                    fill_over(own, inside.begin * row_size());
-                    plan.columns[w].copy(own + inside.begin * row_size(), from, copied_rows);
-                    fill_over(own + inside.end * row_size(), (height - inside.end) * row_size());
-                }
+                            gather_over(next, x + channel * from_step + i * batch_step + (top + r * stride) * width, 1,
+                                        width);
+                from = gathered;
+                from_step = (inside.end - inside.begin) * images * width;
             }
+            for (index w = 0; w < c.columns.taps(); ++w)
+                plan.columns[static_cast<std::size_t>(w)].copy(
+                    to + w * line + block, c.columns.taps() * line, from, from_step, count, inside.begin * images,
+                    (inside.end - inside.begin) * images, (height - inside.end) * images);
             block += height * row_size();
         }
     }
