@@ -184,6 +184,7 @@ TEST_CASE("conv2d: blocks of channels, strips of rows, panels of results", "[nn]
     check_definition<float>({2, 3, 40, 41, 4, 3, 3}, {.stride = {2, 1}, .padding = 1});
     check_definition<float>({1, 3, 70, 70, 4, 3, 5}, {.padding = {1, 2}});
     check_definition<float>({1, 1, 50, 50, 1, 3, 3}, {.padding = 1, .groups = 3});
+    check_definition<float>({2, 1, 50, 50, 1, 5, 3}, {.stride = {2, 1}, .padding = {3, 1}, .groups = 18});
     check_definition<float>({3, 2, 17, 17, 3, 1, 1}, {.stride = 2});
     check_definition<double>({1, 1, 4, 300, 1, 1, 200}, {});
 }

@@ -155,38 +155,47 @@ void correlate_depthwise_planes_weight(const Correlation& c, const T* x, const T
     });
 }
 
-/// A packet of channels of images [N, H, W, C], between zeros.
+/// A packet of channels of rows of an image [H, W, C], between zeros.
 template <class T>
 class PaddedPackets {
     static constexpr index w = lanes<T>;
 
 public:
-    explicit PaddedPackets(const Correlation& c)
-        : c_(c), height_(c.rows.extent(c.rows.count)), width_(c.columns.extent(c.columns.count)) {
+    explicit PaddedPackets(const Correlation& c) : c_(c), width_(c.columns.extent(c.columns.count)) {
+        constexpr index cache = (index{24} << 10) / (w * static_cast<index>(sizeof(T))); // packets in the first level
+        const index fit = (cache / width_ - c.rows.extent(1)) / c.rows.stride + 1;
+        rows = block_length(c.rows.count, std::clamp<index>(fit, 1, c.rows.count), 1);
         for (const index row : c.rows.offset)
             for (const index column : c.columns.offset)
                 offsets.push_back(((row - c.rows.offset.front()) * width_ + column - c.columns.offset.front()) * w);
     }
+    index rows;                   ///< of outputs at once, at most
     std::vector<index> offsets{}; ///< of the taps, for the first output
 
-    index size() const { return height_ * width_ * w; }
+    index size() const { return c_.rows.extent(rows) * width_ * w; }
     index row_step() const { return c_.rows.stride * width_ * w; }
     index column_step() const { return c_.columns.stride * w; }
-    /// `count` channels from the one at `image` on.
-    void read(T* to, const T* image, index count) const {
-        const index top = c_.rows.offset.front(), left = c_.columns.offset.front();
+    /// What `count` rows of outputs from `row` on read of the channels, at most a packet, from the one at `image` on.
+    /// `to` was zero before the first call.
+    void read(T* to, const T* image, index channels, index row, index count) const {
+        const index top = row * c_.rows.stride + c_.rows.offset.front(), left = c_.columns.offset.front();
         const index low = std::clamp<index>(-left, 0, width_),
                     high = std::clamp<index>(c_.columns.in - left, low, width_);
-        for (index r = std::max<index>(0, -top); r < std::min(height_, c_.rows.in - top); ++r)
-            for (index q = low; q < high; ++q) {
-                const T* const from = image + ((r + top) * c_.columns.in + q + left) * c_.groups;
-                store_packet(to + (r * width_ + q) * w, count == w ? load_packet(from) : load_first(from, count, T{}));
+        for (index r = 0; r < c_.rows.extent(count); ++r) {
+            T* const line = to + r * width_ * w;
+            if (r + top < 0 || r + top >= c_.rows.in) {
+                std::fill_n(line + low * w, (high - low) * w, T{});
+                continue;
             }
+            const T* from = image + ((r + top) * c_.columns.in + low + left) * c_.groups;
+            for (index q = low; q < high; ++q, from += c_.groups)
+                store_packet(line + q * w, channels == w ? load_packet(from) : load_first(from, channels, T{}));
+        }
     }
 
 private:
     const Correlation& c_;
-    index height_, width_;
+    index width_;
 };
 
 /// One packet of channels of one image: Q outputs beside one another.
@@ -223,9 +232,12 @@ void correlate_depthwise_pixels(const Correlation& c, const T* x, const TapWeigh
         const Packet<T> start = load_packet(factors + taps * w);
         const index first = task / blocks * grain;
         for (index n = first; n < std::min(c.batch, first + grain); ++n) {
-            packets.read(padded, x + n * c.in_plane() * c.groups + channel, count);
             for (index r = 0; r < c.rows.count; ++r) {
-                const T* const from = padded + r * packets.row_step();
+                const index in_strip = r % packets.rows;
+                if (in_strip == 0)
+                    packets.read(padded, x + n * c.in_plane() * c.groups + channel, count, r,
+                                 std::min(packets.rows, c.rows.count - r));
+                const T* const from = padded + in_strip * packets.row_step();
                 T* const row =
                     y +
                     ((n * c.rows.out + c.rows.start + r * c.rows.step) * c.columns.out + c.columns.start) * c.groups +
@@ -289,10 +301,13 @@ void correlate_depthwise_pixels_weight(const Correlation& c, const T* x, const T
         T* const padded = scratch.data();
         std::fill_n(padded, packets.size(), T{});
         for (index n = part * c.batch / parts; n < (part + 1) * c.batch / parts; ++n) {
-            packets.read(padded, x + n * c.in_plane() * c.groups + channel, count);
             for (index r = 0; r < c.rows.count; ++r) {
+                const index in_strip = r % packets.rows;
+                if (in_strip == 0)
+                    packets.read(padded, x + n * c.in_plane() * c.groups + channel, count, r,
+                                 std::min(packets.rows, c.rows.count - r));
                 const T* const left = dy + (n * c.rows.count + r) * c.columns.count * c.groups + channel;
-                const T* const right = padded + r * packets.row_step();
+                const T* const right = padded + in_strip * packets.row_step();
                 const auto add = [&]<int B>(index k, std::integral_constant<int, B>) {
                     multiply_packets<B>(sum + k * w, left, c.groups, count, right, packets.column_step(),
                                         packets.offsets.data() + k, c.columns.count);
