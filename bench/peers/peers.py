@@ -19,6 +19,9 @@ the result:
     bias_gelu/RxC            gelu(x + b), tanh form; backward: x and b
     softmax, log_softmax     along the last axis; backward: x
     matmul/MxKxN             [M, K] x [K, N]; backward: both
+    conv3x3, conv1x1, depthwise3x3, conv3x3_stride2/NxCxHxWxO
+                             conv2d of [N, C, H, W] to O channels, padding 1 of 3x3, no bias; _channels_last has x and
+                             weight in torch.channels_last; backward: x and weight
     gat, gatv2, transformer/NxE/HxC
                              GATConv, GATv2Conv, TransformerConv, 64 channels in, H heads of C; backward: x and all
                              parameters, as of all layers
@@ -192,6 +195,17 @@ def matmul(m, k, n):
     return make
 
 
+def conv2d(size, kernel, stride, groups, memory_format):
+    batch, channels, height, width, out = size
+
+    def make(grad):
+        x = tensor((batch, channels, height, width), 1).to(memory_format=memory_format).requires_grad_(grad)
+        w = tensor((out, channels // groups, kernel, kernel), 2).to(memory_format=memory_format).requires_grad_(grad)
+        return lambda: F.conv2d(x, w, stride=stride, padding=kernel // 2, groups=groups), [x, w]
+
+    return make
+
+
 def layer(construct, nodes, edges, channels, sparse=False):
     """A torch_geometric layer on the random graph, called as its documentation says: layer(x, edge_index)."""
 
@@ -323,6 +337,23 @@ def cases():
         found += both(f"log_softmax/{rows}x{columns}", TORCH, row_function(torch.log_softmax, rows, columns))
     for m, k, n in [(512, 512, 512), (1024, 1024, 1024), (2708, 1433, 16)]:
         found += both(f"matmul/{m}x{k}x{n}", TORCH, matmul(m, k, n))
+    for name, kernel, stride, groups, size in [
+        ("conv3x3", 3, 1, 1, (32, 64, 56, 56, 64)),
+        ("conv3x3_stride2", 3, 2, 1, (32, 64, 56, 56, 128)),
+        ("conv1x1", 1, 1, 1, (32, 64, 56, 56, 256)),
+        ("depthwise3x3", 3, 1, 64, (32, 64, 56, 56, 64)),
+        ("conv3x3", 3, 1, 1, (64, 1, 8, 8, 16)),
+        ("conv3x3", 3, 1, 1, (64, 16, 8, 8, 16)),
+        ("conv3x3_stride2", 3, 2, 1, (64, 16, 8, 8, 32)),
+        ("conv3x3", 3, 1, 1, (64, 32, 4, 4, 32)),
+        ("conv1x1", 1, 1, 1, (64, 12, 8, 8, 48)),
+        ("depthwise3x3", 3, 1, 48, (64, 48, 8, 8, 48)),
+        ("conv1x1", 1, 1, 1, (64, 48, 8, 8, 12)),
+        ("depthwise3x3", 3, 1, 80, (64, 80, 4, 4, 80)),
+    ]:
+        for suffix, memory_format in [("", torch.contiguous_format), ("_channels_last", torch.channels_last)]:
+            full = f"{name}{suffix}/{'x'.join(map(str, size))}"
+            found += both(full, TORCH, conv2d(size, kernel, stride, groups, memory_format))
     if torch_geometric is None:
         return found
 

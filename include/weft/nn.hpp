@@ -6,6 +6,8 @@
 #include <weft/nn/activation.hpp>
 #include <weft/nn/adam.hpp>
 #include <weft/nn/batch_norm.hpp>
+#include <weft/nn/conv2d.hpp>
+#include <weft/nn/convolution.hpp>
 #include <weft/nn/dropout.hpp>
 #include <weft/nn/evo_norm_b.hpp>
 #include <weft/nn/evo_norm_s.hpp>
@@ -21,6 +23,7 @@
 #include <weft/nn/mlp.hpp>
 #include <weft/nn/module.hpp>
 #include <weft/nn/optimizer.hpp>
+#include <weft/nn/pooling.hpp>
 #include <weft/nn/reduce_lr_on_plateau.hpp>
 #include <weft/nn/rms_norm.hpp>
 #include <weft/nn/roc_auc.hpp>
@@ -29,3 +32,4 @@
 #include <weft/nn/sequential.hpp>
 #include <weft/nn/sgd.hpp>
 #include <weft/nn/state_dict.hpp>
+#include <weft/nn/window.hpp>

@@ -2,8 +2,9 @@
 #pragma once
 
 /// Initial values of parameters, in place, for Parameters and Tensors of float or double (or Duals of them, whose
-/// tangents become 0). Fans are the extents of the last two axes, [..., out, in] as in a Linear's weight. Sources:
-/// Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010); He et al.,
+/// tangents become 0). Fans are the extents of the last two axes, [..., out, in] as in a Linear's weight; of four axes,
+/// [out, in, height, width] as in a Conv2d's, those of the first two times the size of the kernel. Sources: Glorot and
+/// Bengio, Understanding the difficulty of training deep feedforward neural networks (2010); He et al.,
 /// Delving deep into rectifiers (2015).
 
 #include <weft/core/dual.hpp>
@@ -65,6 +66,10 @@ struct Fans {
 template <class X>
 Fans fans(const X& x) {
     static_assert(X::rank >= 2, "weft: fan-in and fan-out need two axes: use uniform or normal");
+    if constexpr (X::rank == 4) {
+        const auto kernel = static_cast<double>(x.extent(2) * x.extent(3));
+        return {static_cast<double>(x.extent(1)) * kernel, static_cast<double>(x.extent(0)) * kernel};
+    }
     return {static_cast<double>(x.extent(-1)), static_cast<double>(x.extent(-2))};
 }
 inline double kaiming_deviation(const Fans& f, const KaimingOptions& options) {
