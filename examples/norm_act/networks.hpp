@@ -119,7 +119,7 @@ struct SqueezeExcite {
         const auto factors = weft::eval(sigmoid(expand(silu(reduce(pooled(x, layout))))));
         const index n = factors.extent(0), channels = factors.extent(1);
         const auto shape = layout == weft::Layout::channels_first ? weft::Extents<4>{n, channels, 1, 1}
-                                                                : weft::Extents<4>{n, 1, 1, channels};
+                                                                  : weft::Extents<4>{n, 1, 1, channels};
         return weft::eval(x * weft::reshape(factors, shape));
     }
     void visit(auto&& v) {
