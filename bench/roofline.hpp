@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <vector>
 
 /// What every benchmark has in common: the number of threads from WEFT_THREADS, inputs, and how near a result is to
 /// what the machine can do, measured in the same process.
@@ -60,6 +61,25 @@ inline double triad_bandwidth() {
         return 12.0 * n / seconds;
     }();
     return bandwidth;
+}
+
+/// Bytes per second, counted as 8 per float, of a copy of n floats into memory from the pool, as a result is: the
+/// median of 31, with weft's threads.
+inline double copy_bandwidth(weft::index n) {
+    const auto x = uniform<1>({n}, 1);
+    std::vector<double> seconds(31);
+    for (double& s : seconds)
+        s = shortest(1, [&] {
+            auto y = weft::Tensor<float, 1>::empty({n});
+            float* const to = y.mutable_data();
+            weft::parallel_for_ranges(n, 1 << 16, [&](weft::index begin, weft::index end) {
+                for (weft::index i = begin; i < end; i += weft::lanes<float>)
+                    weft::store_packet(to + i, weft::load_packet(x.data() + i));
+            });
+            benchmark::DoNotOptimize(to);
+        });
+    std::nth_element(seconds.begin(), seconds.begin() + 15, seconds.end());
+    return 8.0 * static_cast<double>(n) / seconds[15];
 }
 
 /// x[k] = a x[k] + b for all of them; unrolled, so that they stay in registers.

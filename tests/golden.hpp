@@ -22,6 +22,13 @@
 
 namespace weft_test {
 
+/// How near to a reference results must be: double to `relative` of it and `absolute`, float to `of_float` of the
+/// largest |reference|. Where that is less than a hundredth of `cancelled`, the size of what cancels in it, float has
+/// the digits of that.
+struct Tolerance {
+    double of_float = 3e-5, relative = 1e-10, absolute = 1e-10, cancelled = 0;
+};
+
 /// The tensors and options of one case, and what has been compared with them.
 class GoldenCase {
 public:
@@ -54,11 +61,16 @@ public:
 
     bool has(const std::string& tensor) const { return file_.contains(full(tensor)); }
     /// The names of the case's tensors that begin with `prefix`, the rest of each: tensors("g.") gives "x" for "g.x".
+    /// What belongs to a case with a longer name, `case.more`, is not this one's.
     std::vector<std::string> tensors(const std::string& prefix = "") const {
         const std::string all = full(prefix);
         std::vector<std::string> found;
-        for (const std::string& t : file_.names())
-            if (t.compare(0, all.size(), all) == 0) found.push_back(t.substr(all.size()));
+        for (const std::string& t : file_.names()) {
+            bool own = t.starts_with(all);
+            for (const auto& [other, options] : file_.metadata())
+                own = own && !(other.starts_with(full("")) && other != name_ && t.starts_with(other + "."));
+            if (own) found.push_back(t.substr(all.size()));
+        }
         return found;
     }
     std::vector<weft::index> shape(const std::string& tensor) const { return file_.info(full(tensor)).shape; }
@@ -66,6 +78,12 @@ public:
     weft::Tensor<T, N> get(const std::string& tensor) const {
         used_.insert(tensor);
         return file_.get<T, N>(full(tensor), weft::io::Conversion::rounding);
+    }
+    /// The elements of a tensor whatever its rank.
+    weft::Tensor<double, 1> flat(const std::string& tensor) const {
+        const weft::io::AnyTensor any = file_.any(full(tensor));
+        const weft::io::AnyTensor one(any.dtype(), {any.size()}, any.storage(), any.bytes().data());
+        return one.to<double, 1>(weft::io::Conversion::rounding, full(tensor));
     }
     /// A tensor of the file that belongs to all its cases.
     template <class T, int N>
@@ -82,12 +100,11 @@ public:
         return one.to<T, 1>(weft::io::Conversion::rounding, full(tensor)).item();
     }
 
-    /// Checks `actual` against the tensor of that name: the shape; integers exactly; double within
-    /// 1e-10 (1 + |reference|) at each element; float within `float_tolerance` of the largest |reference|. A gradient
-    /// that is zero in exact arithmetic is rounding errors of double precision in the reference, below 1e-12: what
-    /// cancels there is taken to be as large as the largest gradient of the case.
+    /// Checks `actual` against the tensor of that name: the shape, integers exactly, others within the tolerance. A
+    /// gradient that is zero in exact arithmetic is rounding errors of double precision in the reference, below 1e-12:
+    /// what cancels there is taken to be as large as the largest gradient of the case.
     template <class T, int N>
-    void compare(const std::string& tensor, const weft::Tensor<T, N>& actual, double float_tolerance = 3e-5) {
+    void compare(const std::string& tensor, const weft::Tensor<T, N>& actual, const Tolerance& tolerance = {}) {
         using Reference = std::conditional_t<std::is_floating_point_v<T>, double, T>;
         require_known_options();
         ++compared_;
@@ -99,14 +116,15 @@ public:
         if constexpr (std::is_floating_point_v<T>)
             for (const double r : expected.values()) largest = std::max(largest, std::abs(r));
         if (largest < 1e-12 && tensor.starts_with("g.")) largest = largest_gradient();
+        if (largest < 0.01 * tolerance.cancelled) largest = tolerance.cancelled;
         for (weft::index i = 0; i < actual.size(); ++i) {
             const T a = actual.data()[i];
             const Reference r = expected.data()[i];
             bool equal = static_cast<Reference>(a) == r;
             if constexpr (std::is_same_v<T, double>)
-                equal = equal || std::abs(a - r) <= 1e-10 * (1 + std::abs(r));
+                equal = equal || std::abs(a - r) <= tolerance.absolute + tolerance.relative * std::abs(r);
             else if constexpr (std::is_floating_point_v<T>)
-                equal = equal || std::abs(double(a) - r) <= float_tolerance * largest;
+                equal = equal || std::abs(double(a) - r) <= tolerance.of_float * largest;
             INFO("element " << i << " is " << a << ", the reference " << r << ", the largest reference " << largest);
             if (!equal) FAIL("differs from the reference");
         }
@@ -123,10 +141,7 @@ private:
     double largest_gradient() const {
         double largest = 0;
         for (const std::string& tensor : tensors("g.")) {
-            const weft::io::AnyTensor any = file_.any(full("g." + tensor));
-            const weft::io::AnyTensor flat(any.dtype(), {any.size()}, any.storage(), any.bytes().data());
-            for (const double r : flat.to<double, 1>(weft::io::Conversion::rounding, full(tensor)).values())
-                largest = std::max(largest, std::abs(r));
+            for (const double r : flat("g." + tensor).values()) largest = std::max(largest, std::abs(r));
         }
         return largest;
     }

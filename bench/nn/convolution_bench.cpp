@@ -17,11 +17,11 @@ struct Size {
     index batch, in, out, image, kernel, stride, groups;
 };
 
-nn::ConvolutionOptions options(const Size& s, nn::Layout layout) {
+nn::ConvolutionOptions options(const Size& s, weft::Layout layout) {
     return {.stride = s.stride, .padding = s.kernel / 2, .groups = s.groups, .layout = layout};
 }
-Extents<4> input(const Size& s, nn::Layout layout) {
-    if (layout == nn::Layout::channels_last) return {s.batch, s.image, s.image, s.in};
+Extents<4> input(const Size& s, weft::Layout layout) {
+    if (layout == weft::Layout::channels_last) return {s.batch, s.image, s.image, s.in};
     return {s.batch, s.in, s.image, s.image};
 }
 Operations operations(const Size& s, double times) {
@@ -30,12 +30,12 @@ Operations operations(const Size& s, double times) {
             static_cast<double>(s.in / s.groups * s.kernel * s.kernel)};
 }
 
-void value(benchmark::State& state, Size s, nn::Layout layout) {
+void value(benchmark::State& state, Size s, weft::Layout layout) {
     const auto x = uniform<4>(input(s, layout), 1), w = uniform<4>({s.out, s.in / s.groups, s.kernel, s.kernel}, 2);
     repeat(state, operations(s, 1), [&] { benchmark::DoNotOptimize(nn::conv2d(x, w, options(s, layout)).data()); });
 }
 
-void gradient(benchmark::State& state, Size s, nn::Layout layout) {
+void gradient(benchmark::State& state, Size s, weft::Layout layout) {
     const auto x = uniform<4>(input(s, layout), 1), w = uniform<4>({s.out, s.in / s.groups, s.kernel, s.kernel}, 2);
     const auto dy = uniform<4>(nn::conv2d(x, w, options(s, layout)).shape(), 99);
     repeat(state, operations(s, 3), [&] {
@@ -45,7 +45,7 @@ void gradient(benchmark::State& state, Size s, nn::Layout layout) {
     });
 }
 
-void add(const Size& s, const char* suffix, nn::Layout layout) {
+void add(const Size& s, const char* suffix, weft::Layout layout) {
     const std::string size = "/" + std::to_string(s.batch) + "x" + std::to_string(s.in) + "x" +
                              std::to_string(s.image) + "x" + std::to_string(s.image) + "x" + std::to_string(s.out);
     const std::string name = std::string(s.name) + suffix;
@@ -68,8 +68,8 @@ int main(int argc, char** argv) {
                           {"depthwise3x3", 64, 48, 48, 8, 3, 1, 48},
                           {"conv1x1", 64, 48, 12, 8, 1, 1, 1},
                           {"depthwise3x3", 64, 80, 80, 4, 3, 1, 80}}) {
-        add(s, "", nn::Layout::channels_first);
-        add(s, "_channels_last", nn::Layout::channels_last);
+        add(s, "", weft::Layout::channels_first);
+        add(s, "_channels_last", weft::Layout::channels_last);
     }
     return weft_bench::run(argc, argv);
 }

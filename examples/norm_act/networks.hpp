@@ -24,7 +24,7 @@ template <class Make>
 struct Factory {
     Make make;
     weft::Generator& generator;
-    nn::Layout layout = nn::Layout::channels_first;
+    weft::Layout layout = weft::Layout::channels_first;
 
     /// Without bias, padded so that it keeps the image's size but for the stride. Weights are normal with a variance of
     /// 2 / (out kernel^2), as torch's kaiming_normal_ with mode="fan_out".
@@ -44,12 +44,12 @@ struct Factory {
 };
 
 template <class Make>
-Factory(Make, weft::Generator&, nn::Layout) -> Factory<Make>;
+Factory(Make, weft::Generator&, weft::Layout) -> Factory<Make>;
 
 /// The mean over the pixels, [N, C].
 template <weft::Expression X>
-auto pooled(const X& x, nn::Layout layout) {
-    return layout == nn::Layout::channels_first ? weft::mean<2, 3>(x) : weft::mean<1, 2>(x);
+auto pooled(const X& x, weft::Layout layout) {
+    return layout == weft::Layout::channels_first ? weft::mean<2, 3>(x) : weft::mean<1, 2>(x);
 }
 
 /// x + conv(act(conv(act(x)))) with 3 x 3 kernels; where the shape changes, act(x) by a 1 x 1 kernel instead of x.
@@ -81,7 +81,7 @@ struct ResidualBlock {
 /// 1 -> 16 channels, then blocks to 16, 32 (stride 2), 32.
 template <class NormAct>
 struct ResidualNetwork {
-    nn::Layout layout;
+    weft::Layout layout;
     nn::Conv2d<float> stem;
     std::vector<ResidualBlock<NormAct>> blocks;
     NormAct act;
@@ -109,7 +109,7 @@ struct ResidualNetwork {
 
 /// Factors in (0, 1) for the channels of each image, from their means (Hu et al., arXiv 1709.01507).
 struct SqueezeExcite {
-    nn::Layout layout;
+    weft::Layout layout;
     nn::Linear<float> reduce, expand;
 
     SqueezeExcite(const auto& factory, index channels, index reduced)
@@ -118,7 +118,7 @@ struct SqueezeExcite {
     auto operator()(const auto& x) const {
         const auto factors = weft::eval(sigmoid(expand(silu(reduce(pooled(x, layout))))));
         const index n = factors.extent(0), channels = factors.extent(1);
-        const auto shape = layout == nn::Layout::channels_first ? weft::Extents<4>{n, channels, 1, 1}
+        const auto shape = layout == weft::Layout::channels_first ? weft::Extents<4>{n, channels, 1, 1}
                                                                 : weft::Extents<4>{n, 1, 1, channels};
         return weft::eval(x * weft::reshape(factors, shape));
     }
@@ -163,7 +163,7 @@ struct InvertedBottleneck {
 /// `squeeze` an EfficientNet.
 template <class NormAct>
 struct MobileNetwork {
-    nn::Layout layout;
+    weft::Layout layout;
     nn::Conv2d<float> stem, last;
     NormAct stem_act, last_act;
     std::vector<InvertedBottleneck<NormAct>> blocks;

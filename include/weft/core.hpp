@@ -11,6 +11,7 @@
 #include <weft/core/evaluate.hpp>
 #include <weft/core/format.hpp>
 #include <weft/core/half.hpp>
+#include <weft/core/moments.hpp>
 #include <weft/core/ops.hpp>
 #include <weft/core/parallel_for.hpp>
 #include <weft/core/random.hpp>

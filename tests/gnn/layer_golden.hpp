@@ -56,7 +56,7 @@ Perceptron<T> golden_perceptron(const GoldenCase& golden, const std::string& pre
 template <class V>
 void compare_gradient(GoldenCase& golden, const std::string& name, const V& leaf, double float_tolerance = 3e-5) {
     using Gradient = decltype(leaf.grad());
-    golden.compare("g." + name, leaf.has_grad() ? leaf.grad() : Gradient::zeros(leaf.shape()), float_tolerance);
+    golden.compare("g." + name, leaf.has_grad() ? leaf.grad() : Gradient::zeros(leaf.shape()), {.of_float = float_tolerance});
 }
 
 /// Compares the gradients of all parameters, unless the case has no gradients at all.

@@ -259,7 +259,7 @@ TEST_CASE("norms: members of a state dict are those of PyTorch", "[gnn]") {
 
 TEST_CASE("norms: errors name the argument", "[gnn]") {
     const auto x = Tensor<float, 2>::zeros({5, 3});
-    REQUIRE_THROWS_WITH(nn::BatchNorm<float>(4)(x), ContainsSubstring("BatchNorm: x is [5, 3]: it must be [N, 4]"));
+    REQUIRE_THROWS_WITH(nn::BatchNorm<float>(4)(x), ContainsSubstring("BatchNorm: x is [5, 3]: its axis 1 must be 4, the channels of the layer"));
     REQUIRE_THROWS_WITH(nn::BatchNorm<float>(4, {.momentum = 2}), ContainsSubstring("momentum is 2"));
     REQUIRE_THROWS_WITH(nn::BatchNorm<float>(-1), ContainsSubstring("channels is -1"));
     REQUIRE_THROWS_WITH(nn::LayerNorm<float>(4)(x), ContainsSubstring("LayerNorm: x is [5, 3]"));

@@ -55,8 +55,8 @@ TEST_CASE("digraph_operators: golden, proximities", "[graph][golden]") {
         [](GoldenCase& golden) {
             const Graph g(golden.get<std::int32_t, 2>("edge_index"), golden.shape("second_in")[0]);
             const auto ones = Tensor<float, 1>::ones({g.num_edges()}); // the reference is float32
-            golden.compare("second_in", dense(second_order_proximity(g, ones, Step::against)), 1e-6);
-            golden.compare("second_out", dense(second_order_proximity(g, ones, Step::along)), 1e-6);
+            golden.compare("second_in", dense(second_order_proximity(g, ones, Step::against)), {.of_float = 1e-6});
+            golden.compare("second_out", dense(second_order_proximity(g, ones, Step::along)), {.of_float = 1e-6});
         },
         [](const GoldenCase& golden) { return golden.name() == "dgcn"; });
 }

@@ -17,7 +17,7 @@ TEST_CASE("conv2d: nothing of the size of the kernel times the images is kept", 
     // 32 channels in either layout.
     const auto x = weft_test::numbers<float, 4>({16, 32, 40, 32}), dy = weft_test::numbers<float, 4>(x.shape(), 2);
     const double size = 4.0 * static_cast<double>(x.size()), tiles = 2 << 20; // some hundred KiB of each thread
-    for (const auto layout : {nn::Layout::channels_first, nn::Layout::channels_last})
+    for (const auto layout : {weft::Layout::channels_first, weft::Layout::channels_last})
         for (const weft::index groups : {1, 2, 32}) {
             const auto weight = weft_test::numbers<float, 4>({32, 32 / groups, 3, 3}, 3);
             const nn::ConvolutionOptions options{.padding = 1, .groups = groups, .layout = layout};

@@ -10,7 +10,7 @@
 using namespace weft_test;
 using weft::Extents, weft::Generator, weft::Tensor, weft::Var;
 namespace nn = weft::nn;
-using nn::Layout;
+using weft::Layout;
 
 namespace {
 

@@ -9,7 +9,7 @@
 using namespace weft_test;
 using weft::Extents, weft::Tensor, weft::Var;
 namespace nn = weft::nn;
-using nn::Layout;
+using weft::Layout;
 
 namespace {
 

@@ -80,7 +80,9 @@ void broadcast_strides(const Operand<T>& o, std::span<const index> extents, inde
     const int rank = static_cast<int>(extents.size());
     for (int a = 0; a < rank; ++a) {
         const int own = a - (rank - o.rank);
-        strides[a] = own < 0 || o.extents[own] == 1 ? 0 : o.strides[own];
+        strides[a] = own < 0 || o.extents[own] == 1 || o.extents[own] != extents[static_cast<std::size_t>(a)]
+                         ? 0
+                         : o.strides[own];
     }
 }
 
@@ -104,39 +106,75 @@ double estimated_time(const DenseTask<T>& task, index size) {
            (0.08 * static_cast<double>(sizeof(T)) * static_cast<double>(task.count + 1) + task.cost);
 }
 
+/// What a sweep fetches before it is needed.
+struct Fetching {
+    bool operands = true; // those that lie in memory
+    bool results = false; // the lines that results go to
+    index ahead = 0;      // elements; 0: four packets
+};
+
 /// Calls the kernel on [begin, begin + n) whatever n is: the last partial packet goes through scratch.
 template <class T>
-void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* const* pointers, T* out, index n) {
+void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* const* pointers, T* out, index n,
+                 const Fetching& fetching = {}) {
     const index whole = n - n % lanes<T>;
-    if (whole > 0) task.forward(pointers, task.constants, out, whole);
+    if (whole > 0)
+        task.forward(pointers, task.constants, out,
+                     {whole, fetching.operands ? reader.streams() : 0, fetching.results ? 1u : 0u, fetching.ahead,
+                      reader.run_mask()});
     if (const index rest = n - whole; rest > 0) {
         const T* tails[max_operands];
         reader.tail(pointers, whole, rest, tails);
         T result[static_cast<std::size_t>(lanes<T>)];
-        task.forward(tails, task.constants, result, lanes<T>);
+        task.forward(tails, task.constants, result, {lanes<T>});
         std::copy_n(result, rest, out + whole);
     }
 }
 
+/// Writes the values of an expression, range by range, on one thread.
+template <class T>
+class ForwardSweep {
+public:
+    using Write = void (*)(const T*, std::byte*, index); // converts to another element type
+
+    ForwardSweep(const DenseTask<T>& task, const Iteration& it, std::byte* out, index item, Write write,
+                 const Fetching& fetching = {})
+        : task_(task), reader_(it, task.operands, task.count), scratch_(write ? block_size<T> : 1), out_(out),
+          item_(item), write_(write), fetching_(fetching) {
+        if (write) fetching_.results = false;
+    }
+
+    void run(index begin, index end) {
+        const T* pointers[max_operands];
+        while (begin < end) {
+            index n = reader_.block(begin, end - begin);
+            if (write_) n = std::min(n, block_size<T>);
+            reader_.read(begin, n, pointers);
+            std::byte* const to = out_ + begin * item_;
+            run_forward(task_, reader_, pointers, write_ ? scratch_.data() : reinterpret_cast<T*>(to), n, fetching_);
+            if (write_) write_(scratch_.data(), to, n);
+            begin += n;
+        }
+    }
+
+private:
+    const DenseTask<T>& task_;
+    BlockReader<T> reader_;
+    Scratch<T> scratch_;
+    std::byte* out_;
+    index item_;
+    Write write_;
+    Fetching fetching_;
+};
+
 /// out (contiguous, of the task's shape) = expression. `write` converts to another element type, if not null.
 template <class T>
 void dense_evaluate(const DenseTask<T>& task, std::byte* out, index item = sizeof(T),
-                    void (*write)(const T*, std::byte*, index) = nullptr) {
+                    typename ForwardSweep<T>::Write write = nullptr) {
     const Iteration it = make_iteration(task);
     const Chunks chunks(it.size);
     for_each_chunk(chunks.count, estimated_time(task, it.size), [&](index chunk) {
-        BlockReader<T> reader(it, task.operands, task.count);
-        Scratch<T> scratch(write ? block_size<T> : 1);
-        const T* pointers[max_operands];
-        for (index begin = chunks.begin(chunk), end = chunks.end(chunk); begin < end;) {
-            index n = reader.block(begin, end - begin);
-            if (write) n = std::min(n, block_size<T>);
-            reader.read(begin, n, pointers);
-            std::byte* const to = out + begin * item;
-            run_forward(task, reader, pointers, write ? scratch.data() : reinterpret_cast<T*>(to), n);
-            if (write) write(scratch.data(), to, n);
-            begin += n;
-        }
+        ForwardSweep<T>(task, it, out, item, write).run(chunks.begin(chunk), chunks.end(chunk));
     });
 }
 
@@ -255,6 +293,13 @@ public:
             else
                 scatter_block<Monoid>(t_.it_, t_.strides_, t_.target_, begin, n, block);
         }
+        /// Adds to the target of the element at `begin`.
+        void add_to_one(index begin, const T& value) {
+            const index* const strides = partial_ ? t_.compact_ : t_.strides_;
+            T* const to = partial_ ? partial_ : t_.target_;
+            for_each_run(t_.it_, strides, begin, 1,
+                         [&](index offset, index, index, index) { to[offset] = Monoid::combine(to[offset], value); });
+        }
         void finish() {
             if (t_.period_)
                 for (index at = 0; at < block_size<T> + t_.period_; at += t_.period_)
@@ -330,96 +375,183 @@ struct GradientTarget {
     bool first = false; // nothing there yet: store (only for operands that cover the whole gradient contiguously)
 };
 
-/// Adds (or stores) the gradients of all wanted operands, given the adjoint of the expression's value: an operand of
-/// its own, so that reductions hand down theirs with broadcast strides.
+/// The gradients of an expression's operands, given the adjoint of its value: an operand of its own behind them, so
+/// that reductions hand down theirs with broadcast strides.
 template <class T>
-void dense_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Operand<T>& adjoint,
-                    const GradientTarget<T>* targets) {
-    Operand<T> operands[max_operands];
-    DenseTask<T> all = task;
-    for (int k = 0; k < task.count; ++k) operands[k] = task.operands[k];
-    operands[task.count] = adjoint;
-    all.operands = operands;
-    ++all.count;
-    const Iteration it = make_iteration(all);
-    if (it.size == 0) return;
-
+class BackwardTask {
+public:
     using Target = BroadcastTarget<SumOf, T>;
-    FixedVector<Target, max_operands> shared;
-    int shared_of[max_operands];
-    index multiple = 1, limit = 64;
-    for (int k = 0; k < task.count; ++k) {
-        shared_of[k] = -1;
-        if (!targets[k].data || it.contiguous(k)) continue;
-        shared_of[k] = shared.size();
-        const Target& target = shared.emplace(it, k, targets[k].data);
-        multiple = std::max(multiple, target.multiple());
-        limit = std::min(limit, target.limit());
-    }
-    const Chunks chunks(it.size, multiple, limit);
-    for (Target& t : shared) t.prepare(chunks.count);
 
-    for_each_chunk(chunks.count, 3 * estimated_time(all, it.size), [&](index chunk) {
-        BlockReader<T> reader(it, operands, all.count);
-        Scratch<T> scratch(task.count * Scratch<T>::rounded(block_size<T>));
-        T* buffer[max_operands];
-        FixedVector<typename Target::Writer, max_operands> writers;
-        for (Target& t : shared) writers.emplace(t, chunk);
-        bool direct = true;
-        for (int k = 0; k < task.count; ++k) {
-            const bool own = targets[k].data && shared_of[k] < 0;
-            direct = direct && own;
-            buffer[k] = own ? nullptr : scratch.take(block_size<T>);
+    BackwardTask(const DenseTask<T>& task, DenseBackward<T> kernel, const Operand<T>& adjoint,
+                 const GradientTarget<T>* targets)
+        : task_(task), kernel_(kernel), targets_(targets), count_(task.count), all_(with_adjoint(adjoint)),
+          it_(make_iteration(all_)) {
+        if (it_.size == 0) return;
+        index limit = 64;
+        for (int k = 0; k < count_; ++k) {
+            shared_of_[k] = -1;
+            if (!targets[k].data || it_.contiguous(k)) continue;
+            shared_of_[k] = shared_.size();
+            const Target& target = shared_.emplace(it_, k, targets[k].data);
+            multiple_ = std::max(multiple_, target.multiple());
+            limit = std::min(limit, target.limit());
         }
-        const T* pointers[max_operands];
-        T* gradients[max_operands];
-        for (index begin = chunks.begin(chunk), end = chunks.end(chunk); begin < end;) {
-            const index n = reader.block(begin, direct ? end - begin : std::min(end - begin, block_size<T>));
-            reader.read(begin, n, pointers);
+        limit_ = limit;
+    }
+    BackwardTask(const BackwardTask&) = delete;
+
+    /// Sweeps over all chunks, each a multiple of `multiple` long, and calls after(begin, end) behind every range of at
+    /// most `range` elements.
+    template <class After>
+    void run(index multiple, index range, const Fetching& fetching, const After& after) {
+        if (it_.size == 0) return;
+        fetching_ = fetching;
+        const Chunks chunks(it_.size, std::max(multiple, multiple_), limit_);
+        for (Target& t : shared_) t.prepare(chunks.count);
+        for_each_chunk(chunks.count, 3 * estimated_time(all_, it_.size), [&](index chunk) {
+            Sweep sweep(*this, chunk);
+            for (index begin = chunks.begin(chunk), end = chunks.end(chunk); begin < end; begin += range) {
+                const index range_end = std::min(end, begin + range);
+                sweep.run(begin, range_end);
+                after(begin, range_end);
+            }
+            sweep.finish();
+        });
+        for (Target& t : shared_) t.finish();
+    }
+
+private:
+    /// The part of one thread.
+    class Sweep {
+    public:
+        Sweep(BackwardTask& task, index chunk)
+            : t_(task), reader_(task.it_, task.operands_, task.count_ + 1),
+              scratch_(task.count_ * Scratch<T>::rounded(block_size<T>)) {
+            for (Target& target : t_.shared_) writers_.emplace(target, chunk);
+            for (int k = 0; k < t_.count_; ++k) {
+                const bool own = t_.targets_[k].data && t_.shared_of_[k] < 0;
+                direct_ = direct_ && own;
+                if (own && t_.fetching_.results) written_ |= 1u << k;
+                buffer_[k] = own ? nullptr : scratch_.take(block_size<T>);
+            }
+        }
+        void run(index begin, index end) {
+            while (begin < end) {
+                const index n = reader_.block(begin, direct_ ? end - begin : std::min(end - begin, block_size<T>));
+                run_block(begin, n);
+                begin += n;
+            }
+        }
+        void finish() {
+            for (auto& w : writers_) w.finish();
+        }
+
+    private:
+        void run_block(index begin, index n) {
+            const int count = t_.count_;
+            const T* pointers[max_operands];
+            T* gradients[max_operands];
+            reader_.read(begin, n, pointers);
             unsigned first = 0;
             bool scatter[max_operands] = {};
-            for (int k = 0; k < task.count; ++k) {
+            for (int k = 0; k < count; ++k) {
                 bool store_it = true;
-                if (!buffer[k]) {
-                    gradients[k] = targets[k].data + begin;
-                    store_it = targets[k].first;
-                } else if (T* const at = shared_of[k] < 0 ? nullptr : writers[shared_of[k]].accumulate_at(begin)) {
+                if (!buffer_[k]) {
+                    gradients[k] = t_.targets_[k].data + begin;
+                    store_it = t_.targets_[k].first;
+                } else if (reader_.is_run(k)) {
+                    gradients[k] = buffer_[k];
+                    store_it = false;
+                    scatter[k] = t_.shared_of_[k] >= 0;
+                    std::fill_n(gradients[k], run_packets * lanes<T>, T{});
+                } else if (T* const at =
+                               t_.shared_of_[k] < 0 ? nullptr : writers_[t_.shared_of_[k]].accumulate_at(begin)) {
                     gradients[k] = at;
                     store_it = false;
                 } else {
-                    gradients[k] = buffer[k];
-                    scatter[k] = shared_of[k] >= 0;
+                    gradients[k] = buffer_[k];
+                    scatter[k] = t_.shared_of_[k] >= 0;
                 }
                 if (store_it) first |= 1u << k;
             }
             const index whole = n - n % lanes<T>;
-            if (whole > 0) kernel(pointers, task.constants, pointers[task.count], gradients, first, whole);
-            if (const index rest = n - whole; rest > 0) {
-                const T* tails[max_operands];
-                reader.tail(pointers, whole, rest, tails);
-                T memory[max_operands][static_cast<std::size_t>(lanes<T>)];
-                T* tail_gradients[max_operands];
-                for (int k = 0; k < task.count; ++k) {
-                    // Leaves of one gradient (x * x) share its scratch too, or one would overwrite the other's part.
-                    int same = 0;
-                    while (gradients[same] != gradients[k]) ++same;
-                    tail_gradients[k] = memory[same];
-                    if (same == k && !(first >> k & 1u)) {
-                        std::fill_n(memory[k], lanes<T>, T{});
-                        std::copy_n(gradients[k] + whole, rest, memory[k]);
-                    }
-                }
-                kernel(tails, task.constants, tails[task.count], tail_gradients, first, lanes<T>);
-                for (int k = 0; k < task.count; ++k) std::copy_n(tail_gradients[k], rest, gradients[k] + whole);
+            if (whole > 0)
+                t_.kernel_(pointers, t_.task_.constants, pointers[count], gradients, first,
+                           {whole, reader_.streams(), written_, t_.fetching_.ahead, reader_.run_mask()});
+            if (const index rest = n - whole; rest > 0) run_tail(pointers, gradients, first, whole, rest);
+            for (int k = 0; k < count; ++k) {
+                if (!scatter[k]) continue;
+                auto& writer = writers_[t_.shared_of_[k]];
+                if (reader_.is_run(k))
+                    writer.add_to_one(begin, reduce_run<SumOf>(gradients[k], run_packets * lanes<T>));
+                else
+                    writer.add(begin, n, gradients[k]);
             }
-            for (int k = 0; k < task.count; ++k)
-                if (scatter[k]) writers[shared_of[k]].add(begin, n, gradients[k]);
-            begin += n;
         }
-        for (auto& w : writers) w.finish();
-    });
-    for (Target& t : shared) t.finish();
+        /// The last elements of a block, less than a packet.
+        WEFT_NOINLINE void run_tail(const T* const* pointers, T* const* gradients, unsigned first, index whole,
+                                    index rest) {
+            const int count = t_.count_;
+            const T* tails[max_operands];
+            reader_.tail(pointers, whole, rest, tails);
+            T memory[max_operands][static_cast<std::size_t>(lanes<T>)];
+            T* tail_gradients[max_operands];
+            const auto offset = [&](int k) { return reader_.is_run(k) ? 0 : whole; };
+            for (int k = 0; k < count; ++k) {
+                // Leaves of one gradient (x * x) share its scratch too, or one would overwrite the other's part.
+                int same = 0;
+                while (gradients[same] != gradients[k]) ++same;
+                tail_gradients[k] = memory[same];
+                if (same == k && !(first >> k & 1u)) {
+                    std::fill_n(memory[k], lanes<T>, T{});
+                    std::copy_n(gradients[k] + offset(k), rest, memory[k]);
+                }
+            }
+            t_.kernel_(tails, t_.task_.constants, tails[count], tail_gradients, first, {lanes<T>});
+            for (int k = 0; k < count; ++k) std::copy_n(tail_gradients[k], rest, gradients[k] + offset(k));
+        }
+
+        BackwardTask& t_;
+        BlockReader<T> reader_;
+        Scratch<T> scratch_;
+        T* buffer_[max_operands];
+        FixedVector<typename Target::Writer, max_operands> writers_;
+        bool direct_ = true;
+        unsigned written_ = 0;
+    };
+
+    DenseTask<T> with_adjoint(const Operand<T>& adjoint) {
+        for (int k = 0; k < count_; ++k) operands_[k] = task_.operands[k];
+        operands_[count_] = adjoint;
+        DenseTask<T> all = task_;
+        all.operands = operands_;
+        ++all.count;
+        return all;
+    }
+
+    const DenseTask<T>& task_;
+    DenseBackward<T> kernel_;
+    const GradientTarget<T>* targets_;
+    int count_;
+    Operand<T> operands_[max_operands];
+    DenseTask<T> all_;
+    Iteration it_;
+    FixedVector<Target, max_operands> shared_;
+    int shared_of_[max_operands];
+    index multiple_ = 1, limit_ = 64;
+    Fetching fetching_;
+};
+
+/// Adds (or stores) the gradients of all wanted operands.
+template <class T>
+void dense_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Operand<T>& adjoint,
+                    const GradientTarget<T>* targets) {
+    BackwardTask<T> backward(task, kernel, adjoint, targets);
+    backward.run(1, std::numeric_limits<index>::max() / 2, {}, [](index, index) {});
 }
+
+template <class T>
+using BackwardDriver = void (*)(const DenseTask<T>&, DenseBackward<T>, const Operand<T>&, const GradientTarget<T>*);
 
 } // namespace detail
 } // namespace weft::inline WEFT_ABI

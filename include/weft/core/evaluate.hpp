@@ -21,6 +21,9 @@ void collect(const E& e, Operand<T>*& operands, T*& constants) {
             for (Operand<T>* o = first; o != operands; ++o) o->node = nullptr;
     } else if constexpr (is_constant<E>) {
         *constants++ = static_cast<T>(e.value);
+    } else if constexpr (requires { e.describe_statistic(operands); }) {
+        e.describe_statistic(operands);
+        operands += 2;
     } else if constexpr (requires { e.describe(*operands); }) {
         e.describe(*operands++);
     } else {
@@ -57,7 +60,7 @@ struct Prepared : DenseTablesOf<E> {
         static_assert(!is_edge_expression<E>,
                       "weft: an expression over edges lands through a reduction: sum_in(g, e), edges(g, e), ...");
         this->extents = e.shape();
-        this->forward = &dense_forward_kernel<kernel, S::leaves, S::constants, T>;
+        this->forward = &dense_forward_kernel<kernel, S::leaves, S::constants, S::runs, T>;
         this->cost = S::cost;
         this->unit_slopes = S::unit_slopes;
         Operand<T>* o = this->operands;
@@ -65,6 +68,20 @@ struct Prepared : DenseTablesOf<E> {
         collect<T>(e, o, c);
     }
 };
+
+/// The loops of expressions with statistics among their leaves: core/staged.hpp.
+template <class T>
+void staged_evaluate(const DenseTask<T>& task, std::byte* out, index item, typename ForwardSweep<T>::Write write);
+
+template <class T>
+using Evaluate = void (*)(const DenseTask<T>&, std::byte*, index, typename ForwardSweep<T>::Write);
+template <class E>
+constexpr Evaluate<compute_type<E>> evaluate_of() {
+    if constexpr (Structure<E>::staged)
+        return &staged_evaluate<compute_type<E>>;
+    else
+        return &dense_evaluate<compute_type<E>>;
+}
 
 template <class T, class S>
 void write_converted(const T* from, std::byte* to, index n) {
@@ -108,13 +125,14 @@ void land(Tensor<T, N, S>& target, const Expression auto& expression) {
     target = Tensor<T, N, S>::empty(expression.shape());
     using C = detail::compute_type<E>;
     if constexpr (std::same_as<C, T>) {
-        detail::dense_evaluate(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()));
+        detail::evaluate_of<E>()(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()), sizeof(T),
+                                 nullptr);
     } else {
         static_assert(detail::is_number<T> && (std::same_as<T, typename E::value_type> || std::is_convertible_v<C, T> ||
                                                std::is_constructible_v<T, C>),
                       "weft: the expression's element type does not convert to the tensor's");
-        detail::dense_evaluate(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()), sizeof(T),
-                               &detail::write_converted<C, T>);
+        detail::evaluate_of<E>()(prepared.task(), reinterpret_cast<std::byte*>(target.mutable_data()), sizeof(T),
+                                 &detail::write_converted<C, T>);
     }
 }
 
@@ -122,7 +140,7 @@ void land(Tensor<T, N, S>& target, const Expression auto& expression) {
 /// more than once is landed first: `const auto h = eval(x);`.
 template <Expression E>
 auto eval(const E& expression) {
-    if constexpr (detail::is_node<E>)
+    if constexpr (detail::is_node<E> || detail::Structure<E>::staged)
         return detail::Lander<kind_of<E>>::land(expression);
     else
         return expression;
@@ -136,6 +154,33 @@ auto contiguous(const E& expression) {
                                                                                       : expression.copied();
     else
         return detail::Lander<kind_of<E>>::contiguous(expression);
+}
+
+/// Leaf x, which broadcasts, as one that has the same value for whole runs of neighbouring elements (rows, channels):
+/// where it does, the loop reads one packet per run instead of one at every position. Nothing else changes.
+template <class X>
+struct PerRun : detail::ExpressionBase {
+    using value_type = typename X::value_type;
+    static constexpr int rank = X::rank;
+    static constexpr bool one_value_per_run = true;
+    static constexpr bool recorded = detail::Structure<X>::recorded,
+                          differentiable = detail::Structure<X>::differentiable;
+    X leaf;
+
+    const Extents<rank>& shape() const noexcept { return leaf.shape(); }
+    template <class C>
+    void describe(detail::Operand<C>& o) const {
+        if constexpr (requires { leaf.describe(o); })
+            leaf.describe(o);
+        else
+            detail::describe_operand(leaf, o);
+        o.one_value_per_run = true;
+    }
+};
+template <Expression E>
+auto per_run(const E& e) {
+    const auto x = eval(e);
+    return PerRun<std::remove_cvref_t<decltype(x)>>{{}, x};
 }
 
 namespace detail {

@@ -272,10 +272,16 @@ struct ComputeType<Node<Op, A...>> {
     using type = typename Node<Op, A...>::compute;
 };
 
+/// Whether leaf E is said to have one value for each run of neighbouring elements.
+template <class E>
+inline constexpr bool one_value_per_run = requires {
+    E::one_value_per_run;
+};
+
 /// Leaves of dense expressions: memory at p[I] + i.
 struct DenseLeaves {
     template <class E, int I, bool Gradient>
-    using leaf = LeafKernel<I, Gradient>;
+    using leaf = LeafKernel<I, Gradient, one_value_per_run<E>>;
 };
 
 /// What the kernel of E looks like: numbers of leaves and constants, and their positions in the tables. `Leaves` says
@@ -285,6 +291,8 @@ struct Structure {
     static constexpr int leaves = 1, constants = 0;
     static constexpr unsigned unit_slopes = 1; // bit k: the derivative by leaf k is 1
     static constexpr double cost = 0;
+    static constexpr bool staged = false; // has statistics among its leaves: core/moments.hpp
+    static constexpr bool runs = one_value_per_run<E>;
     static constexpr bool recorded = [] {
         if constexpr (requires { E::recorded; })
             return E::recorded;
@@ -305,7 +313,7 @@ struct Structure<Constant<T>> {
     static constexpr int leaves = 0, constants = 1;
     static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = 0;
-    static constexpr bool recorded = false, differentiable = false;
+    static constexpr bool staged = false, runs = false, recorded = false, differentiable = false;
     template <class Leaves, int I, int J, bool Gradient>
     using kernel = ConstantKernel<J>;
 };
@@ -331,6 +339,7 @@ struct Structure<Node<Op, A>> {
     static constexpr int leaves = SA::leaves, constants = SA::constants;
     static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = SA::cost + op_cost<Op>();
+    static constexpr bool staged = SA::staged, runs = SA::runs;
     static constexpr bool recorded = SA::recorded, differentiable = op_differentiable<Op>() && SA::differentiable;
     template <class Leaves, int I, int J, bool Gradient>
     using kernel = ApplyKernel<Op, typename SA::template kernel<Leaves, I, J, Gradient && op_differentiable<Op>()>>;
@@ -348,6 +357,7 @@ struct Structure<Node<Op, A, B>> {
             return 0u;
     }();
     static constexpr double cost = SA::cost + SB::cost + op_cost<Op>();
+    static constexpr bool staged = SA::staged || SB::staged, runs = SA::runs || SB::runs;
     static constexpr bool recorded = SA::recorded || SB::recorded;
     static constexpr bool differentiable = op_differentiable<Op>() && (SA::differentiable || SB::differentiable);
     template <class Leaves, int I, int J, bool Gradient>
@@ -364,6 +374,8 @@ struct Structure<Node<Op, A, B, C>> {
     static constexpr int constants = SA::constants + SB::constants + SC::constants;
     static constexpr unsigned unit_slopes = 0;
     static constexpr double cost = SA::cost + SB::cost + SC::cost + op_cost<Op>();
+    static constexpr bool staged = SA::staged || SB::staged || SC::staged;
+    static constexpr bool runs = SA::runs || SB::runs || SC::runs;
     static constexpr bool recorded = SA::recorded || SB::recorded || SC::recorded;
     static constexpr bool differentiable =
         op_differentiable<Op>() && (SA::differentiable || SB::differentiable || SC::differentiable);

@@ -72,15 +72,23 @@ struct Iteration {
             if (strides[k][a] != step) return false;
         return true;
     }
-    /// Length p of the repeated contiguous run when operand k is broadcast over the outer axes only; else 0.
-    index period(int k) const {
-        index step = 1;
+    /// The innermost axes over which operand k is a contiguous run that repeats.
+    struct Repetition {
+        index run;  // length of the run
+        index span; // elements of these axes
+    };
+    Repetition repetition(int k) const {
+        Repetition r{1, 1};
         int a = rank;
-        for (; a-- > 0 && strides[k][a] == step; step *= extents[a]) {
-        }
-        for (; a >= 0; --a)
-            if (strides[k][a] != 0) return 0;
-        return step;
+        for (; a > 0 && strides[k][a - 1] == r.run; --a) r.run *= extents[a - 1];
+        r.span = r.run;
+        for (; a > 0 && strides[k][a - 1] == 0; --a) r.span *= extents[a - 1];
+        return r;
+    }
+    /// Length of the run when operand k is a run that repeats over all outer axes; else 0.
+    index period(int k) const {
+        const Repetition r = repetition(k);
+        return r.span == size ? r.run : 0;
     }
     /// Length of the innermost rows if the elements of operand k are contiguous, one for each of these rows; else 0.
     index repeats(const index* operand_strides) const {
@@ -193,31 +201,44 @@ void repeat_elements(const T* from, index times, index begin, index n, T* to) {
     }
 }
 
-/// Feeds a kernel that knows only contiguous pointers: operands that are contiguous are pointed at, rows that repeat
-/// are copied once, all else is expanded block by block.
+/// to[0 ... n) = the first `period` elements again and again
+template <class T>
+void repeat_run(T* to, index period, index n) {
+    if (period == 1) return fill_run(to, to[0], n);
+    for (index filled = period; filled < n; filled *= 2) std::copy_n(to, std::min(filled, n - filled), to + filled);
+}
+
+/// Feeds a kernel that knows only contiguous pointers: operands that are contiguous are pointed at, runs that repeat
+/// are copied once for each time that they change, all else is expanded block by block.
 template <class T>
 class BlockReader {
 public:
     BlockReader(const Iteration& it, const Operand<T>* operands, int count)
         : it_(it), operands_(operands), count_(count), scratch_(scratch_size(it, operands, count)) {
         direct_ = true;
+        find_runs();
         for (int k = 0; k < count; ++k) {
             const Operand<T>& o = operands[k];
-            period_[k] = o.generate || o.read ? 0 : it.period(k);
             tail_[k] = scratch_.take(lanes<T>);
-            if (!o.generate && !o.read && it.contiguous(k)) {
-                mode_[k] = Mode::direct;
-            } else if (!o.generate && it.period(k) > 0 && it.period(k) < block_size<T>) {
-                mode_[k] = Mode::periodic;
-                direct_ = false;
-                const index p = period_[k] = it.period(k);
-                buffer_[k] = scratch_.take(block_size<T> + p);
-                read_run(o, o.data, 1, buffer_[k], p);
-                for (index filled = p; filled < block_size<T> + p; filled += p)
-                    std::copy_n(buffer_[k], std::min(p, block_size<T> + p - filled), buffer_[k] + filled);
+            mode_[k] = mode(it, operands, k);
+            if (run_mask_ >= 0 && o.one_value_per_run) {
+                mode_[k] = Mode::run;
+                set_segments(k);
+                buffer_[k] = scratch_.take(run_packets * lanes<T>);
+                continue;
+            }
+            if (mode_[k] == Mode::direct) streams_ |= 1u << k;
+            if (mode_[k] == Mode::direct || mode_[k] == Mode::unread) continue;
+            direct_ = false;
+            if (mode_[k] == Mode::repeated) {
+                const Iteration::Repetition r = set_segments(k);
+                buffer_[k] = scratch_.take(block_size<T> + r.run);
+                if (r.span < it.size) {
+                    segment_span_ = std::min(segment_span_, r.span);
+                    const index pieces = (segment_span_ + segment_block - 1) / segment_block;
+                    piece_ = ((segment_span_ + pieces - 1) / pieces + lanes<T> - 1) / lanes<T> * lanes<T>;
+                }
             } else {
-                mode_[k] = Mode::expanded;
-                direct_ = false;
                 buffer_[k] = scratch_.take(block_size<T> + lanes<T>);
                 if (const index row = it.repeats(it.strides[k]); !o.generate && !o.read && row < lanes<T>)
                     repeats_[k] = row;
@@ -226,10 +247,18 @@ public:
         }
     }
 
+    /// Whether the blocks have one value of each operand that has one per run; then this many packets of it are read.
+    index run_mask() const { return run_mask_; }
+    bool is_run(int k) const { return mode_[k] == Mode::run; }
+    /// Bit k: operand k is read where it lies in memory.
+    unsigned streams() const { return streams_; }
+
     /// How many elements the block that begins at `begin` may have, at most `limit`.
     index block(index begin, index limit) const {
+        if (run_mask_ >= 0) limit = std::min(limit, run_span_ - begin % run_span_);
         if (direct_) return limit;
-        limit = std::min(limit, block_size<T>);
+        limit = std::min(limit, piece_);
+        if (segment_span_ < it_.size) limit = std::min(limit, segment_span_ - begin % segment_span_);
         if (long_rows_) { // whole rows need no expansion
             const index row = it_.extents[it_.rank - 1];
             limit = std::min(limit, row - begin % row);
@@ -243,8 +272,14 @@ public:
             const Operand<T>& o = operands_[k];
             if (mode_[k] == Mode::direct) {
                 pointers[k] = reinterpret_cast<const T*>(o.data) + begin;
-            } else if (mode_[k] == Mode::periodic) {
-                pointers[k] = buffer_[k] + begin % period_[k];
+            } else if (mode_[k] == Mode::unread) {
+                pointers[k] = pointers[k - 1];
+            } else if (mode_[k] == Mode::run) {
+                if (enter_segment(k, begin)) read_run(o, from_[k], 0, buffer_[k], run_packets * lanes<T>);
+                pointers[k] = buffer_[k];
+            } else if (mode_[k] == Mode::repeated) {
+                if (enter_segment(k, begin)) read_segment(k);
+                pointers[k] = at_[k] + (begin - segment_[k]) % run_[k];
             } else {
                 pointers[k] = buffer_[k];
                 if (o.generate) {
@@ -266,37 +301,120 @@ public:
         }
     }
 
-    /// Copies of the n < lanes<T> elements at `offset` of each pointer, padded to a packet.
+    /// A packet of every operand that begins with the n < lanes<T> elements at `offset` of its pointer. Copies where
+    /// what lies behind them may not be read.
     void tail(const T* const* pointers, index offset, index n, const T** tails) {
         for (int k = 0; k < count_; ++k) {
-            std::copy_n(pointers[k] + offset, n, tail_[k]);
+            const Operand<T>& o = operands_[k];
+            tails[k] = pointers[k] + (is_run(k) ? 0 : offset);
+            if (mode_[k] == Mode::run || mode_[k] == Mode::repeated || (o.storage && !o.storage.foreign())) continue;
+            std::copy_n(tails[k], n, tail_[k]);
             std::fill_n(tail_[k] + n, lanes<T> - n, n > 0 ? tail_[k][0] : T{});
             tails[k] = tail_[k];
         }
     }
 
 private:
-    enum class Mode : char { direct, periodic, expanded };
+    enum class Mode : char { direct, repeated, expanded, run, unread };
+    /// Blocks of segments are shorter than others: a segment's runs are copied for one block and serve for all.
+    static constexpr index segment_block = block_size<T> / 2;
 
+    static Mode mode(const Iteration& it, const Operand<T>* operands, int k) {
+        const Operand<T>& o = operands[k];
+        if (beside_statistic(operands, k)) return Mode::unread;
+        if (o.generate) return Mode::expanded;
+        if (!o.read && it.contiguous(k)) return Mode::direct;
+        const Iteration::Repetition r = it.repetition(k);
+        if (r.run >= block_size<T>) return Mode::expanded;
+        if (r.span == it.size) return Mode::repeated;
+        // Segments that are short, or end within a packet, cost more as blocks of their own.
+        const bool segments = r.span >= 2 * r.run && r.span >= segment_block / 2;
+        return segments && (r.span % lanes<T> == 0 || r.span >= 4 * segment_block) ? Mode::repeated : Mode::expanded;
+    }
     static index scratch_size(const Iteration& it, const Operand<T>* operands, int count) {
         index n = 0;
         for (int k = 0; k < count; ++k) {
-            n += Scratch<T>::rounded(lanes<T>);
-            if (operands[k].generate || operands[k].read || !it.contiguous(k)) {
-                const index p = it.period(k);
-                n += Scratch<T>::rounded(block_size<T> + std::max(lanes<T>, p < block_size<T> ? p : 0));
-            }
+            n += Scratch<T>::rounded(lanes<T>) + Scratch<T>::rounded(run_packets * lanes<T>);
+            const Mode m = mode(it, operands, k);
+            if (m == Mode::repeated) n += Scratch<T>::rounded(block_size<T> + it.repetition(k).run);
+            if (m == Mode::expanded) n += Scratch<T>::rounded(block_size<T> + lanes<T>);
         }
         return n;
+    }
+    Iteration::Repetition set_segments(int k) {
+        const Iteration::Repetition r = it_.repetition(k);
+        run_[k] = r.run;
+        span_[k] = r.span;
+        segment_[k] = -r.span;
+        from_[k] = nullptr;
+        index step = r.run, inner = 1;
+        in_order_[k] = true;
+        for (int a = it_.rank; a-- > 0; inner *= it_.extents[a]) {
+            if (inner < r.span) continue;
+            in_order_[k] = in_order_[k] && it_.strides[k][a] == step;
+            step *= it_.extents[a];
+        }
+        return r;
+    }
+    /// Whether `begin` lies in another segment of operand k than before, the first run of which is at from_[k] then.
+    bool enter_segment(int k, index begin) {
+        const index beyond = begin - segment_[k];
+        if (from_[k] && beyond >= 0 && beyond < span_[k]) return false;
+        const Operand<T>& o = operands_[k];
+        if (from_[k] && beyond == span_[k] && in_order_[k]) {
+            segment_[k] = begin;
+            from_[k] += run_[k] * o.item;
+        } else {
+            segment_[k] = begin - begin % span_[k];
+            for_each_run(it_, it_.strides[k], segment_[k], 1,
+                         [&](index offset, index, index, index) { from_[k] = o.data + offset * o.item; });
+        }
+        return true;
+    }
+    /// Whether the operands with one value per run have one in all of a block that is long enough.
+    void find_runs() {
+        index span = it_.size;
+        bool found = false;
+        for (int k = 0; k < count_; ++k) {
+            const Operand<T>& o = operands_[k];
+            if (!o.one_value_per_run) continue;
+            const Iteration::Repetition r = it_.repetition(k);
+            if (r.run != 1 || o.generate) return;
+            found = true;
+            span = std::min(span, r.span);
+        }
+        if (!found || span < 8 * lanes<T> || (span % lanes<T> != 0 && span < 16 * lanes<T>)) return;
+        run_span_ = span;
+        run_mask_ = (run_packets - 1) * lanes<T>;
+    }
+    WEFT_NOINLINE void read_segment(int k) {
+        const Operand<T>& o = operands_[k];
+        at_[k] = buffer_[k];
+        if (!o.read &&
+            run_[k] % (run_mask_ >= 0 ? run_span_ : segment_span_) == 0) { // no block crosses the end of a run
+            at_[k] = reinterpret_cast<const T*>(from_[k]);
+        } else {
+            read_run(o, from_[k], 1, buffer_[k], run_[k]);
+            repeat_run(buffer_[k], run_[k], std::min(block_size<T>, span_[k]) + run_[k]);
+        }
     }
 
     const Iteration& it_;
     const Operand<T>* operands_;
     int count_;
+    unsigned streams_ = 0;
+    index run_mask_ = -1, run_span_ = 0;
     bool direct_ = false;
     bool long_rows_ = false;
+    index segment_span_ = it_.size; // blocks end where the runs of an operand change
+    index piece_ = block_size<T>;
     Mode mode_[max_operands] = {};
-    index period_[max_operands] = {};
+    index run_[max_operands] = {};
+    index span_[max_operands] = {};
+    index segment_[max_operands] = {}; // where the one begins whose runs are read
+    const std::byte* from_[max_operands] = {};
+    bool in_order_[max_operands] = {}; // segments follow each other in memory
+    const T* at_[max_operands] = {};
     index repeats_[max_operands] = {};
     T* buffer_[max_operands] = {};
     T* tail_[max_operands] = {};

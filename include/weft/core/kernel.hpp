@@ -3,6 +3,8 @@
 
 #include <weft/core/packet.hpp>
 
+#include <bit>
+
 namespace weft::inline WEFT_ABI {
 
 /// Slopes that need no multiplication: `adjoint * One{}` is the adjoint itself.
@@ -61,24 +63,41 @@ struct GradientPointers {
 // `forward` keeps every value in registers, `backward` pushes the adjoint down to the leaves that want it.
 // Data sources other than memory at p[I] + i (edge expressions) provide their own leaves with the same protocol.
 
-template <int I, bool Gradient>
+/// A position in a block, and that of leaves with one value for each run of elements: the same where the block has
+/// several runs, else within few packets that all have the value.
+struct RunPosition {
+    index i, run;
+};
+WEFT_ALWAYS_INLINE index element_position(index i) { return i; }
+WEFT_ALWAYS_INLINE index element_position(const RunPosition& at) { return at.i; }
+
+/// Leaf I: an element at every position; with `Run` one value for each run of them.
+template <int I, bool Gradient, bool Run = false>
 struct LeafKernel {
     static constexpr bool gradient = Gradient;
     template <class T>
     struct Values {
         Packet<T> y;
     };
-    template <class T>
-    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>*, index i) {
-        return load_packet(p[I] + i);
+    template <class Where>
+    static WEFT_ALWAYS_INLINE index position(const Where& at) {
+        if constexpr (Run)
+            return at.run;
+        else
+            return element_position(at);
     }
-    template <class T>
-    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>*, index i) {
-        return {load_packet(p[I] + i)};
+    template <class T, class Where>
+    static WEFT_ALWAYS_INLINE Packet<T> at(const T* const* p, const Packet<T>*, const Where& i) {
+        return load_packet(p[I] + position(i));
     }
-    template <class T>
-    static WEFT_ALWAYS_INLINE void backward(const Values<T>&, Packet<T> adj, const GradientPointers<T>& g, index i) {
-        T* const to = g.pointer[I] + i;
+    template <class T, class Where>
+    static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>*, const Where& i) {
+        return {load_packet(p[I] + position(i))};
+    }
+    template <class T, class Where>
+    static WEFT_ALWAYS_INLINE void backward(const Values<T>&, Packet<T> adj, const GradientPointers<T>& g,
+                                            const Where& i) {
+        T* const to = g.pointer[I] + position(i);
         if (!(g.first >> I & 1u)) adj = load_packet(to) + adj;
         store_packet(to, adj);
     }
@@ -190,38 +209,64 @@ struct ApplyKernel<Op, A, B, C> {
     }
 };
 
-/// Every four packets, fetches what the loop over p[0 ... Leaves) + i needs next, stream by stream. Left alone, a loop
-/// over many streams runs so far ahead of the memory that it disturbs the processor's own prefetching (measured: 1.2
-/// times as slow). Where a packet is less than a line this is not worth its instructions.
-template <int Leaves, class T>
-WEFT_ALWAYS_INLINE void prefetch_streams(const T* const* p, index i) {
-    constexpr index block = 4 * lanes<T>;
+/// What a kernel is to know of its block.
+struct BlockOfKernel {
+    index n;              // a multiple of the lanes
+    unsigned streams = 0; // bit k: p[k] comes from memory
+    unsigned written = 0; // bit k: result k goes to memory, and not into a buffer
+    index ahead = 0;      // how far before they are needed elements of streams are fetched; 0: four packets
+    index run_mask = -1;  // of the position of leaves with one value for each run
+};
+
+template <int Write, class T>
+WEFT_ALWAYS_INLINE void prefetch_packets(const T* next) {
+#pragma GCC unroll 4
+    for (index k = 0; k < 4 * lanes<T>; k += lanes<T>) __builtin_prefetch(next + k, Write);
+}
+/// Every four packets, fetches what the loop over p[k] + i needs later, stream by stream, and where it writes. Left
+/// alone, a loop over many streams runs so far ahead of the memory that it disturbs the processor's own prefetching
+/// (measured: 1.2 times as slow). Where a packet is less than a line this is not worth its instructions.
+template <class T, class Written>
+WEFT_ALWAYS_INLINE void prefetch_streams(const T* const* p, const BlockOfKernel& block, index i,
+                                         const Written& written) {
+    constexpr index few = 4 * lanes<T>;
     if constexpr (sizeof(Packet<T>) == 64) {
-        if (i % block != 0) return;
+        if (i % few != 0) return;
+        const index next = i + (block.ahead == 0 ? few : block.ahead);
 #pragma GCC unroll 1
-        for (int k = 0; k < Leaves; ++k)
+        for (unsigned rest = block.streams; rest != 0; rest &= rest - 1)
+            prefetch_packets<0>(p[std::countr_zero(rest)] + next);
 #pragma GCC unroll 1
-            for (index ahead = block; ahead < 2 * block; ahead += lanes<T>) __builtin_prefetch(p[k] + i + ahead);
+        for (unsigned rest = block.written; rest != 0; rest &= rest - 1)
+            prefetch_packets<1>(written(std::countr_zero(rest)) + next);
     }
 }
 
-/// out[i] = K at i, for n a multiple of lanes<T>. With `dense_backward_kernel` all that is compiled per expression.
-template <class K, int Leaves, int Constants, class T>
-WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* constants, T* out, index n) {
+template <bool Runs>
+WEFT_ALWAYS_INLINE auto kernel_position(index i, [[maybe_unused]] index mask) {
+    if constexpr (Runs)
+        return RunPosition{i, i & mask};
+    else
+        return i;
+}
+
+/// out[i] = K at i. With `dense_backward_kernel` all that is compiled per expression.
+template <class K, int Leaves, int Constants, bool Runs, class T>
+WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* constants, T* out, BlockOfKernel block) {
     // Local copies: SIMD stores may alias anything, so pointers in memory would be loaded again after each of them.
     const T* p[Leaves + 1];
     Packet<T> c[Constants + 1];
     for (int k = 0; k < Leaves; ++k) p[k] = pointers[k];
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
-    for (index i = 0; i < n; i += lanes<T>) {
-        prefetch_streams<Leaves>(p, i);
-        store_packet(out + i, K::template at<T>(p, c, i));
+    for (index i = 0; i < block.n; i += lanes<T>) {
+        prefetch_streams(p, block, i, [out](int) { return static_cast<const T*>(out); });
+        store_packet(out + i, K::template at<T>(p, c, kernel_position<Runs>(i, block.run_mask)));
     }
 }
 
-template <class K, int Leaves, int Constants, class T>
+template <class K, int Leaves, int Constants, bool Runs, class T>
 WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* constants, const T* adjoint,
-                                         T* const* gradients, unsigned first, index n) {
+                                         T* const* gradients, unsigned first, BlockOfKernel block) {
     const T* p[Leaves + 1];
     T* g[Leaves + 1];
     Packet<T> c[Constants + 1];
@@ -229,18 +274,20 @@ WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* cons
         p[k] = pointers[k];
         g[k] = gradients[k];
     }
+    p[Leaves] = adjoint;
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
     const GradientPointers<T> to{g, first};
-    for (index i = 0; i < n; i += lanes<T>) {
-        prefetch_streams<Leaves>(p, i);
-        K::template backward<T>(K::template forward<T>(p, c, i), load_packet(adjoint + i), to, i);
+    for (index i = 0; i < block.n; i += lanes<T>) {
+        prefetch_streams(p, block, i, [&g](int k) { return static_cast<const T*>(g[k]); });
+        const auto at = kernel_position<Runs>(i, block.run_mask);
+        K::template backward<T>(K::template forward<T>(p, c, at), load_packet(p[Leaves] + i), to, at);
     }
 }
 
 template <class T>
-using DenseForward = void (*)(const T* const*, const T*, T*, index);
+using DenseForward = void (*)(const T* const*, const T*, T*, BlockOfKernel);
 template <class T>
-using DenseBackward = void (*)(const T* const*, const T*, const T*, T* const*, unsigned, index);
+using DenseBackward = void (*)(const T* const*, const T*, const T*, T* const*, unsigned, BlockOfKernel);
 
 } // namespace detail
 } // namespace weft::inline WEFT_ABI

@@ -9,6 +9,22 @@
 
 namespace weft::inline WEFT_ABI::detail {
 
+/// Packets with the one value of a run that a kernel reads. (Gradients are added to each in turn, as an addition waits
+/// for the one before.)
+inline constexpr index run_packets = 4;
+
+/// Functions of the first two moments of some elements.
+enum class Statistic : char {
+    none,
+    mean,
+    variance,
+    deviation,
+    inverse_deviation,
+    root_mean_square,
+    inverse_root_mean_square
+};
+inline constexpr int statistic_count = 7;
+
 /// Where a leaf of an expression with scalar T gets its elements: strided memory of any element type, or a function
 /// of the position (random masks).
 template <class T>
@@ -19,10 +35,15 @@ struct Operand {
     void (*generate)(const void* state, index begin, T* to, index n) = nullptr;
     int rank = 0;
     index extents[max_rank] = {};
-    index strides[max_rank] = {}; // in elements
-    Storage storage;              // keeps the memory alive while a tape holds the operand
-    void* node = nullptr;         // the tape node whose value this is, if any
-    index node_offset = 0;        // of the first element within the node's value
+    index strides[max_rank] = {};   // in elements
+    Storage storage;                // keeps the memory alive while a tape holds the operand
+    void* node = nullptr;           // the tape node whose value this is, if any
+    index node_offset = 0;          // of the first element within the node's value
+    bool one_value_per_run = false; // the kernel reads it at RunPosition::run
+    // A statistic of the operand behind it, which the kernel does not read; computed when the expression lands.
+    Statistic statistic = Statistic::none;
+    index fold = 1; // neighbouring elements that share one statistic
+    double eps = 0;
 };
 
 template <class S, class T>
@@ -47,6 +68,21 @@ WEFT_NOINLINE void describe_operand(const L& leaf, Operand<T>& o) {
     o.storage = leaf.storage();
 }
 
+/// to[0 ... n) = value
+template <class T>
+void fill_run(T* to, T value, index n) {
+    const Packet<T> all = splat(value);
+    index i = 0;
+    for (; i + lanes<T> <= n; i += lanes<T>) store_packet(to + i, all);
+    for (; i < n; ++i) to[i] = value;
+}
+
+/// Whether operand k is there for its statistics only: the kernel does not read it.
+template <class T>
+bool beside_statistic(const Operand<T>* operands, int k) {
+    return k > 0 && operands[k - 1].statistic != Statistic::none;
+}
+
 /// n elements, `stride` apart, to contiguous T.
 template <class T>
 void read_run(const Operand<T>& o, const std::byte* from, index stride, T* to, index n) {
@@ -56,7 +92,7 @@ void read_run(const Operand<T>& o, const std::byte* from, index stride, T* to, i
             o.read(from, 1, &value, 1);
         else
             std::memcpy(&value, from, sizeof(T));
-        std::fill_n(to, n, value);
+        fill_run(to, value, n);
     } else if (o.read) {
         o.read(from, stride, to, n);
     } else if (stride == 1) {

@@ -231,6 +231,25 @@ WEFT_ALWAYS_INLINE T sum_lanes(const std::type_identity_t<Packet<T>>& a) {
     }
 }
 
+/// The first (Part 0) or second half of the lanes, in double.
+template <int Part>
+WEFT_ALWAYS_INLINE Packet<double> widen_part(const Packet<float>& a) {
+#if defined(__AVX512F__)
+    const __m512d both = _mm512_castps_pd(a);
+    // the unmasked forms trip a false warning of g++ 12
+    const __m256d half = Part == 0 ? _mm512_castpd512_pd256(both) : _mm512_maskz_extractf64x4_pd(0xff, both, 1);
+    return Packet<double>(_mm512_maskz_cvtps_pd(0xff, _mm256_castpd_ps(half)));
+#elif defined(__AVX2__)
+    return Packet<double>(_mm256_cvtps_pd(Part == 0 ? _mm256_castps256_ps128(a) : _mm256_extractf128_ps(a, 1)));
+#else
+    float from[static_cast<std::size_t>(lanes<float>)];
+    double to[static_cast<std::size_t>(lanes<double>)];
+    store_packet(from, a);
+    for (index i = 0; i < lanes<double>; ++i) to[i] = from[Part * lanes<double> + i];
+    return load_packet(to);
+#endif
+}
+
 /// Run-time lane numbers for `permute`.
 template <class T>
 struct LaneIndex {

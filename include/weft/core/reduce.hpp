@@ -86,8 +86,11 @@ constexpr index reduced_size(const std::array<index, N>& shape) {
 
 template <class Monoid, bool Keep, int... Axes, class E>
 auto reduce_over(const E& e) {
-    return Lander<kind_of<E>>::template reduce<Monoid>(e, kept_shape<Axes...>(e.shape()),
-                                                       result_shape<Keep, Axes...>(e.shape()));
+    if constexpr (Structure<E>::staged) // is no loop of its own
+        return reduce_over<Monoid, Keep, Axes...>(Lander<kind_of<E>>::land(e));
+    else
+        return Lander<kind_of<E>>::template reduce<Monoid>(e, kept_shape<Axes...>(e.shape()),
+                                                           result_shape<Keep, Axes...>(e.shape()));
 }
 
 /// The result of a reduction with the reduced axes as extents of 1; no copy.

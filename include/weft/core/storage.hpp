@@ -4,6 +4,7 @@
 #include <weft/core/error.hpp>
 #include <weft/core/index.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -51,12 +52,14 @@ public:
             Block*& head = free_[size_class];
             if (Block* const block = head) {
                 head = block->next;
+                count(bytes);
                 block->references.store(1, std::memory_order_relaxed);
                 block->bytes = bytes;
                 std::memset(block->data + bytes, 0, slack);
                 return block;
             }
             ++system_allocations_;
+            count(bytes);
         }
         const std::size_t capacity = capacity_of(size_class);
         constexpr std::size_t header = (sizeof(Block) + alignment - 1) / alignment * alignment;
@@ -78,6 +81,7 @@ public:
 
     void put(Block* block) noexcept {
         const std::lock_guard lock(mutex_);
+        in_use_ -= block->bytes;
         block->next = free_[block->size_class];
         free_[block->size_class] = block;
     }
@@ -100,7 +104,25 @@ public:
         return system_allocations_;
     }
 
+    std::size_t in_use() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return in_use_;
+    }
+    std::size_t peak() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return peak_;
+    }
+    void reset_peak() noexcept {
+        const std::lock_guard lock(mutex_);
+        peak_ = in_use_;
+    }
+
 private:
+    void count(std::size_t bytes) noexcept {
+        in_use_ += bytes;
+        peak_ = std::max(peak_, in_use_);
+    }
+
     static constexpr std::size_t large = 32 * 1024;
     static constexpr std::size_t huge_page = std::size_t{2} << 20;
 
@@ -123,10 +145,17 @@ private:
     mutable std::mutex mutex_;
     Block* free_[256] = {};
     std::size_t system_allocations_ = 0;
+    std::size_t in_use_ = 0, peak_ = 0;
     std::atomic<std::size_t> colour_{0};
 };
 
 } // namespace detail
+
+/// Bytes that tensors and tapes hold now, and the most that they have held since the program began, or the last
+/// reset_peak_memory().
+inline std::size_t memory_in_use() noexcept { return detail::Pool::instance().in_use(); }
+inline std::size_t peak_memory() noexcept { return detail::Pool::instance().peak(); }
+inline void reset_peak_memory() noexcept { detail::Pool::instance().reset_peak(); }
 
 /// Shared ownership of a block of memory; copying is one atomic increment.
 class Storage {

@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/moments.hpp>
 #include <weft/gnn/node_features.hpp>
 #include <weft/graph/edge_reduce.hpp>
-#include <weft/nn/batch_norm.hpp>
+#include <weft/nn/affine.hpp>
 
 /// What normalisations over the nodes of a graph share.
 namespace weft::inline WEFT_ABI::gnn::detail {
+
+template <class M>
+struct ColumnMoments {
+    M mean, variance;
+};
+
+/// Mean and population variance of the columns of x [N, C], [1, C] each; 0 of no rows.
+template <class X>
+auto column_moments(const X& x) {
+    const auto m = moments<0>(x);
+    using M = decltype(eval(m.mean()));
+    if (x.extent(0) == 0) {
+        const M zeros = Tensor<typename X::value_type, 2>::zeros({1, x.extent(1)});
+        return ColumnMoments<M>{zeros, zeros};
+    }
+    return ColumnMoments<M>{eval(m.mean()), eval(m.variance())};
+}
 
 /// The ways to call a normalisation per graph: (x - shift) scale + bias, where Layer::coefficients(mean, variance)
 /// gives shift and scale, [graphs, C] or [graphs, 1], of the moments of the columns [graphs, C], Layer::affine has the
@@ -40,7 +58,7 @@ private:
     }
     template <class X>
     auto of_one_graph(const X& x) const {
-        const auto [mean, variance] = nn::detail::column_moments(x);
+        const auto [mean, variance] = column_moments(x);
         const auto [shift, scale] = layer().coefficients(mean, variance);
         return layer().affine.shifted((x - shift) * scale);
     }

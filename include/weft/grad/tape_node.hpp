@@ -151,6 +151,7 @@ public:
     T constants[Constants + 1];
     TapeNode* parent_array[Leaves + 1] = {};
     DenseBackward<T> kernel = nullptr;
+    BackwardDriver<T> driver = nullptr;
     int rank = 0;
     index extents[max_rank] = {};
     index adjoint_strides[max_rank] = {};
@@ -170,17 +171,21 @@ public:
         if (hand_down(it)) return;
         GradientTarget<T> targets[Leaves + 1];
         Storage apart[Leaves + 1];
-        for (int k = 0; k < Leaves; ++k) {
+        // Those that the kernel does not write last: what it writes first is not to be zeros.
+        for (int i = 0; i < 2 * Leaves; ++i) {
+            const int k = i % Leaves;
             auto* const node = static_cast<ValueNode<T>*>(operands[k].node);
-            if (!node || !node->wanted) continue;
+            const bool beside = beside_statistic(operands, k);
+            if (!node || !node->wanted || beside != (i >= Leaves)) continue;
             bool conflict = false;
-            for (int j = 0; j < k; ++j)
-                conflict = conflict || (operands[j].node == node && !same_window(operands[j], operands[k]));
+            for (int j = 0; j < Leaves; ++j)
+                conflict =
+                    conflict || (targets[j].data && operands[j].node == node && !same_window(operands[j], operands[k]));
             if (conflict) { // chunks of two different windows on one value would meet: keep this one apart
                 apart[k] = Storage::allocate(static_cast<std::size_t>(node->size) * sizeof(T));
                 targets[k].data = reinterpret_cast<T*>(apart[k].data());
                 std::fill_n(targets[k].data, node->size, T{});
-            } else if (!node->has_gradient() && it.contiguous(k) && node->size == it.size) {
+            } else if (!beside && !node->has_gradient() && it.contiguous(k) && node->size == it.size) {
                 targets[k].data = node->allocate_gradient();
                 targets[k].first = true;
             } else {
@@ -188,7 +193,7 @@ public:
             }
             targets[k].data += operands[k].node_offset;
         }
-        dense_backward(task, kernel, adjoint, targets);
+        driver(task, kernel, adjoint, targets);
         for (int k = 0; k < Leaves; ++k)
             if (apart[k]) {
                 auto* const node = static_cast<ValueNode<T>*>(operands[k].node);

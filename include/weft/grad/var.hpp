@@ -173,11 +173,23 @@ auto detached(const X& x) {
         return x;
 }
 
+template <class T>
+void staged_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Operand<T>& adjoint,
+                     const GradientTarget<T>* targets);
+
+template <class E>
+constexpr BackwardDriver<compute_type<E>> backward_driver() {
+    if constexpr (Structure<E>::staged)
+        return &staged_backward<compute_type<E>>;
+    else
+        return &dense_backward<compute_type<E>>;
+}
+
 /// A node of tables that it takes over, with its value and the kernel of its backward.
 template <class T, int Leaves, int Constants, int Rank>
-WEFT_NOINLINE NodeRef<ValueNode<T>> make_fused_node(DenseTables<T, Leaves, Constants, Rank>& tables,
-                                                    DenseBackward<T> kernel, const Extents<Rank>& adjoint_strides,
-                                                    const Storage& value, const T* data, index size) {
+WEFT_NOINLINE NodeRef<ValueNode<T>>
+make_fused_node(DenseTables<T, Leaves, Constants, Rank>& tables, DenseBackward<T> kernel, BackwardDriver<T> driver,
+                const Extents<Rank>& adjoint_strides, const Storage& value, const T* data, index size) {
     auto* const node = new FusedNode<T, Leaves, Constants>;
     NodeRef<ValueNode<T>> made(node);
     for (int k = 0; k < Leaves; ++k) {
@@ -189,6 +201,7 @@ WEFT_NOINLINE NodeRef<ValueNode<T>> make_fused_node(DenseTables<T, Leaves, Const
     node->parents = node->parent_array;
     node->parent_count = Leaves;
     node->kernel = kernel;
+    node->driver = driver;
     node->rank = Rank;
     std::copy_n(tables.extents.begin(), Rank, node->extents);
     std::copy_n(adjoint_strides.begin(), Rank, node->adjoint_strides);
@@ -208,18 +221,19 @@ NodeRef<ValueNode<compute_type<E>>> make_fused_node(Prepared<E>& prepared, const
     using K = typename S::template kernel<DenseLeaves, 0, 0, true>;
     static_assert(S::leaves < 32, "weft: too many leaves in one expression");
     DenseTablesOf<E>& tables = prepared;
-    return make_fused_node(tables, &dense_backward_kernel<K, S::leaves, S::constants, compute_type<E>>, adjoint_strides,
-                           value, data, size);
+    return make_fused_node(tables, &dense_backward_kernel<K, S::leaves, S::constants, S::runs, compute_type<E>>,
+                           backward_driver<E>(), adjoint_strides, value, data, size);
 }
 
 /// Computes the value of an expression and records it.
 template <class T, int Leaves, int Constants, int Rank>
-WEFT_NOINLINE Var<T, Rank> record_fused(DenseTables<T, Leaves, Constants, Rank>& tables, DenseBackward<T> kernel) {
+WEFT_NOINLINE Var<T, Rank> record_fused(DenseTables<T, Leaves, Constants, Rank>& tables, Evaluate<T> evaluate,
+                                        DenseBackward<T> kernel, BackwardDriver<T> driver) {
     auto value = Tensor<T, Rank>::empty(tables.extents);
-    dense_evaluate(tables.task(), reinterpret_cast<std::byte*>(value.mutable_data()));
+    evaluate(tables.task(), reinterpret_cast<std::byte*>(value.mutable_data()), sizeof(T), nullptr);
     const Extents<Rank> shape = tables.extents, strides = contiguous_strides(shape);
-    return Var<T, Rank>(make_fused_node(tables, kernel, strides, value.storage(), value.data(), value.size()), 0, shape,
-                        strides);
+    return Var<T, Rank>(make_fused_node(tables, kernel, driver, strides, value.storage(), value.data(), value.size()),
+                        0, shape, strides);
 }
 
 /// Adds a gradient to that of an operand, part of a recorded value; the first whole one is taken as it is.
@@ -388,7 +402,9 @@ void Var<T, N>::record(const E& e) {
         using K = typename S::template kernel<detail::DenseLeaves, 0, 0, true>;
         detail::Prepared<E> prepared(e);
         detail::DenseTablesOf<E>& tables = prepared;
-        *this = detail::record_fused(tables, &detail::dense_backward_kernel<K, S::leaves, S::constants, T>);
+        *this = detail::record_fused(tables, detail::evaluate_of<E>(),
+                                     &detail::dense_backward_kernel<K, S::leaves, S::constants, S::runs, T>,
+                                     detail::backward_driver<E>());
     }
 }
 

@@ -1,50 +1,45 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/core/reduce.hpp>
-#include <weft/core/views.hpp>
-#include <weft/nn/affine.hpp>
+#include <weft/nn/channel_view.hpp>
 
 namespace weft::inline WEFT_ABI::nn {
-
-namespace detail {
-
-template <class M>
-struct Moments {
-    M mean, variance;
-};
-
-/// Mean and population variance of the columns of x [N, C], [1, C] each; 0 of no rows. Two passes over x: sums are
-/// those of differences to the first row, then to the mean, so that a large mean costs no digits.
-template <class X>
-auto column_moments(const X& x) {
-    using T = typename X::value_type;
-    const index rows = x.extent(0);
-    const T share = T(1 / std::max(static_cast<double>(rows), 1.0));
-    const Tensor<T, 2> first =
-        rows > 0 ? Tensor<T, 2>(slice(weft::detail::detached(x), 0, 0, 1)) : Tensor<T, 2>::zeros({1, x.extent(1)});
-    const auto mean = eval(sum<0>(x - first, keepdim) * share + first);
-    // No gradient through the mean: distances from it add up to zero.
-    const auto variance = eval(sum<0>(square(x - weft::detail::detached(mean)), keepdim) * share);
-    return Moments<std::remove_cvref_t<decltype(mean)>>{mean, variance};
-}
-
-} // namespace detail
 
 struct BatchNormOptions {
     double eps = 1e-5;     ///< added to the variance
     double momentum = 0.1; ///< the part of the running statistics that a batch replaces
     bool affine = true;    ///< a learnt factor `weight` and summand `bias` for each channel
+    Layout layout = Layout::channels_first;
 };
 
+namespace detail {
+
+/// Errors: momentum is not in [0, 1].
+inline double checked_momentum(const char* layer, double momentum) {
+    if (!(momentum >= 0 && momentum <= 1)) throw error(layer, "momentum is {}: must be in [0, 1]", momentum);
+    return momentum;
+}
+
+/// Moves running statistics [C] towards those of a batch, times `factor`.
+template <class T, class Batch>
+void move_running(Tensor<T, 1>& running, const Batch& batch, double momentum, double factor) {
+    const Tensor<T, 1> value = reshape(batch, running.shape());
+    running = running * T(1 - momentum) + value * T(momentum * factor);
+}
+/// What turns the variance of a population of n into an estimate without bias.
+inline double unbiased(index n) { return static_cast<double>(n) / static_cast<double>(n - 1); }
+
+} // namespace detail
+
 /// Batch normalisation, (x - mean) / sqrt(variance + eps) weight + bias per channel: Ioffe & Szegedy (arXiv
-/// 1502.03167). Fed a Var, it trains: mean and variance are those of the rows, and the running statistics move towards
-/// them (the variance without bias). Fed a Tensor, or when `frozen`, it uses the running statistics, and so it does
-/// with a Var of fewer than two rows. Parameters `weight`, `bias` [C], or none; buffers `running_mean`, `running_var`
-/// [C], `num_batches_tracked`, as in torch.nn.BatchNorm1d. In training, calls from several threads must not overlap;
-/// copies of the module have running statistics of their own.
+/// 1502.03167). Fed a Var, it trains: mean and variance are those of all positions of the batch, and the running
+/// statistics move towards them (the variance without bias). Fed a Tensor, or when `frozen`, it uses the running
+/// statistics, and so it does with a Var of fewer than two values per channel. Parameters `weight`, `bias` [C], or
+/// none; buffers `running_mean`, `running_var` [C], `num_batches_tracked`, as in torch.nn.BatchNorm2d. In training,
+/// calls from several threads must not overlap; copies of the module have running statistics of their own.
 template <class T>
 struct BatchNorm {
+    static constexpr bool fuses_activation = true;
     detail::Affine<T> affine;
     mutable Tensor<T, 1> running_mean, running_var;
     mutable Tensor<std::int64_t, 0> num_batches_tracked;
@@ -56,21 +51,20 @@ struct BatchNorm {
     explicit BatchNorm(index channels, const BatchNormOptions& o = {})
         : affine("BatchNorm", channels, o.affine), running_mean(Tensor<T, 1>::zeros({channels})),
           running_var(Tensor<T, 1>::ones({channels})), options(o) {
-        if (!(o.momentum >= 0 && o.momentum <= 1))
-            throw error("BatchNorm", "momentum is {}: must be in [0, 1]", o.momentum);
+        detail::checked_momentum("BatchNorm", o.momentum);
     }
 
-    /// x [N, C]. Errors: it has another number of channels.
-    template <Expression X>
-    auto operator()(const X& expression) const {
-        static_assert(X::rank == 2, "weft: BatchNorm: the input is [N, C]: use reshape");
-        if (expression.shape()[1] != running_mean.size())
-            throw error("BatchNorm", "x is {}: it must be [N, {}]", weft::detail::shape_text(expression.shape()),
-                        running_mean.size());
-        const auto x = eval(expression);
-        if constexpr (kind_of<X> == Kind::var)
-            if (!frozen && x.extent(0) > 1) return normalized(x, batch_moments(x));
-        return normalized(x, detail::Moments<Tensor<T, 1>>{running_mean, running_var});
+    /// activation(normalised x), in one loop; x [N, C], [N, C, ...] or [N, ..., C]. Errors: x does not fit.
+    template <Expression X, class F = detail::NoActivation>
+    auto operator()(const X& x, const F& activation = {}) const {
+        const detail::ChannelView view("BatchNorm", x.shape(), running_mean.size(), 1, options.layout);
+        const auto land = detail::landing(activation);
+        return view.apply(x, [&](const auto& seen) {
+            if constexpr (kind_of<X> == Kind::var)
+                if (!frozen && view.values_per_channel > 1) return by_batch(view, seen, land);
+            const Tensor<T, 1> scale = rsqrt(running_var + T(options.eps));
+            return view.affine(affine, (seen - view.per_channel(running_mean)) * view.per_channel(scale), land);
+        });
     }
 
     void visit(auto&& v) {
@@ -81,24 +75,15 @@ struct BatchNorm {
     }
 
 private:
-    template <class X, class M>
-    auto normalized(const X& x, const M& moments) const {
-        const auto scale = affine.scaled(rsqrt(moments.variance + T(options.eps)));
-        return affine.shifted((x - moments.mean) * scale);
-    }
-
-    template <class X>
-    auto batch_moments(const X& x) const {
-        const auto moments = detail::column_moments(x);
-        const auto rows = static_cast<double>(x.extent(0));
-        const auto move = [&](Tensor<T, 1>& running, const auto& batch, double factor) {
-            const Tensor<T, 1> value = squeeze(weft::detail::detached(batch), 0);
-            running = running * T(1 - options.momentum) + value * T(options.momentum * factor);
-        };
-        move(running_mean, moments.mean, 1);
-        move(running_var, moments.variance, rows / (rows - 1));
+    template <class X, class Land>
+    auto by_batch(const detail::ChannelView& view, const X& seen, const Land& land) const {
+        const auto m = view.moments_of(seen, view.batch, options.eps);
+        const auto y = view.affine(affine, (seen - m.mean()) * m.inverse_deviation(), land);
+        detail::move_running(running_mean, m.landed_mean(), options.momentum, 1);
+        detail::move_running(running_var, m.landed_variance(), options.momentum,
+                             detail::unbiased(view.values_per_channel));
         num_batches_tracked = num_batches_tracked + 1;
-        return moments;
+        return y;
     }
 };
 

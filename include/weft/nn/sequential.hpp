@@ -8,7 +8,8 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
-/// Modules one after the other; each takes the result of the one before. Their names are their numbers, as in PyTorch:
+/// Modules one after the other; each takes the result of the one before, and a normalisation takes an element-wise
+/// module behind it into its loop. Their names are their numbers, as in PyTorch:
 /// `0.weight`. Any callable will do: `Sequential{Linear<float>(3, 8), ReLU{}, Linear<float>(8, 2)}`.
 template <class... M>
 struct Sequential {
@@ -41,8 +42,19 @@ private:
     auto apply(const X& x) const {
         if constexpr (I == sizeof...(M))
             return eval(x);
+        else if constexpr (fused<I>())
+            return apply<I + 2>(std::get<I>(modules)(x, std::get<I + 1>(modules)));
         else
             return apply<I + 1>(std::get<I>(modules)(x));
+    }
+    template <std::size_t I>
+    static constexpr bool fused() {
+        if constexpr (I + 1 < sizeof...(M)) return requires {
+                std::tuple_element_t<I, std::tuple<M...>>::fuses_activation;
+                std::tuple_element_t<I + 1, std::tuple<M...>>::elementwise;
+            };
+        else
+            return false;
     }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/error.hpp>
+#include <weft/core/layout.hpp>
 #include <weft/core/shape.hpp>
 
 namespace weft::inline WEFT_ABI::nn {
@@ -14,9 +15,6 @@ struct Pair {
     constexpr Pair(index of_height, index of_width) : height(of_height), width(of_width) {}
     friend bool operator==(const Pair&, const Pair&) = default;
 };
-
-/// The order of the axes of images: [N, C, H, W] or [N, H, W, C].
-enum class Layout { channels_first, channels_last };
 
 namespace detail {
 
