@@ -187,6 +187,8 @@ TEST_CASE("conv2d: blocks of channels, strips of rows, panels of results", "[nn]
     check_definition<float>({2, 1, 50, 50, 1, 5, 3}, {.stride = {2, 1}, .padding = {3, 1}, .groups = 18});
     check_definition<float>({3, 2, 17, 17, 3, 1, 1}, {.stride = 2});
     check_definition<double>({1, 1, 4, 300, 1, 1, 200}, {});
+    // The gradient of a weight that is larger than the images.
+    check_definition<double>({1, 130, 2, 3, 110, 3, 3}, {.padding = 1});
 }
 
 TEST_CASE("conv2d: nothing in, nothing out", "[nn]") {
@@ -270,6 +272,7 @@ TEST_CASE("conv2d: the same bits on any number of threads", "[nn]") {
     };
     for (const Layout layout : layouts) {
         check(16, 24, 1, 3, 1, layout);
+        check(96, 96, 1, 5, 3, layout);
         check(16, 12, 2, 3, 2, layout);
         check(16, 32, 1, 1, 1, layout);
         check(24, 24, 24, 3, 1, layout);

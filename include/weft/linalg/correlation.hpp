@@ -138,4 +138,7 @@ inline index partial_sums(const Correlation& c, index size, index most) {
     return std::clamp<index>(operands / std::max<index>(1, size), 1, std::min<index>(16, std::max<index>(1, most)));
 }
 
+/// Into how many pieces each of some tasks is to be divided if they are few; at most `most`.
+constexpr index pieces_of_task(index tasks, index most) { return std::clamp<index>(4 / tasks, 1, most); }
+
 } // namespace weft::inline WEFT_ABI::detail

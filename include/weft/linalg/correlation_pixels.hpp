@@ -126,18 +126,20 @@ void correlate_pixels_weight(const Correlation& c, const T* x, const T* dy, T* d
     const index parts = partial_sums(c, c.groups * size, unfolded.count);
     Scratch<T> sums(c.groups * parts * size); // [groups, parts, out, taps, in]
     T* const every = sums.data();
-    for_each_chunk(c.groups * parts, c.nanoseconds<T>(), [&](index task) {
-        const index g = task / parts, part = task % parts;
-        T* const sum = every + task * size;
-        std::fill_n(sum, size, T{});
+    const index splits = pieces_of_task(c.groups * parts, divide_up(c.out, 8 * Tile::rows));
+    for_each_chunk(c.groups * parts * splits, c.nanoseconds<T>(), [&](index task) {
+        const index g = task / splits / parts, part = task / splits % parts, split = task % splits;
+        const index first = split * c.out / splits, last = (split + 1) * c.out / splits;
+        T* const sum = every + task / splits * size;
+        std::fill_n(sum + first * depth, (last - first) * depth, T{});
         Scratch<T> scratch(unfolded.block * depth);
         T* const right = scratch.data();
         for (index number = part * unfolded.count / parts; number < (part + 1) * unfolded.count / parts; ++number) {
             unfolded.read(right, x, g, number);
             const T* const left = dy + number * unfolded.block * all + g * c.out;
             for (index k = 0; k < depth; k += Tile::columns)
-                for (index o = 0; o < c.out; o += Tile::rows)
-                    Tile::multiply(std::min(Tile::rows, c.out - o), std::min(Tile::columns, depth - k),
+                for (index o = first; o < last; o += Tile::rows)
+                    Tile::multiply(std::min(Tile::rows, last - o), std::min(Tile::columns, depth - k),
                                    unfolded.outputs(number), {left + o, 1, all}, right + k, depth, sum + o * depth + k,
                                    depth, Into::add);
         }

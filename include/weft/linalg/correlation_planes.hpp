@@ -306,12 +306,15 @@ void correlate_planes_weight(const Correlation& c, const T* x, const T* dy, T* d
     const index panels = divide_up(c.out, Tile::columns);
     const auto columns_of = [&](index panel) { return std::min(Tile::columns, c.out - panel * Tile::columns); };
     const auto packed_of = [&](index panel) { return divide_up(columns_of(panel), lanes<T>) * lanes<T>; };
+    const index blocks = divide_up(c.in, plan.block), splits = pieces_of_task(c.groups * parts, blocks);
     Scratch<T> sums(c.groups * parts * size); // [groups, parts, products in their order, out]
     T* const all = sums.data();
-    for_each_chunk(c.groups * parts, c.nanoseconds<T>(), [&](index task) {
-        const index g = task / parts, part = task % parts;
-        T* const sum = all + task * size;
-        std::fill_n(sum, size, T{});
+    for_each_chunk(c.groups * parts * splits, c.nanoseconds<T>(), [&](index task) {
+        const index g = task / splits / parts, part = task / splits % parts, split = task % splits;
+        const index first = split * blocks / splits * plan.block;
+        const index last = std::min(c.in, (split + 1) * blocks / splits * plan.block);
+        T* const sum = all + task / splits * size + first * c.taps() * c.out;
+        std::fill_n(sum, (last - first) * c.taps() * c.out, T{});
         for (index number = part * plan.strips.count / parts; number < (part + 1) * plan.strips.count / parts;
              ++number) {
             const StripOfPlanes<T> strip(plan, number);
@@ -333,8 +336,8 @@ void correlate_planes_weight(const Correlation& c, const T* x, const T* dy, T* d
             else
                 strip.for_each_run(turn);
             T* to = sum;
-            for (index c0 = 0; c0 < c.in; c0 += plan.block) {
-                const index channels = std::min(plan.block, c.in - c0), k = channels * c.columns.taps();
+            for (index c0 = first; c0 < last; c0 += plan.block) {
+                const index channels = std::min(plan.block, last - c0), k = channels * c.columns.taps();
                 if (!as_it_lies) strip.copy(copied, x, g, c0, channels);
                 const T* const left = as_it_lies ? strip.own(x, g, c0) : copied;
                 const index lda = as_it_lies ? plane : strip.line;

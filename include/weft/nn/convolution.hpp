@@ -191,15 +191,8 @@ private:
     template <class T>
     void correlate(const Correlation& c, const T* x, const TapWeights<T>& weights, const T* bias, T* y) const {
         if (c.depth() == 0) { // no channels in
-            Scratch<T> zeros(c.groups * c.out);
-            if (!bias) bias = std::fill_n(zeros.data(), c.groups * c.out, T{}) - c.groups * c.out;
-            for (index i = 0; i < c.batch * c.groups * c.out; ++i)
-                if (planes())
-                    std::fill_n(y + i * c.pixels(), c.pixels(), bias[i % (c.groups * c.out)]);
-                else
-                    for (index p = 0; p < c.pixels(); ++p)
-                        y[(i / (c.groups * c.out) * c.pixels() + p) * c.groups * c.out + i % (c.groups * c.out)] =
-                            bias[i % (c.groups * c.out)];
+            const index all = c.groups * c.out, run = planes() ? c.pixels() : 1;
+            for (index i = 0; i < c.batch * c.pixels() * all; ++i) y[i] = bias ? bias[i / run % all] : T{};
             return;
         }
         if (!planes()) {
