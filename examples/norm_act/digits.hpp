@@ -68,13 +68,13 @@ inline Digits draw_digits(weft::index n, weft::Generator generator) {
     Digits digits;
     auto images = Tensor<float, 3>::empty({n, 8, 8});
     auto labels = Tensor<std::int64_t, 1>::empty({n});
-    fill_uniform(generator, images.mutable_data(), images.size(), 0.0f, 4.0f);
+    fill_uniform(generator, images.mutable_data(), images.size(), 0.0f, 2.0f);
     for (weft::index i = 0; i < n; ++i) {
         std::int64_t draw[3];
         fill_integers(generator, &draw[0], 1, 0, 10);
-        fill_integers(generator, &draw[1], 2, 0, 4);
+        fill_integers(generator, &draw[1], 2, 1, 3);
         float strength = 0;
-        fill_uniform(generator, &strength, 1, 4.0f, 12.0f);
+        fill_uniform(generator, &strength, 1, 8.0f, 14.0f);
         labels.mutable_data()[i] = draw[0];
         float* const image = images.mutable_data() + i * 64;
         for (int row = 0; row < 5; ++row)
