@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/packet.hpp>
+
+#include <cmath>
+#include <concepts>
+#include <numbers>
+#include <type_traits>
+
+namespace weft::inline WEFT_ABI::math {
+
+/// The constant c as a P.
+template <class P>
+WEFT_ALWAYS_INLINE constexpr P number(double c) {
+    return weft::detail::dual_constant<P>(c);
+}
+
+/// The largest errors of a function, in units of the last place of the exact result; tests hold it to them. They are
+/// those of packets, whatever the instruction set; scalars have the errors of <cmath> where it has the function.
+struct Accuracy {
+    double single_precision, double_precision;
+};
+/// Nothing is rounded, or once.
+inline constexpr Accuracy exact{0, 0}, correctly_rounded{0.5, 0.5};
+
+namespace detail {
+
+template <class P>
+inline constexpr bool is_dual = false;
+template <class P>
+inline constexpr bool is_dual<Dual<P>> = true;
+
+/// A SIMD vector of float or double.
+template <class P>
+inline constexpr bool is_packet = false;
+template <class T, class A>
+inline constexpr bool is_packet<xsimd::batch<T, A>> = true;
+
+/// The scalars are floats.
+template <class P>
+inline constexpr bool is_single = sizeof(typename weft::detail::DualScalar<P>::type) == 4;
+
+template <class P>
+constexpr void require_fractional() {
+    static_assert(!std::is_integral_v<P>, "weft: this function needs floating-point elements: use cast<float>(x)");
+}
+
+/// A constant that is not the same for float as for double.
+template <class P>
+WEFT_ALWAYS_INLINE constexpr P either(double single_precision, double double_precision) {
+    return number<P>(is_single<P> ? single_precision : double_precision);
+}
+
+/// |a|, and |a| with the sign of b, of packets and scalars.
+template <class P>
+WEFT_ALWAYS_INLINE P magnitude(const P& a) {
+    if constexpr (is_packet<P>)
+        return xsimd::abs(a);
+    else
+        return std::fabs(a);
+}
+template <class P>
+WEFT_ALWAYS_INLINE P with_sign_of(const P& a, const P& b) {
+    if constexpr (is_packet<P>)
+        return xsimd::copysign(a, b);
+    else
+        return std::copysign(a, b);
+}
+
+/// Horner's scheme, the highest power's coefficient first. (A fold: loops over lists of constants are not unrolled.)
+template <class P, std::same_as<double>... C>
+WEFT_ALWAYS_INLINE P polynomial(const P& x, double highest, C... rest) {
+    P y = number<P>(highest);
+    ((y = multiply_add(y, x, number<P>(rest))), ...);
+    return y;
+}
+
+/// f of every lane, one by one.
+template <class P, class F>
+P each_lane(const P& a, F f) {
+    using T = typename P::value_type;
+    T lane[P::size];
+    store_packet<T>(lane, a);
+    for (T& x : lane) x = f(x);
+    return load_packet<T>(lane);
+}
+
+} // namespace detail
+} // namespace weft::inline WEFT_ABI::math
