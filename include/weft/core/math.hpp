@@ -70,7 +70,7 @@ template <class P>
 WEFT_ALWAYS_INLINE P round(const P& a) {
     if constexpr (std::is_integral_v<P>)
         return a;
-    else if constexpr (detail::is_dual<P>)
+    else if constexpr (is_dual<P>)
         return P(math::round(a.value));
     else if constexpr (detail::is_packet<P>)
         return nearest_integer(a);
@@ -81,7 +81,7 @@ WEFT_ALWAYS_INLINE P round(const P& a) {
 /// a b + c; rounded once where the instruction set can.
 template <class P>
 WEFT_ALWAYS_INLINE P fma(const P& a, const P& b, const P& c) {
-    if constexpr (detail::is_dual<P>)
+    if constexpr (is_dual<P>)
         return P(math::fma(a.value, b.value, c.value),
                  math::fma(a.tangent, b.value, math::fma(a.value, b.tangent, c.tangent)));
     else

@@ -397,7 +397,7 @@ WEFT_ALWAYS_INLINE P power_of_two(const P& n) {
 template <class P>
 WEFT_ALWAYS_INLINE P scale_exponent(const P& a, const P& n) {
     if constexpr (std::is_arithmetic_v<P>) {
-        return std::ldexp(a, static_cast<int>(n));
+        return std::ldexp(a, static_cast<int>(n == n ? n : P(0)));
     } else {
 #if defined(__AVX512F__)
         if constexpr (std::is_same_v<P, Packet<float>>)

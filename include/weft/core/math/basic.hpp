@@ -24,12 +24,19 @@ struct Accuracy {
 /// Nothing is rounded, or once.
 inline constexpr Accuracy exact{0, 0}, correctly_rounded{0.5, 0.5};
 
-namespace detail {
-
 template <class P>
 inline constexpr bool is_dual = false;
 template <class P>
 inline constexpr bool is_dual<Dual<P>> = true;
+
+/// The value of Op for a Dual, by its value and slope.
+template <class Op, class P>
+WEFT_ALWAYS_INLINE P dual_value(const P& a) {
+    const auto y = Op::value(a.value);
+    return P(y, a.tangent * Op::slope(a.value, y));
+}
+
+namespace detail {
 
 /// A SIMD vector of float or double.
 template <class P>
@@ -44,12 +51,6 @@ inline constexpr bool is_single = sizeof(typename weft::detail::DualScalar<P>::t
 template <class P>
 constexpr void require_fractional() {
     static_assert(!std::is_integral_v<P>, "weft: this function needs floating-point elements: use cast<float>(x)");
-}
-
-/// A constant that is not the same for float as for double.
-template <class P>
-WEFT_ALWAYS_INLINE constexpr P either(double single_precision, double double_precision) {
-    return number<P>(is_single<P> ? single_precision : double_precision);
 }
 
 /// |a|, and |a| with the sign of b, of packets and scalars.
@@ -87,4 +88,22 @@ P each_lane(const P& a, F f) {
 }
 
 } // namespace detail
+
+/// A constant that is not the same for float as for double.
+template <class P>
+WEFT_ALWAYS_INLINE constexpr P either(double single_precision, double double_precision) {
+    return number<P>(detail::is_single<P> ? single_precision : double_precision);
+}
+
+/// What c loses as a P.
+template <class P>
+WEFT_ALWAYS_INLINE constexpr P rounding_of(double c) {
+    return either<P>(c - static_cast<double>(static_cast<float>(c)), 0);
+}
+/// min(max(a, -bound), bound); NaN stays NaN.
+template <class P>
+WEFT_ALWAYS_INLINE P within(const P& a, double bound) {
+    return smaller(number<P>(bound), larger(number<P>(-bound), a));
+}
+
 } // namespace weft::inline WEFT_ABI::math

@@ -80,22 +80,6 @@ WEFT_ALWAYS_INLINE P erfc_packet(const P& a) {
     return select(size < number<P>(0.75), near, select(a < P(0), P(number<P>(2) - far), far));
 }
 
-/// a times the normal distribution at a, and the slope of that, to full relative precision; of packets and scalars.
-template <class P>
-WEFT_ALWAYS_INLINE P times_normal(const P& a) {
-    const P size = smaller(vanishing_tail<Gaussian::normal, P>(), magnitude(a));
-    const auto tail = gaussian_tail<Gaussian::normal>(size);
-    return larger(P(0), a) - tail.power.times(P(size * tail.factor));
-}
-template <class P>
-WEFT_ALWAYS_INLINE P times_normal_slope(const P& a) {
-    constexpr double density = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
-    const P size = smaller(vanishing_tail<Gaussian::normal, P>(), magnitude(a));
-    const auto tail = gaussian_tail<Gaussian::normal>(size);
-    const P y = tail.power.times(P(multiply_add(number<P>(-density), size, tail.factor)));
-    return select(a < P(0), y, P(P(1) - y));
-}
-
 /// The slope of the error function, 2 / sqrt(pi) e^(-a^2).
 template <class P>
 WEFT_ALWAYS_INLINE P erf_slope(const P& a) {
@@ -108,7 +92,7 @@ WEFT_ALWAYS_INLINE P erf_slope(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P erf(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         return P(math::erf(a.value), a.tangent * detail::erf_slope(a.value));
     } else if constexpr (detail::is_packet<P>) {
         return detail::erf_packet(a);
@@ -122,7 +106,7 @@ WEFT_ALWAYS_INLINE P erf(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P erfc(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         return P(math::erfc(a.value), -a.tangent * detail::erf_slope(a.value));
     } else if constexpr (detail::is_packet<P>) {
         return detail::erfc_packet(a);
@@ -130,6 +114,22 @@ WEFT_ALWAYS_INLINE P erfc(const P& a) {
         using std::erfc;
         return erfc(a);
     }
+}
+
+/// a times the normal distribution at a, and the slope of that, to full relative precision; of packets and scalars.
+template <class P>
+WEFT_ALWAYS_INLINE P times_normal(const P& a) {
+    const P size = smaller(detail::vanishing_tail<detail::Gaussian::normal, P>(), detail::magnitude(a));
+    const auto tail = detail::gaussian_tail<detail::Gaussian::normal>(size);
+    return larger(P(0), a) - tail.power.times(P(size * tail.factor));
+}
+template <class P>
+WEFT_ALWAYS_INLINE P times_normal_slope(const P& a) {
+    constexpr double density = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
+    const P size = smaller(detail::vanishing_tail<detail::Gaussian::normal, P>(), detail::magnitude(a));
+    const auto tail = detail::gaussian_tail<detail::Gaussian::normal>(size);
+    const P y = tail.power.times(P(multiply_add(number<P>(-density), size, tail.factor)));
+    return select(a < P(0), y, P(P(1) - y));
 }
 
 } // namespace weft::inline WEFT_ABI::math

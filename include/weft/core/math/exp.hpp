@@ -79,22 +79,13 @@ WEFT_ALWAYS_INLINE P tanh_packet(const P& a) {
     }
 }
 
-/// a / (1 + e^-w) for a w + low of the sign of a, of packets and scalars, to full relative precision.
-template <class P>
-WEFT_ALWAYS_INLINE P times_sigmoid(const P& a, const P& w, const P& low) {
-    const P size = magnitude(w);
-    const auto e = exponential(P(-smaller(vanishing_exponent<P>(), size)), P(select(w < P(0), low, P(-low))));
-    // 1 / (1 + e^-w) = 1 - e^-w / (1 + e^-w)
-    return larger(P(0), a) - e.times(smaller(vanishing_exponent<P>(), magnitude(a)) / (P(1) + e.value()));
-}
-
 } // namespace detail
 
 /// e^a; subnormal results too.
 template <class P>
 WEFT_ALWAYS_INLINE P exp(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         const auto y = math::exp(a.value);
         return P(y, a.tangent * y);
     } else if constexpr (detail::is_packet<P>) {
@@ -109,7 +100,7 @@ WEFT_ALWAYS_INLINE P exp(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P expm1(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         return P(math::expm1(a.value), a.tangent * math::exp(a.value));
     } else if constexpr (detail::is_packet<P>) {
         return detail::expm1_packet(a);
@@ -123,7 +114,7 @@ WEFT_ALWAYS_INLINE P expm1(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P tanh(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         const auto y = math::tanh(a.value);
         return P(y, a.tangent * ((decltype(y)(1) - y) * (decltype(y)(1) + y)));
     } else if constexpr (detail::is_packet<P>) {
@@ -138,7 +129,7 @@ WEFT_ALWAYS_INLINE P tanh(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P sigmoid(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         const auto y = math::sigmoid(a.value);
         return P(y, a.tangent * (y * (decltype(y)(1) - y)));
     } else if constexpr (detail::is_packet<P>) {
@@ -150,6 +141,29 @@ WEFT_ALWAYS_INLINE P sigmoid(const P& a) {
         const P power = exp(-abs(a));
         return (a < P(0) ? power : P(1)) / (P(1) + power);
     }
+}
+
+/// a / (1 + e^-(w + low)), of packets and scalars, for a w of the sign of a with what its rounding lost, to full
+/// relative precision; subnormal results too, and -0 at -infinity.
+template <class P>
+WEFT_ALWAYS_INLINE P times_sigmoid(const P& a, const P& w, const P& low) {
+    const P bound = detail::vanishing_exponent<P>(), size = smaller(bound, detail::magnitude(w));
+    const auto e = detail::exponential(P(-size), P(select(w < P(0), low, P(-low))));
+    // 1 / (1 + e^-w) = 1 - e^-w / (1 + e^-w)
+    return larger(P(0), a) - e.times(P(smaller(bound, detail::magnitude(a)) / (P(1) + e.value())));
+}
+
+/// a tanh(log(1 + e^a)), likewise.
+template <class P>
+WEFT_ALWAYS_INLINE P times_tanh_softplus(const P& a) {
+    const P size = smaller(detail::vanishing_exponent<P>(), detail::magnitude(a));
+    const auto power = detail::exponential(P(-size));
+    const P e = power.value(), twice = e + e;
+    // the hyperbolic tangent is e (e + 2) / (e (e + 2) + 2), or 1 - 2 e^2 / (1 + 2 e + 2 e^2)
+    const auto negative = a < P(0);
+    const P numerator = select(negative, P(e + number<P>(2)), twice);
+    const P denominator = multiply_add(e, numerator, P(select(negative, number<P>(2), P(P(1) + twice))));
+    return larger(P(0), a) - power.times(P(size * numerator / denominator));
 }
 
 } // namespace weft::inline WEFT_ABI::math

@@ -54,7 +54,7 @@ WEFT_ALWAYS_INLINE P log1p_packet(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P log(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         return P(math::log(a.value), a.tangent / a.value);
     } else if constexpr (detail::is_packet<P>) {
         return detail::log_packet(a);
@@ -68,7 +68,7 @@ WEFT_ALWAYS_INLINE P log(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P log1p(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         return P(math::log1p(a.value), a.tangent / (number<decltype(P::value)>(1) + a.value));
     } else if constexpr (detail::is_packet<P>) {
         return detail::log1p_packet(a);

@@ -66,7 +66,7 @@ WEFT_ALWAYS_INLINE P cos(const P& a);
 template <class P>
 WEFT_ALWAYS_INLINE P sin(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         return P(math::sin(a.value), a.tangent * math::cos(a.value));
     } else if constexpr (detail::is_packet<P>) {
         using T = typename P::value_type;
@@ -86,7 +86,7 @@ WEFT_ALWAYS_INLINE P sin(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P cos(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         return P(math::cos(a.value), -a.tangent * math::sin(a.value));
     } else if constexpr (detail::is_packet<P>) {
         using T = typename P::value_type;
@@ -107,7 +107,7 @@ WEFT_ALWAYS_INLINE P cos(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P tan(const P& a) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_dual<P>) {
+    if constexpr (is_dual<P>) {
         const auto y = math::tan(a.value);
         return P(y, a.tangent * (decltype(y)(1) + y * y));
     } else if constexpr (detail::is_packet<P>) {
