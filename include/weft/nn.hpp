@@ -7,6 +7,7 @@
 #include <weft/nn/adam.hpp>
 #include <weft/nn/batch_norm.hpp>
 #include <weft/nn/dropout.hpp>
+#include <weft/nn/gated_linear_unit.hpp>
 #include <weft/nn/gru_cell.hpp>
 #include <weft/nn/init.hpp>
 #include <weft/nn/layer_norm.hpp>
@@ -16,6 +17,7 @@
 #include <weft/nn/mlp.hpp>
 #include <weft/nn/module.hpp>
 #include <weft/nn/optimizer.hpp>
+#include <weft/nn/prelu.hpp>
 #include <weft/nn/reduce_lr_on_plateau.hpp>
 #include <weft/nn/roc_auc.hpp>
 #include <weft/nn/schedule.hpp>

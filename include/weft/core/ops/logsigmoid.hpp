@@ -14,7 +14,7 @@ struct LogSigmoid {
     static constexpr math::Accuracy accuracy{2, 2};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
-        return select(a > P(0), P(0), a) - math::log1p(math::exp(P(select(a < P(0), a, -a))));
+        return select(a < P(0), a, P(0)) - math::log1p(math::exp(P(select(a < P(0), a, -a))));
     }
     template <class P>
     static WEFT_ALWAYS_INLINE P slope(const P& a, const P&) {
