@@ -234,6 +234,16 @@ TEST_CASE("accuracy: double functions have the errors they state", "[core]") {
     });
 }
 
+// Beyond their range, sine, cosine and tangent are those of <cmath>, and take minutes.
+template <class Op>
+inline constexpr float range = std::numeric_limits<float>::infinity();
+template <>
+inline constexpr float range<weft::Sin> = 2048;
+template <>
+inline constexpr float range<weft::Cos> = 2048;
+template <>
+inline constexpr float range<weft::Tan> = 2048;
+
 // The reference is the same function of double, which the case above has compared.
 TEST_CASE("accuracy: float functions have the errors they state, over all floats", "[core][.slow]") {
     for_each_function([](auto op, auto) {
@@ -249,6 +259,7 @@ TEST_CASE("accuracy: float functions have the errors they state, over all floats
                     x[i] = std::bit_cast<float>(static_cast<std::uint32_t>(part) * length + at + i);
                     wide[i] = x[i];
                 }
+                if (std::fabs(x[0]) > range<Op>) continue;
                 evaluate<Op>(x, y);
                 evaluate<Op>(wide, exact);
                 for (std::size_t i = 0; i < block; ++i) here.add(ulps(y[i], exact[i]), x[i]);

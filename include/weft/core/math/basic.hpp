@@ -7,6 +7,7 @@
 #include <concepts>
 #include <numbers>
 #include <type_traits>
+#include <utility>
 
 namespace weft::inline WEFT_ABI::math {
 
@@ -71,15 +72,41 @@ WEFT_ALWAYS_INLINE P with_sign_of(const P& a, const P& b) {
 
 /// Horner's scheme, the highest power's coefficient first. (A fold: loops over lists of constants are not unrolled.)
 template <class P, std::same_as<double>... C>
-WEFT_ALWAYS_INLINE P polynomial(const P& x, double highest, C... rest) {
+WEFT_ALWAYS_INLINE P horner(const P& x, double highest, C... rest) {
     P y = number<P>(highest);
     ((y = multiply_add(y, x, number<P>(rest))), ...);
     return y;
 }
+template <std::size_t First, class P, std::size_t N, std::size_t... I>
+WEFT_ALWAYS_INLINE P every_second(const P& square, const double (&c)[N], std::index_sequence<I...>) {
+    return horner(square, c[First + 2 * I]...);
+}
+/// A polynomial, the highest power's coefficient first. Of many coefficients, those of even and of odd powers are taken
+/// side by side, but for the last two, which decide how the result is rounded.
+template <class P, std::same_as<double>... C>
+WEFT_ALWAYS_INLINE P polynomial(const P& x, C... coefficients) {
+    constexpr std::size_t n = sizeof...(C);
+    if constexpr (n < 9) {
+        return horner(x, coefficients...);
+    } else {
+        const double c[n] = {coefficients...};
+        const P square = x * x;
+        const P even = every_second<(n + 1) % 2>(square, c, std::make_index_sequence<(n - 1) / 2>{});
+        const P odd = every_second<n % 2>(square, c, std::make_index_sequence<(n - 2) / 2>{});
+        const P high = multiply_add(odd, x, even);
+        return multiply_add(multiply_add(high, x, number<P>(c[n - 2])), x, number<P>(c[n - 1]));
+    }
+}
+
+/// The polynomial with all coefficients times `factor`.
+template <class P, std::same_as<double>... C>
+WEFT_ALWAYS_INLINE P scaled_polynomial(const P& x, double factor, C... coefficients) {
+    return polynomial(x, (factor * coefficients)...);
+}
 
 /// f of every lane, one by one.
 template <class P, class F>
-P each_lane(const P& a, F f) {
+WEFT_NOINLINE P each_lane(P a, F f) {
     using T = typename P::value_type;
     T lane[P::size];
     store_packet<T>(lane, a);

@@ -73,7 +73,8 @@ WEFT_ALWAYS_INLINE P tanh_packet(const P& a) {
     } else {
         const P p =
             polynomial(square, -9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3);
-        const P q = polynomial(square, 1, 1.12811678491631932401e2, 2.23548839060100448583e3, 4.84406305325125486048e3);
+        const P q =
+            polynomial(square, 1.0, 1.12811678491631932401e2, 2.23548839060100448583e3, 4.84406305325125486048e3);
         const P fraction = select(large, number<P>(-2), P(square * p)) / select(large, power, q);
         return select(large, with_sign_of(P(P(1) + fraction), a), P(multiply_add(a, fraction, a)));
     }

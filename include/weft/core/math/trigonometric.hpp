@@ -8,6 +8,20 @@ namespace weft::inline WEFT_ABI::math {
 
 namespace detail {
 
+/// Whether reduce_angle is not for all lanes of a: infinities and NaN too.
+template <class P>
+WEFT_ALWAYS_INLINE bool is_far(const P& a) {
+    return !xsimd::all(magnitude(a) <= either<P>(1024, 4096));
+}
+
+/// r + n part, and what that loses added to `low`.
+template <class P>
+WEFT_ALWAYS_INLINE void add_part(P& r, P& low, const P& n, const P& part) {
+    const P next = multiply_add(n, part, r);
+    low = low + multiply_add(n, part, P(r - next));
+    r = next;
+}
+
 /// An angle as quadrant pi/2 + rest, |rest| <= pi/4, with the sine and cosine of the rest.
 template <class P>
 struct Angle {
@@ -20,14 +34,9 @@ template <class P>
 WEFT_ALWAYS_INLINE Angle<P> reduce_angle(const P& a) {
     const P n = nearest_integer(P(a * number<P>(2 * std::numbers::inv_pi)));
     P r = multiply_add(n, either<P>(-1.5703125, -1.5707963267341256), a), low = P(0);
-    const auto subtract = [&](const P& part) { // low: what r loses
-        const P next = multiply_add(n, part, r);
-        low = low + multiply_add(n, part, P(r - next));
-        r = next;
-    };
-    subtract(either<P>(-0.0004837512969970703, -6.077100506303966e-11));
-    subtract(either<P>(-7.549533620476723e-08, -2.0222662487111665e-21));
-    subtract(either<P>(-2.5633440682570896e-12, -8.4784276603689e-32));
+    add_part(r, low, n, either<P>(-0.0004837512969970703, -6.077100506303966e-11));
+    add_part(r, low, n, either<P>(-7.549533620476723e-08, -2.0222662487111665e-21));
+    add_part(r, low, n, either<P>(-2.5633440682570896e-12, -8.4784276603689e-32));
     const P square = r * r;
     P s, c;
     if constexpr (is_single<P>) {
@@ -45,65 +54,64 @@ WEFT_ALWAYS_INLINE Angle<P> reduce_angle(const P& a) {
     return {n - number<P>(4) * xsimd::floor(quarter), sine, cosine};
 }
 
-/// f of reduce_angle(a) where every |a| <= 1024 (double: 4096), else the function of <cmath> lane by lane.
-template <class P, class F, class Scalar>
-WEFT_ALWAYS_INLINE P of_angle(const P& a, F f, Scalar scalar) {
-    const auto near = magnitude(a) <= either<P>(1024, 4096);
-    if (!xsimd::all(near)) [[unlikely]]
-        return each_lane(a, scalar);
-    return f(reduce_angle(a));
+template <class P>
+WEFT_ALWAYS_INLINE P sin_packet(const P& a) {
+    const auto [quadrant, sine, cosine] = reduce_angle(a);
+    const P y = select((quadrant == P(1)) | (quadrant == number<P>(3)), cosine, sine);
+    return select(a == P(0), a, P(select(quadrant >= number<P>(2), P(-y), y)));
+}
+template <class P>
+WEFT_ALWAYS_INLINE P cos_packet(const P& a) {
+    const auto [quadrant, sine, cosine] = reduce_angle(a);
+    const auto one = quadrant == P(1);
+    const P y = select(one | (quadrant == number<P>(3)), sine, cosine);
+    return select(one | (quadrant == number<P>(2)), P(-y), y);
+}
+template <class P>
+WEFT_ALWAYS_INLINE P tan_packet(const P& a) {
+    const auto [quadrant, sine, cosine] = reduce_angle(a);
+    const auto odd = (quadrant == P(1)) | (quadrant == number<P>(3));
+    return select(a == P(0), a, P(select(odd, P(-cosine), sine) / select(odd, sine, cosine)));
 }
 
 } // namespace detail
 
-/// The sine of radians.
-template <class P>
-WEFT_ALWAYS_INLINE P sin(const P& a);
-/// The cosine of radians.
 template <class P>
 WEFT_ALWAYS_INLINE P cos(const P& a);
 
+/// The sine of radians; beyond 1024 (double: 4096) lane by lane.
 template <class P>
 WEFT_ALWAYS_INLINE P sin(const P& a) {
     detail::require_fractional<P>();
     if constexpr (is_dual<P>) {
         return P(math::sin(a.value), a.tangent * math::cos(a.value));
     } else if constexpr (detail::is_packet<P>) {
-        using T = typename P::value_type;
-        return detail::of_angle(
-            a,
-            [&](const detail::Angle<P>& x) {
-                const auto odd = (x.quadrant == P(1)) | (x.quadrant == number<P>(3));
-                const P y = select(odd, x.cosine, x.sine);
-                return P(select(a == P(0), a, select(x.quadrant >= number<P>(2), P(-y), y)));
-            },
-            [](T x) { return std::sin(x); });
+        if (detail::is_far(a)) [[unlikely]]
+            return detail::each_lane(a, [](auto x) { return std::sin(x); });
+        return detail::sin_packet(a);
     } else {
         using std::sin;
         return sin(a);
     }
 }
+
+/// The cosine of radians; likewise.
 template <class P>
 WEFT_ALWAYS_INLINE P cos(const P& a) {
     detail::require_fractional<P>();
     if constexpr (is_dual<P>) {
         return P(math::cos(a.value), -a.tangent * math::sin(a.value));
     } else if constexpr (detail::is_packet<P>) {
-        using T = typename P::value_type;
-        return detail::of_angle(
-            a,
-            [](const detail::Angle<P>& x) {
-                const auto odd = (x.quadrant == P(1)) | (x.quadrant == number<P>(3));
-                const P y = select(odd, x.sine, x.cosine);
-                return P(select((x.quadrant == P(1)) | (x.quadrant == number<P>(2)), P(-y), y));
-            },
-            [](T x) { return std::cos(x); });
+        if (detail::is_far(a)) [[unlikely]]
+            return detail::each_lane(a, [](auto x) { return std::cos(x); });
+        return detail::cos_packet(a);
     } else {
         using std::cos;
         return cos(a);
     }
 }
-/// The tangent of radians.
+
+/// The tangent of radians; likewise.
 template <class P>
 WEFT_ALWAYS_INLINE P tan(const P& a) {
     detail::require_fractional<P>();
@@ -111,15 +119,9 @@ WEFT_ALWAYS_INLINE P tan(const P& a) {
         const auto y = math::tan(a.value);
         return P(y, a.tangent * (decltype(y)(1) + y * y));
     } else if constexpr (detail::is_packet<P>) {
-        using T = typename P::value_type;
-        return detail::of_angle(
-            a,
-            [&](const detail::Angle<P>& x) {
-                const auto odd = (x.quadrant == P(1)) | (x.quadrant == number<P>(3));
-                const P y = select(odd, P(-x.cosine), x.sine) / select(odd, x.sine, x.cosine);
-                return P(select(a == P(0), a, y));
-            },
-            [](T x) { return std::tan(x); });
+        if (detail::is_far(a)) [[unlikely]]
+            return detail::each_lane(a, [](auto x) { return std::tan(x); });
+        return detail::tan_packet(a);
     } else {
         using std::tan;
         return tan(a);
