@@ -216,6 +216,16 @@ void for_each_function(F f) {
     });
 }
 
+// Beyond their range, sine, cosine and tangent are those of <cmath>, and take minutes.
+template <class Op>
+constexpr float range = std::numeric_limits<float>::infinity();
+template <>
+constexpr float range<weft::Sin> = 2048;
+template <>
+constexpr float range<weft::Cos> = 2048;
+template <>
+constexpr float range<weft::Tan> = 2048;
+
 } // namespace
 
 TEST_CASE("accuracy: float functions have the errors they state", "[core]") {
@@ -233,16 +243,6 @@ TEST_CASE("accuracy: double functions have the errors they state", "[core]") {
         check(Op::name, "double", worst, Op::accuracy.double_precision);
     });
 }
-
-// Beyond their range, sine, cosine and tangent are those of <cmath>, and take minutes.
-template <class Op>
-inline constexpr float range = std::numeric_limits<float>::infinity();
-template <>
-inline constexpr float range<weft::Sin> = 2048;
-template <>
-inline constexpr float range<weft::Cos> = 2048;
-template <>
-inline constexpr float range<weft::Tan> = 2048;
 
 // The reference is the same function of double, which the case above has compared.
 TEST_CASE("accuracy: float functions have the errors they state, over all floats", "[core][.slow]") {

@@ -253,7 +253,7 @@ using LaneIndexOf = typename LaneIndex<T>::type;
 /// Lane numbers for `permute`, each below lanes<T>.
 template <class T>
 LaneIndexOf<T> make_lane_index(const int* lane) {
-    using Part = typename LaneIndex<T>::part;
+    using Part [[maybe_unused]] = typename LaneIndex<T>::part;
 #if defined(__AVX512F__)
     if constexpr (sizeof(Part) == 4) {
         return _mm512_loadu_si512(lane);

@@ -69,14 +69,14 @@ WEFT_ALWAYS_INLINE P tanh_packet(const P& a) {
         const P r = polynomial(square, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1,
                                -3.33332819422e-1);
         const P small = multiply_add(P(square * a), r, a);
-        return select(large, with_sign_of(P(P(1) - number<P>(2) / power), a), small);
+        return with_sign_of(P(select(large, P(P(1) - number<P>(2) / power), small)), a);
     } else {
         const P p =
             polynomial(square, -9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3);
         const P q =
             polynomial(square, 1.0, 1.12811678491631932401e2, 2.23548839060100448583e3, 4.84406305325125486048e3);
         const P fraction = select(large, number<P>(-2), P(square * p)) / select(large, power, q);
-        return select(large, with_sign_of(P(P(1) + fraction), a), P(multiply_add(a, fraction, a)));
+        return with_sign_of(P(select(large, P(P(1) + fraction), P(multiply_add(a, fraction, a)))), a);
     }
 }
 
