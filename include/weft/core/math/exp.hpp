@@ -16,15 +16,10 @@ struct Exponential {
     WEFT_ALWAYS_INLINE P value() const { return scale_exponent(P(p + number<P>(1)), n); }
     WEFT_ALWAYS_INLINE P times(const P& x) const { return scale_exponent(P(multiply_add(p, x, x)), n); }
 };
-/// e^(a + low), of packets and scalars, for |a| <= 130 (double: 800) and |low| small beside 1: the part of an exponent
-/// that a cannot hold. With r = a - n log(2): p = r + r^2 q(r), where q interpolates at the Chebyshev points of
-/// |r| <= log(2) / 2 (relative error of 1 + p 1.1e-8 for float, 1.8e-17 for double).
+/// e^(n log(2) + r). p = r + r^2 q(r), where q interpolates at the Chebyshev points of |r| <= log(2) / 2 (relative
+/// error of 1 + p 1.1e-8 for float, 1.8e-17 for double).
 template <class P>
-WEFT_ALWAYS_INLINE Exponential<P> exponential(const P& a) {
-    const P n = nearest_integer(P(a * number<P>(std::numbers::log2e)));
-    // log(2) in two parts, the first with so few bits that its product with n is exact.
-    P r = multiply_add(n, either<P>(-0.693359375, -6.93147180369123816490e-01), a);
-    r = multiply_add(n, either<P>(2.12194440054690583e-4, -1.90821492927058770002e-10), r);
+WEFT_ALWAYS_INLINE Exponential<P> exponential_of_parts(const P& n, const P& r) {
     P q;
     if constexpr (is_single<P>)
         q = polynomial(r, 1.39262508314976117e-3, 8.36323288368261820e-3, 4.16665542129841503e-2,
@@ -35,11 +30,28 @@ WEFT_ALWAYS_INLINE Exponential<P> exponential(const P& a) {
                        4.16666666666238205e-2, 1.66666666666666675e-1, 0.5);
     return {n, multiply_add(P(r * r), q, r)};
 }
+/// log(2) in two parts, the first with so few bits that its product with n is exact.
+template <class P>
+WEFT_ALWAYS_INLINE P minus_log2_high() {
+    return either<P>(-0.693359375, -6.93147180369123816490e-01);
+}
+template <class P>
+WEFT_ALWAYS_INLINE P minus_log2_low() {
+    return either<P>(2.12194440054690583e-4, -1.90821492927058770002e-10);
+}
+
+/// e^a, or e^(a + low) with what a number a cannot hold, of packets and scalars, for |a| <= 130 (double: 800).
+template <class P>
+WEFT_ALWAYS_INLINE Exponential<P> exponential(const P& a) {
+    const P n = nearest_integer(P(a * number<P>(std::numbers::log2e)));
+    const P r = multiply_add(n, minus_log2_high<P>(), a);
+    return exponential_of_parts(n, multiply_add(n, minus_log2_low<P>(), r));
+}
 template <class P>
 WEFT_ALWAYS_INLINE Exponential<P> exponential(const P& a, const P& low) {
-    Exponential<P> e = exponential(a);
-    e.p = e.p + multiply_add(e.p, low, low);
-    return e;
+    const P n = nearest_integer(P(a * number<P>(std::numbers::log2e)));
+    const P r = multiply_add(n, minus_log2_high<P>(), a);
+    return exponential_of_parts(n, P(r + multiply_add(n, minus_log2_low<P>(), low)));
 }
 
 /// Beyond this, e^-a and a e^-a are 0.
@@ -144,13 +156,19 @@ WEFT_ALWAYS_INLINE P sigmoid(const P& a) {
     }
 }
 
-/// a / (1 + e^-(w + low)), of packets and scalars, for a w of the sign of a with what its rounding lost, to full
-/// relative precision; subnormal results too, and -0 at -infinity.
+/// a / (1 + e^-w), of packets and scalars, for w = a, or a w + low of the sign of a with what its rounding lost, to
+/// full relative precision; subnormal results too, and -0 at -infinity.
+template <class P>
+WEFT_ALWAYS_INLINE P times_sigmoid(const P& a) {
+    const P size = smaller(detail::vanishing_exponent<P>(), detail::magnitude(a));
+    const auto e = detail::exponential(P(-size));
+    // 1 / (1 + e^-w) = 1 - e^-w / (1 + e^-w)
+    return larger(P(0), a) - e.times(P(size / (P(1) + e.value())));
+}
 template <class P>
 WEFT_ALWAYS_INLINE P times_sigmoid(const P& a, const P& w, const P& low) {
     const P bound = detail::vanishing_exponent<P>(), size = smaller(bound, detail::magnitude(w));
     const auto e = detail::exponential(P(-size), P(select(w < P(0), low, P(-low))));
-    // 1 / (1 + e^-w) = 1 - e^-w / (1 + e^-w)
     return larger(P(0), a) - e.times(P(smaller(bound, detail::magnitude(a)) / (P(1) + e.value())));
 }
 

@@ -16,7 +16,7 @@ struct Silu {
         if constexpr (math::is_dual<P>)
             return math::dual_value<Silu>(a);
         else
-            return math::times_sigmoid(a, a, P(0));
+            return math::times_sigmoid(a);
     }
     template <class P>
     static WEFT_ALWAYS_INLINE P slope(const P& a, const P&) {
