@@ -271,6 +271,20 @@ TEST_CASE("accuracy: float functions have the errors they state, over all floats
     });
 }
 
+TEST_CASE("accuracy: powers are within 1 ulp", "[core]") {
+    double worst = 0, worst_double = 0;
+    for (const float x : floats()) {
+        float lane[block];
+        double wide[block];
+        weft::store_packet(lane, weft::Power::value(Packet<float>(x), Packet<float>(2.75f)));
+        weft::store_packet(wide, weft::Power::value(Packet<double>(x), Packet<double>(2.75)));
+        worst = std::max(worst, ulps(lane[0], std::pow(double{x}, 2.75)));
+        worst_double = std::max(worst_double, ulps(wide[0], std::pow(Wide{x}, Wide{2.75})));
+    }
+    CHECK(worst <= 1);
+    CHECK(worst_double <= 1);
+}
+
 TEST_CASE("accuracy: signed zeros", "[core]") {
     for_each_function([](auto op, auto exact) {
         using Op = decltype(op);
