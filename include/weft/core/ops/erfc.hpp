@@ -11,7 +11,7 @@ namespace weft::inline WEFT_ABI {
 struct Erfc {
     static constexpr auto name = "erfc";
     static constexpr double cost = 1.3;
-    static constexpr math::Accuracy accuracy{3, 4};
+    static constexpr math::Accuracy accuracy{3.5, 4};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::erfc(a);

@@ -12,7 +12,7 @@ namespace weft::inline WEFT_ABI {
 struct Gelu {
     static constexpr auto name = "gelu";
     static constexpr double cost = 1.5;
-    static constexpr math::Accuracy accuracy{5, 5};
+    static constexpr math::Accuracy accuracy{5.5, 5};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         if constexpr (math::is_dual<P>)

@@ -11,7 +11,7 @@ namespace weft::inline WEFT_ABI {
 struct Mish {
     static constexpr auto name = "mish";
     static constexpr double cost = 1.2;
-    static constexpr math::Accuracy accuracy{4, 4};
+    static constexpr math::Accuracy accuracy{4.5, 4};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         if constexpr (math::is_dual<P>)
