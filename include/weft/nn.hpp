@@ -12,6 +12,7 @@
 #include <weft/nn/evo_norm_b.hpp>
 #include <weft/nn/evo_norm_s.hpp>
 #include <weft/nn/filter_response_norm.hpp>
+#include <weft/nn/gated_linear_unit.hpp>
 #include <weft/nn/group_norm.hpp>
 #include <weft/nn/gru_cell.hpp>
 #include <weft/nn/init.hpp>
@@ -24,6 +25,7 @@
 #include <weft/nn/module.hpp>
 #include <weft/nn/optimizer.hpp>
 #include <weft/nn/pooling.hpp>
+#include <weft/nn/prelu.hpp>
 #include <weft/nn/reduce_lr_on_plateau.hpp>
 #include <weft/nn/rms_norm.hpp>
 #include <weft/nn/roc_auc.hpp>

@@ -11,8 +11,10 @@
 #include <xsimd/xsimd.hpp>
 
 #include <array>
+#include <cmath>
 #include <complex>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -270,7 +272,7 @@ using LaneIndexOf = typename LaneIndex<T>::type;
 /// Lane numbers for `permute`, each below lanes<T>.
 template <class T>
 LaneIndexOf<T> make_lane_index(const int* lane) {
-    using Part = typename LaneIndex<T>::part;
+    using Part [[maybe_unused]] = typename LaneIndex<T>::part;
 #if defined(__AVX512F__)
     if constexpr (sizeof(Part) == 4) {
         return _mm512_loadu_si512(lane);
@@ -360,10 +362,31 @@ WEFT_ALWAYS_INLINE P multiply_add(const P& a, const P& b, const P& c) {
     return a * b + c;
 }
 
+/// a b - product, exact where `product` is a b rounded: what the multiplication lost.
+template <class P>
+WEFT_ALWAYS_INLINE P product_error(const P& a, const P& b, const P& product) {
+    if constexpr (std::is_arithmetic_v<P>) {
+        return std::fma(a, b, -product);
+    } else {
+#if defined(__AVX512F__) || (defined(__FMA__) && defined(__AVX2__))
+        return multiply_add(a, b, P(-product));
+#else // Dekker's products of halves
+        const P splitter(typename P::value_type(sizeof(typename P::value_type) == 4 ? 0x1p12 + 1 : 0x1p27 + 1));
+        const P scaled_a = splitter * a, scaled_b = splitter * b;
+        const P high_a = scaled_a - (scaled_a - a), high_b = scaled_b - (scaled_b - b);
+        const P low_a = a - high_a, low_b = b - high_b;
+        return ((high_a * high_b - product) + high_a * low_b + low_a * high_b) + low_a * low_b;
+#endif
+    }
+}
+
 /// The nearest integer, halves to the even one.
 template <class P>
 WEFT_ALWAYS_INLINE P nearest_integer(const P& a) {
-    return xsimd::nearbyint(a);
+    if constexpr (std::is_arithmetic_v<P>)
+        return std::nearbyint(a);
+    else
+        return xsimd::nearbyint(a);
 }
 
 namespace detail {
@@ -389,18 +412,73 @@ WEFT_ALWAYS_INLINE P power_of_two(const P& n) {
 
 } // namespace detail
 
-/// a * 2^n for packets of integers n, also where the result overflows or is subnormal.
+/// a * 2^n for integers n, also where the result overflows or is subnormal.
 template <class P>
 WEFT_ALWAYS_INLINE P scale_exponent(const P& a, const P& n) {
+    if constexpr (std::is_arithmetic_v<P>) {
+        return std::ldexp(a, static_cast<int>(n == n ? n : P(0)));
+    } else {
 #if defined(__AVX512F__)
-    if constexpr (std::is_same_v<P, Packet<float>>)
-        return P(_mm512_scalef_ps(a, n));
-    else
-        return P(_mm512_scalef_pd(a, n));
+        if constexpr (std::is_same_v<P, Packet<float>>)
+            return P(_mm512_scalef_ps(a, n));
+        else
+            return P(_mm512_scalef_pd(a, n));
 #else
+        using Part = typename P::value_type;
+        const P half = nearest_integer(n * P(Part(0.5)));
+        return a * detail::power_of_two(half) * detail::power_of_two(n - half);
+#endif
+    }
+}
+
+/// A number as 2^exponent fraction, the fraction from sqrt(1/2) to sqrt(2).
+template <class P>
+struct SplitExponent {
+    P exponent, fraction;
+};
+/// For packets of positive finite numbers, subnormal ones too; whatever it be for others.
+template <class P>
+WEFT_ALWAYS_INLINE SplitExponent<P> split_exponent(const P& a) {
     using Part = typename P::value_type;
-    const P half = nearest_integer(n * P(Part(0.5)));
-    return a * detail::power_of_two(half) * detail::power_of_two(n - half);
+#if defined(__AVX512F__)
+    P exponent, fraction; // from 1 to 2
+    if constexpr (std::is_same_v<P, Packet<float>>) {
+        exponent = P(_mm512_getexp_ps(a));
+        fraction = P(_mm512_getmant_ps(a, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src));
+    } else {
+        exponent = P(_mm512_getexp_pd(a));
+        fraction = P(_mm512_getmant_pd(a, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src));
+    }
+    const auto above = fraction > P(Part(1.4142135623730951));
+    return {select(above, P(exponent + P(Part(1))), exponent), select(above, P(fraction * P(Part(0.5))), fraction)};
+#else
+    constexpr bool single = std::is_same_v<P, Packet<float>>;
+    using Integer = std::conditional_t<single, std::int32_t, std::int64_t>;
+    using Bits = xsimd::batch<Integer>;
+    constexpr int fraction = single ? 23 : 52, bias = single ? 127 : 1023;
+    constexpr Integer one = Integer{bias} << fraction, ones = (Integer{1} << fraction) - 1;
+    constexpr Integer root = single ? 0x3f3504f3 : static_cast<Integer>(0x3fe6a09e667f3bcd); // sqrt(1/2)
+    const auto to_bits = [](const P& x) {
+#if XSIMD_VERSION_MAJOR < 9
+        return xsimd::bitwise_cast<Bits>(x);
+#else
+        return xsimd::bitwise_cast<Integer>(x);
+#endif
+    };
+    const auto from_bits = [](const Bits& x) {
+#if XSIMD_VERSION_MAJOR < 9
+        return xsimd::bitwise_cast<P>(x);
+#else
+        return xsimd::bitwise_cast<Part>(x);
+#endif
+    };
+    const Part up = single ? Part(0x1p24) : Part(0x1p54), shift = single ? Part(0x1p23) : Part(0x1p52);
+    const auto subnormal = a < P(std::numeric_limits<Part>::min());
+    const Bits bits = to_bits(select(subnormal, P(a * P(up)), a)) + Bits(one - root);
+    // The biased exponent, as the low bits of a number whose unit they are.
+    const P biased = from_bits(((bits >> fraction) & Bits(Integer{2 * bias + 1})) | to_bits(P(shift)));
+    const P offset = select(subnormal, P(shift + Part(bias + (single ? 24 : 54))), P(shift + Part(bias)));
+    return {biased - offset, from_bits((bits & Bits(ones)) + Bits(root))};
 #endif
 }
 

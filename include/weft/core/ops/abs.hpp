@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Abs {
     static constexpr auto name = "abs";
     static constexpr double cost = 0.1;
+    static constexpr math::Accuracy accuracy = math::exact;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::abs(a);

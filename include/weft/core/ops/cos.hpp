@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Cos {
     static constexpr auto name = "cos";
     static constexpr double cost = 0.9;
+    static constexpr math::Accuracy accuracy{1.5, 1.5};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::cos(a);

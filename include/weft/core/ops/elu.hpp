@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Elu {
     static constexpr auto name = "elu";
     static constexpr double cost = 1;
+    static constexpr math::Accuracy accuracy{2, 2};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a, const P& alpha) {
         return select(a > P(0), a, alpha * math::expm1(a));

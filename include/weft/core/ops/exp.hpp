@@ -7,10 +7,10 @@
 namespace weft::inline WEFT_ABI {
 
 /// e^a: overflows to infinity and underflows gradually where the exact result does. Slope y.
-/// Accuracy: see math::exp.
 struct Exp {
     static constexpr auto name = "exp";
     static constexpr double cost = 0.7;
+    static constexpr math::Accuracy accuracy{1.5, 1.5};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::exp(a);

@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Expm1 {
     static constexpr auto name = "expm1";
     static constexpr double cost = 0.9;
+    static constexpr math::Accuracy accuracy{2, 2};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::expm1(a);

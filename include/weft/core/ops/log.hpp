@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Log {
     static constexpr auto name = "log";
     static constexpr double cost = 0.7;
+    static constexpr math::Accuracy accuracy{1, 1};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::log(a);

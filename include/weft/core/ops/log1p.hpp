@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Log1p {
     static constexpr auto name = "log1p";
     static constexpr double cost = 0.9;
+    static constexpr math::Accuracy accuracy{1, 1};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::log1p(a);

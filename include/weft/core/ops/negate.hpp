@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/evaluate.hpp>
+#include <weft/core/math.hpp>
 
 namespace weft::inline WEFT_ABI {
 
@@ -9,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Negate {
     static constexpr auto name = "negate";
     static constexpr double cost = 0.1;
+    static constexpr math::Accuracy accuracy = math::exact;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return -a;

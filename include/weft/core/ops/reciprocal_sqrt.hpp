@@ -6,10 +6,11 @@
 
 namespace weft::inline WEFT_ABI {
 
-/// 1 / sqrt(a), within 1.5 ulp: no hardware estimate. Infinite at 0, NaN for a < 0. Slope -y / (2 a).
+/// 1 / sqrt(a), no hardware estimate. Infinite at 0, NaN for a < 0. Slope -y / (2 a).
 struct ReciprocalSqrt {
     static constexpr auto name = "rsqrt";
     static constexpr double cost = 0.4;
+    static constexpr math::Accuracy accuracy{1.5, 1.5};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return P(1) / math::sqrt(a);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <weft/core/evaluate.hpp>
+#include <weft/core/math.hpp>
 
 namespace weft::inline WEFT_ABI {
 
 /// max(x, 0); NaN stays NaN. Slope 0 at 0, as in PyTorch.
 struct Relu {
     static constexpr auto name = "relu";
+    static constexpr math::Accuracy accuracy = math::exact;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return select(a < P(0), P(0), a);

@@ -6,19 +6,22 @@
 
 namespace weft::inline WEFT_ABI {
 
-/// a sigmoid(a), also called swish; NaN at -infinity, as in PyTorch. Within 3 ulp for |a| <= 80.
-/// Slope s (1 + a (1 - s)) with s = sigmoid(a).
+/// a sigmoid(a), also called swish; -0 at -infinity. Slope s (1 + a (1 - s)) with s = sigmoid(a).
 struct Silu {
     static constexpr auto name = "silu";
     static constexpr double cost = 1;
+    static constexpr math::Accuracy accuracy{3, 3};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
-        return a / (P(1) + math::exp(-a));
+        if constexpr (math::is_dual<P>)
+            return math::dual_value<Silu>(a);
+        else
+            return math::times_sigmoid(a);
     }
     template <class P>
     static WEFT_ALWAYS_INLINE P slope(const P& a, const P&) {
-        const P s = P(1) / (P(1) + math::exp(-a));
-        return s * (P(1) + a * (P(1) - s));
+        const P x = math::within(a, 800), s = math::sigmoid(x);
+        return s * (P(1) + x * (P(1) - s));
     }
 };
 

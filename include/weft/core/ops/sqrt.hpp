@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Sqrt {
     static constexpr auto name = "sqrt";
     static constexpr double cost = 0.3;
+    static constexpr math::Accuracy accuracy = math::correctly_rounded;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::sqrt(a);

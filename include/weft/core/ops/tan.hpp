@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Tan {
     static constexpr auto name = "tan";
     static constexpr double cost = 1.1;
+    static constexpr math::Accuracy accuracy{3.5, 3.5};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::tan(a);

@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Tanh {
     static constexpr auto name = "tanh";
     static constexpr double cost = 1.3;
+    static constexpr math::Accuracy accuracy{1.5, 1.5};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::tanh(a);
