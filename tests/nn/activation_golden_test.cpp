@@ -116,9 +116,9 @@ void check_activations(weft_test::GoldenCase& golden) {
         }
         REQUIRE(found != known.end());
         const Curve<T> c = found->second(rounded, parameter);
-        golden.compare(name + ".y", c.y, 2e-5);
-        golden.compare(name + ".d1", c.d1, 2e-5);
-        golden.compare(name + ".d2", c.d2, 2e-5);
+        golden.compare(name + ".y", c.y, {.of_float = 2e-5});
+        golden.compare(name + ".d1", c.d1, {.of_float = 2e-5});
+        golden.compare(name + ".d2", c.d2, {.of_float = 2e-5});
         if constexpr (std::is_same_v<T, double>) {
             const auto y = golden.get<double, 1>(name + ".y"), d1 = golden.get<double, 1>(name + ".d1"),
                        d2 = golden.get<double, 1>(name + ".d2");
