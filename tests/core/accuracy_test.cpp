@@ -30,25 +30,33 @@ struct Worst {
     }
 };
 
-double same_limit(double got, double exact) {
-    return got == exact || (std::isnan(got) && std::isnan(exact)) ? 0 : std::numeric_limits<double>::infinity();
+// The distance from the exact value in units of the last place of T there; infinite where only one of them is finite,
+// but that beside overflow an infinity counts as the power of two behind the largest number.
+template <class T, class Wider>
+bool at_limit(T got, Wider exact) {
+    return std::isnan(got) || !std::isfinite(exact) || (std::isinf(got) && std::isinf(static_cast<T>(exact)));
 }
-// The distance from the exact value in units of the last place of T there; infinite where only one of them is finite.
+template <class T, class Wider>
+double distance_at_limit(T got, Wider exact) {
+    const T rounded = static_cast<T>(exact);
+    return got == rounded || (std::isnan(got) && std::isnan(rounded)) ? 0 : std::numeric_limits<double>::infinity();
+}
 double ulps(float got, double exact) {
-    const float rounded = static_cast<float>(exact);
-    if (!std::isfinite(got) || !std::isfinite(rounded)) return same_limit(got, rounded);
-    const std::uint64_t exponent = std::max(std::bit_cast<std::uint32_t>(rounded) >> 23 & 255u, 1u);
-    return std::fabs(got - exact) * std::bit_cast<double>((1023 + 150 - exponent) << 52);
+    if (at_limit(got, exact)) return distance_at_limit(got, exact);
+    const std::uint64_t exponent =
+        std::clamp(std::bit_cast<std::uint32_t>(static_cast<float>(exact)) >> 23 & 255u, 1u, 254u);
+    const double reached = std::isinf(got) ? std::copysign(0x1p128, double{got}) : double{got};
+    return std::fabs(reached - exact) * std::bit_cast<double>((1023 + 150 - exponent) << 52);
 }
 double ulps(double got, long double exact) {
-    const double rounded = static_cast<double>(exact);
-    if (!std::isfinite(got) || !std::isfinite(rounded)) return same_limit(got, rounded);
+    using Limits = std::numeric_limits<double>;
+    if (at_limit(got, exact)) return distance_at_limit(got, exact);
     int exponent = 0;
-    std::frexp(rounded, &exponent);
-    exponent = std::max(exponent, std::numeric_limits<double>::min_exponent);
+    std::frexp(exact, &exponent);
+    exponent = std::clamp(exponent, Limits::min_exponent, Limits::max_exponent);
+    const long double reached = std::isinf(got) ? std::copysign(std::ldexp(1.0L, 1024), got) : got;
     // less the error of the reference: two bits of the 11 that a long double has more
-    return static_cast<double>(std::ldexp(std::fabs(got - exact), std::numeric_limits<double>::digits - exponent)) -
-           0x1p-9;
+    return static_cast<double>(std::ldexp(std::fabs(reached - exact), Limits::digits - exponent)) - 0x1p-9;
 }
 
 // Op of one argument, the others at their defaults.
