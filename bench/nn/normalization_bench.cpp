@@ -115,7 +115,8 @@ void unary(const char* name) {
 }
 
 void register_all() {
-    const Extents<4> image{32, 64, 56, 56}, last{32, 56, 56, 64};
+    // The sizes of one layer, and eight times as much, which no cache holds.
+    const Extents<4> image{32, 64, 56, 56}, large{256, 64, 56, 56}, last{32, 56, 56, 64};
     const auto images = [&](Layout layout, const Extents<4>& shape, const char* name) {
         add("group_norm_silu", shape, name, Fused{nn::GroupNorm<float>(32, 64, {.layout = layout}), nn::SiLU{}});
         add("evo_norm_s0", shape, name, nn::EvoNormS0<float>(64, {.layout = layout}));
@@ -123,9 +124,12 @@ void register_all() {
         add("evo_norm_b0", shape, name, nn::EvoNormB0<float>(64, {.layout = layout}), true);
     };
     images(Layout::channels_first, image, "32x64x56x56");
+    images(Layout::channels_first, large, "256x64x56x56");
     images(Layout::channels_last, last, "32x56x56x64");
     add("layer_norm", Extents<2>{4096, 1024}, "4096x1024", nn::LayerNorm<float>(1024));
     add("rms_norm", Extents<2>{4096, 1024}, "4096x1024", nn::RMSNorm<float>(1024));
+    add("layer_norm", Extents<2>{65536, 1024}, "65536x1024", nn::LayerNorm<float>(1024));
+    add("rms_norm", Extents<2>{65536, 1024}, "65536x1024", nn::RMSNorm<float>(1024));
     add("layer_norm", Extents<2>{100000, 64}, "100000x64", nn::LayerNorm<float>(64));
     unary<Silu>("silu");
     unary<Gelu>("gelu");

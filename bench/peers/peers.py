@@ -195,6 +195,51 @@ def matmul(m, k, n):
     return make
 
 
+def evo_norm_b0(x, gamma, beta, v):
+    """As timm writes it, with the statistics of the batch in training."""
+    batch = x.var(dim=(0, 2, 3), unbiased=False).view(1, -1, 1, 1)
+    instance = x.var(dim=(2, 3), unbiased=False, keepdim=True)
+    other = v.view(1, -1, 1, 1) * x + (instance + 1e-3).sqrt()
+    return x / torch.max((batch + 1e-3).sqrt(), other) * gamma.view(1, -1, 1, 1) + beta.view(1, -1, 1, 1)
+
+
+def evo_norm_s0(x, gamma, beta, v):
+    n, c, h, w = x.shape
+    deviation = (x.reshape(n, 32, -1).var(dim=2, unbiased=False, keepdim=True) + 1e-5).sqrt()
+    y = x * torch.sigmoid(v.view(1, -1, 1, 1) * x)
+    y = (y.reshape(n, 32, -1) / deviation).view(n, c, h, w)
+    return y * gamma.view(1, -1, 1, 1) + beta.view(1, -1, 1, 1)
+
+
+IMAGE_NORMS = {
+    "group_norm_silu": lambda x, gamma, beta, v: F.silu(F.group_norm(x, 32, gamma, beta)),
+    "evo_norm_s0": evo_norm_s0,
+    "batch_norm_relu": lambda x, gamma, beta, v: F.relu(F.batch_norm(x, None, None, gamma, beta, training=True)),
+    "evo_norm_b0": evo_norm_b0,
+}
+
+
+def image_norm(function, shape):
+    def make(grad):
+        c = shape[1]
+        x, gamma, beta = tensor(shape, 1, grad), torch.ones(c).requires_grad_(grad), torch.zeros(c).requires_grad_(grad)
+        v = torch.ones(c).requires_grad_(grad)
+        leaves = [x, gamma, beta] + ([v] if function in (evo_norm_b0, evo_norm_s0) else [])
+        return lambda: function(x, gamma, beta, v), leaves
+
+    return make
+
+
+def row_norm(function, rows, columns):
+    def make(grad):
+        x, gamma = tensor((rows, columns), 1, grad), torch.ones(columns).requires_grad_(grad)
+        beta = torch.zeros(columns).requires_grad_(grad)
+        leaves = [x, gamma, beta] if function is F.layer_norm else [x, gamma]
+        return lambda: function(x, (columns,), *leaves[1:]), leaves
+
+    return make
+
+
 def conv2d(size, kernel, stride, groups, memory_format):
     batch, channels, height, width, out = size
 
@@ -337,6 +382,14 @@ def cases():
         found += both(f"log_softmax/{rows}x{columns}", TORCH, row_function(torch.log_softmax, rows, columns))
     for m, k, n in [(512, 512, 512), (1024, 1024, 1024), (2708, 1433, 16)]:
         found += both(f"matmul/{m}x{k}x{n}", TORCH, matmul(m, k, n))
+    for batch in (32, 256):
+        for name, function in IMAGE_NORMS.items():
+            found += both(f"{name}/{batch}x64x56x56", TORCH, image_norm(function, (batch, 64, 56, 56)))
+    for rows, columns in [(4096, 1024), (65536, 1024)]:
+        found += both(f"layer_norm/{rows}x{columns}", TORCH, row_norm(F.layer_norm, rows, columns))
+        found += both(f"rms_norm/{rows}x{columns}", TORCH, row_norm(F.rms_norm, rows, columns))
+    for name, function in [("silu", F.silu), ("gelu", F.gelu)]:
+        found.append(Case(f"{name}/{2**24}", TORCH, lambda f=function: forward(lambda x=tensor((2**24,), 1): f(x))))
     for name, kernel, stride, groups, size in [
         ("conv3x3", 3, 1, 1, (32, 64, 56, 56, 64)),
         ("conv3x3_stride2", 3, 2, 1, (32, 64, 56, 56, 128)),

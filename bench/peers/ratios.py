@@ -38,6 +38,10 @@ BARS = [
     (r"gine_backward/", "torch_geometric", 8.0),
     (r"(rgcn|hgt|edge_conv)_backward/", "torch_geometric", 5.0),
     (r"neighbor_sampling/", "torch_geometric", 3.0),
+    (r"evo_norm_(b0|s0)/", "torch", 4.0),
+    (r"evo_norm_(b0|s0)_backward/", "torch", 3.0),
+    (r"group_norm_silu/", "torch", 2.5),
+    (r"layer_norm/", "torch", 1.5),
 ]
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}

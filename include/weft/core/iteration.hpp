@@ -275,7 +275,11 @@ public:
             } else if (mode_[k] == Mode::unread) {
                 pointers[k] = pointers[k - 1];
             } else if (mode_[k] == Mode::run) {
-                if (enter_segment(k, begin)) read_run(o, from_[k], 0, buffer_[k], run_packets * lanes<T>);
+                if (enter_segment(k, begin)) {
+                    T value;
+                    read_run(o, from_[k], 1, &value, 1);
+                    for (index i = 0; i < run_packets; ++i) store_packet(buffer_[k] + i * lanes<T>, splat(value));
+                }
                 pointers[k] = buffer_[k];
             } else if (mode_[k] == Mode::repeated) {
                 if (enter_segment(k, begin)) read_segment(k);
