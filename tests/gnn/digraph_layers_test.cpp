@@ -76,7 +76,7 @@ void run_imbalance(GoldenCase& golden) {
             golden.compare(name, actual);
         else
             golden.compare(name, Tensor<float, std::remove_cvref_t<decltype(actual)>::rank>(cast<float>(actual)),
-                           std::same_as<T, float> ? 3e-5 : 1e-6);
+                           {.of_float = std::same_as<T, float> ? 3e-5 : 1e-6});
     };
     compare("out", y.value());
     compare("g.P", p.grad());
