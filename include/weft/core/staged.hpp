@@ -253,7 +253,7 @@ private:
 
 /// How far ahead sweeps that come to memory in short stretches fetch it, in elements: half a page.
 template <class T>
-inline constexpr index fetch_ahead = 2048 / static_cast<index>(sizeof(T));
+inline constexpr index fetch_distance = 2048 / static_cast<index>(sizeof(T));
 
 template <class T>
 void staged_evaluate(const DenseTask<T>& task, std::byte* out, index item, typename ForwardSweep<T>::Write write) {
@@ -267,7 +267,7 @@ void staged_evaluate(const DenseTask<T>& task, std::byte* out, index item, typen
     const Chunks chunks(it.size, groups.segment());
     for_each_chunk(chunks.count, estimated_time(task, it.size), [&](index chunk) {
         ForwardSweep<T> sweep(task, it, out, item, write,
-                              most > 0 ? Fetching{false, true, fetch_ahead<T>} : Fetching{});
+                              most > 0 ? Fetching{false, true, fetch_distance<T>} : Fetching{});
         Scratch<typename MomentGroups<T>::Sums> sums(most);
         for (index begin = chunks.begin(chunk), end = chunks.end(chunk); begin < end; begin += groups.range()) {
             const index range_end = std::min(end, begin + groups.range());
@@ -319,14 +319,14 @@ void staged_backward(const DenseTask<T>& task, DenseBackward<T> kernel, const Op
             kernel_targets[k] = {};
         }
         BackwardTask<T>(task, kernel, adjoint, first_sweep)
-            .run(1, std::numeric_limits<index>::max() / 2, {true, false, fetch_ahead<T>}, [](index, index) {});
+            .run(1, std::numeric_limits<index>::max() / 2, {true, false, fetch_distance<T>}, [](index, index) {});
         for (int g = 0; g < groups.size(); ++g)
             if (coefficients[g] && !groups[g].local)
                 groups[g].coefficients(adjoints[g], 0, groups[g].slots(), coefficients[g],
                                        coefficients[g] + groups[g].slots());
     }
     BackwardTask<T>(task, kernel, adjoint, kernel_targets)
-        .run(groups.segment(), groups.range(), {true, true, fetch_ahead<T>}, [&](index begin, index end) {
+        .run(groups.segment(), groups.range(), {true, true, fetch_distance<T>}, [&](index begin, index end) {
             for (int g = 0; g < groups.size(); ++g) {
                 const auto& group = groups[g];
                 if (!coefficients[g] || !group.aligned) continue;
