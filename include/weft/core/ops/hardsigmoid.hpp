@@ -17,7 +17,7 @@ struct Hardsigmoid {
     }
     template <class P>
     static WEFT_ALWAYS_INLINE P adjoint(const P& adj, const P& a, const P&) {
-        return select((a > P(-3)) & (a < P(3)), adj / P(6), P(0));
+        return select(a > P(-3), select(a < P(3), adj / P(6), P(0)), P(0));
     }
 };
 

@@ -17,7 +17,7 @@ struct Hardtanh {
     }
     template <class P>
     static WEFT_ALWAYS_INLINE P adjoint(const P& adj, const P& a, const P&) {
-        return select((a > P(-1)) & (a < P(1)), adj, P(0));
+        return select(a > P(-1), select(a < P(1), adj, P(0)), P(0));
     }
 };
 

@@ -17,7 +17,7 @@ struct Relu6 {
     }
     template <class P>
     static WEFT_ALWAYS_INLINE P adjoint(const P& adj, const P& a, const P&) {
-        return select((a > P(0)) & (a < P(6)), adj, P(0));
+        return select(a > P(0), select(a < P(6), adj, P(0)), P(0));
     }
 };
 
