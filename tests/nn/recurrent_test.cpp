@@ -32,7 +32,7 @@ TEST_CASE("recurrent: initial values are bounded by the width of the state", "[n
     nn::for_each_parameter(cell, [&](std::string_view, const auto& parameter) {
         for (const float value : parameter.value().values()) largest = std::max(largest, std::abs(double(value)));
     });
-    REQUIRE(largest <= 0.05);
+    REQUIRE(largest <= 0.05f);
     REQUIRE(largest > 0.0499);
 }
 
