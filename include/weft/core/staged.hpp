@@ -134,7 +134,6 @@ public:
         for_each_chunk(chunks.count, static_cast<double>(it_.size),
                        [&](index chunk) { correct(chunks.begin(chunk), chunks.end(chunk), scale, shift, gradient); });
     }
-    bool wants(int statistic) const { return wanted_ >> statistic & 1u; }
 
 private:
     const T* data() const { return reinterpret_cast<const T*>(from_.data); }

@@ -77,7 +77,7 @@ struct BatchNorm {
 private:
     template <class X, class Land>
     auto by_batch(const detail::ChannelView& view, const X& seen, const Land& land) const {
-        const auto m = view.moments_of(seen, view.batch, options.eps);
+        const auto m = view.moments_of(seen, view.channel, options.eps);
         const auto y = view.affine(affine, (seen - m.mean()) * m.inverse_deviation(), land);
         detail::move_running(running_mean, m.landed_mean(), options.momentum, 1);
         detail::move_running(running_var, m.landed_variance(), options.momentum,

@@ -18,10 +18,10 @@ namespace detail {
 
 /// What normalisations of tensors with channels are called with: x [N, C, ...] or [N, ..., C], seen as [N, G, C/G, S]
 /// or [N, S, G, C/G] with G groups of neighbouring channels and the S positions of the other axes. All members are
-/// extents: of x, of what there is once per channel, and of statistics over a batch, a group and (of one channel) an
-/// instance.
+/// extents: of x, of what there is once per channel (statistics over a batch, too), and of statistics over a group and,
+/// of one channel, an instance.
 struct ChannelView {
-    Extents<4> whole, channel, batch, group, instance;
+    Extents<4> whole, channel, group, instance;
     index values_per_channel; // N S
 
     /// Errors: no axis of channels; another number of channels; there are no positions.
@@ -42,12 +42,12 @@ struct ChannelView {
         values_per_channel = n * positions;
         if (first) {
             whole = {n, groups, each, positions};
-            channel = batch = {1, groups, each, 1};
+            channel = {1, groups, each, 1};
             group = {n, groups, 1, 1};
             instance = {n, groups, each, 1};
         } else {
             whole = {n, positions, groups, each};
-            channel = batch = {1, 1, groups, each};
+            channel = {1, 1, groups, each};
             group = {n, 1, groups, 1};
             instance = {n, 1, groups, each};
         }

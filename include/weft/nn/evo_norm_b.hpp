@@ -89,7 +89,7 @@ private:
     auto by_batch(const ChannelView& view, const X& seen, const Land& land) const {
         if (view.values_per_channel == 1)
             throw error(Formula::name, "one value per channel: training needs at least two");
-        const auto batch = view.moments_of(seen, view.batch, eps);
+        const auto batch = view.moments_of(seen, view.channel, eps);
         const auto y = normalized(view, seen, batch.deviation(), land);
         move_running(running_var, batch.landed_variance(), options.momentum,
                      options.unbiased_running ? unbiased(view.values_per_channel) : 1);
