@@ -64,6 +64,18 @@ WEFT_ALWAYS_INLINE Exponential<P> bounded_exponential(const P& a) {
     return exponential(smaller(either<P>(89, 710), larger(P(-vanishing_exponent<P>()), a)));
 }
 
+/// a where e^-a decides about 1 / (1 + e^-a), else a bound.
+template <class P>
+WEFT_ALWAYS_INLINE P logistic_argument(const P& a) {
+    return smaller(either<P>(80, 680), larger(P(-vanishing_exponent<P>()), a));
+}
+/// a / (1 + e) for e = 2^n (1 + p), as 2^-n a / (2^-n + 1 + p), which is rounded once where e is large.
+template <class P>
+WEFT_ALWAYS_INLINE P logistic_share(const P& a, const Exponential<P>& e) {
+    const P weight = scale_exponent(P(1), P(-e.n));
+    return scale_exponent(P(a / ((weight + e.p) + P(1))), P(-e.n));
+}
+
 template <class P>
 WEFT_ALWAYS_INLINE P expm1_packet(const P& a) {
     const auto [n, p] = bounded_exponential(a);
@@ -146,9 +158,7 @@ WEFT_ALWAYS_INLINE P sigmoid(const P& a) {
         const auto y = math::sigmoid(a.value);
         return P(y, a.tangent * (y * (decltype(y)(1) - y)));
     } else if constexpr (detail::is_packet<P>) {
-        const auto e = detail::exponential(P(-smaller(detail::vanishing_exponent<P>(), detail::magnitude(a))));
-        const P power = e.value();
-        return select(a < P(0), power, P(1)) / (P(1) + power);
+        return detail::logistic_share(P(1), detail::exponential(P(-detail::logistic_argument(a))));
     } else {
         using std::exp, std::abs;
         const P power = exp(-abs(a));
@@ -156,20 +166,17 @@ WEFT_ALWAYS_INLINE P sigmoid(const P& a) {
     }
 }
 
-/// a / (1 + e^-w), of packets and scalars, for w = a, or a w + low of the sign of a with what its rounding lost, to
-/// full relative precision; subnormal results too, and -0 at -infinity.
+/// a / (1 + e^-w), of packets and scalars, for w = a, or a w + low of the sign of a and no smaller size with what its
+/// rounding lost, to full relative precision; subnormal results too, and -0 at -infinity.
 template <class P>
 WEFT_ALWAYS_INLINE P times_sigmoid(const P& a) {
-    const P size = smaller(detail::vanishing_exponent<P>(), detail::magnitude(a));
-    const auto e = detail::exponential(P(-size));
-    // 1 / (1 + e^-w) = 1 - e^-w / (1 + e^-w)
-    return larger(P(0), a) - e.times(P(size / (P(1) + e.value())));
+    const P bounded = larger(P(-detail::vanishing_exponent<P>()), a);
+    return detail::logistic_share(bounded, detail::exponential(P(-detail::logistic_argument(bounded))));
 }
 template <class P>
 WEFT_ALWAYS_INLINE P times_sigmoid(const P& a, const P& w, const P& low) {
-    const P bound = detail::vanishing_exponent<P>(), size = smaller(bound, detail::magnitude(w));
-    const auto e = detail::exponential(P(-size), P(select(w < P(0), low, P(-low))));
-    return larger(P(0), a) - e.times(P(smaller(bound, detail::magnitude(a)) / (P(1) + e.value())));
+    const P bounded = larger(P(-detail::vanishing_exponent<P>()), a);
+    return detail::logistic_share(bounded, detail::exponential(P(-detail::logistic_argument(w)), P(-low)));
 }
 
 /// a tanh(log(1 + e^a)), likewise.

@@ -11,7 +11,7 @@ namespace weft::inline WEFT_ABI {
 struct GeluTanh {
     static constexpr auto name = "gelu_tanh";
     static constexpr double cost = 1.5;
-    static constexpr math::Accuracy accuracy{3, 3};
+    static constexpr math::Accuracy accuracy{2, 2};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         if constexpr (math::is_dual<P>) {

@@ -10,7 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Sigmoid {
     static constexpr auto name = "sigmoid";
     static constexpr double cost = 0.9;
-    static constexpr math::Accuracy accuracy{3, 3};
+    static constexpr math::Accuracy accuracy{2, 2};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::sigmoid(a);

@@ -10,7 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Silu {
     static constexpr auto name = "silu";
     static constexpr double cost = 1;
-    static constexpr math::Accuracy accuracy{3, 3};
+    static constexpr math::Accuracy accuracy{2, 2};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         if constexpr (math::is_dual<P>)
