@@ -199,11 +199,15 @@ T reduce_run(const T* p, index n) {
                 a = Monoid::combine(Monoid::combine(a, b), Monoid::combine(c, d));
             }
             for (; i + w <= n; i += w) a = Monoid::combine(a, load_packet(p + i));
-            T lane[static_cast<std::size_t>(w)];
-            store_packet(lane, a);
-            for (index half = w / 2; half > 0; half /= 2)
-                for (index k = 0; k < half; ++k) lane[k] = Monoid::combine(lane[k], lane[k + half]);
-            result = lane[0];
+            if constexpr (std::is_same_v<Monoid, SumOf>) {
+                result = sum_lanes<T>(a);
+            } else {
+                T lane[static_cast<std::size_t>(w)];
+                store_packet(lane, a);
+                for (index half = w / 2; half > 0; half /= 2)
+                    for (index k = 0; k < half; ++k) lane[k] = Monoid::combine(lane[k], lane[k + half]);
+                result = lane[0];
+            }
         }
     }
     for (; i < n; ++i) result = Monoid::combine(result, p[i]);

@@ -188,16 +188,14 @@ private:
     index used_ = 0;
 };
 
-/// Elements [begin, begin + n) of an array whose elements each appear `times` < lanes<T> times in turn. Writes up to
-/// lanes<T> elements beyond the end of `to`.
+/// Elements [begin, begin + n) of an array whose elements each appear `times` times in turn. Writes up to lanes<T>
+/// elements beyond the end of `to`.
 template <class T>
 void repeat_elements(const T* from, index times, index begin, index n, T* to) {
     from += begin / times;
-    for (index at = -(begin % times); at < n; at += times, ++from) {
-        if (at < 0)
-            std::fill_n(to, at + times, *from);
-        else
-            store_packet(to + at, splat(*from));
+    for (index at = 0, next = times - begin % times; at < n; at = next, next += times, ++from) {
+        const Packet<T> value = splat(*from);
+        for (const index end = std::min(next, n); at < end; at += lanes<T>) store_packet(to + at, value);
     }
 }
 
@@ -240,7 +238,7 @@ public:
                 }
             } else {
                 buffer_[k] = scratch_.take(block_size<T> + lanes<T>);
-                if (const index row = it.repeats(it.strides[k]); !o.generate && !o.read && row < lanes<T>)
+                if (const index row = it.repeats(it.strides[k]); !o.generate && !o.read && row < block_size<T> / 2)
                     repeats_[k] = row;
                 long_rows_ = long_rows_ || (it.rank > 0 && it.extents[it.rank - 1] >= block_size<T>);
             }

@@ -85,14 +85,13 @@ struct PacketSums {
     }
 };
 
-/// Of n contiguous elements.
+/// Adds n contiguous elements.
 template <class T>
-WEFT_NOINLINE MomentSums<wide_type<T>> run_moments(const T* x, index n) {
+WEFT_NOINLINE void add_run(const T* x, index n, MomentSums<wide_type<T>>& all) {
     using A = wide_type<T>;
     constexpr index w = lanes<T>, piece = 4096;
     constexpr index ahead = 4096 / static_cast<index>(sizeof(T)); // a page: the processor's own prefetching ends there
     constexpr int last = wide_parts<T> - 1;
-    MomentSums<A> all;
     for (index begin = 0; begin < n; begin += piece) {
         const T* const from = x + begin;
         const index length = std::min(piece, n - begin), whole = length - length % w;
@@ -127,7 +126,6 @@ WEFT_NOINLINE MomentSums<wide_type<T>> run_moments(const T* x, index n) {
         }
         all.merge(shifted_moments(length, shift, sum, square_sum));
     }
-    return all;
 }
 
 /// Moments of the columns of rows that are given a few at a time.
@@ -216,12 +214,17 @@ template <class T>
 void accumulate_moments(const Iteration& it, const T* x, index begin, index end, index first,
                         MomentSums<wide_type<T>>* slots) {
     const index* const strides = it.strides[1];
-    if (it.rank == 2 && strides[0] == 1 && strides[1] == 0 && it.extents[1] < 2 * lanes<T>) // slots of their own
-        return short_run_moments(x + begin, (end - begin) / it.extents[1], it.extents[1],
-                                 slots + (begin / it.extents[1] - first));
+    const index run = it.repeats(strides);
+    if (run > 0 && begin % run == 0 && end % run == 0) { // slots of their own
+        MomentSums<wide_type<T>>* const to = slots + (begin / run - first);
+        const index runs = (end - begin) / run;
+        if (run < 2 * lanes<T>) return short_run_moments(x + begin, runs, run, to);
+        for (index i = 0; i < runs; ++i) add_run(x + begin + i * run, run, to[i]);
+        return;
+    }
     if (it.rank == 0 || strides[it.rank - 1] == 0) {
         for_each_run(it, strides, begin, end - begin, [&](index slot, index, index at, index length) {
-            slots[slot - first].merge(run_moments(x + begin + at, length));
+            add_run(x + begin + at, length, slots[slot - first]);
         });
         return;
     }
