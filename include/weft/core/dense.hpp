@@ -121,7 +121,7 @@ void run_forward(const DenseTask<T>& task, BlockReader<T>& reader, const T* cons
     if (whole > 0)
         task.forward(pointers, task.constants, out,
                      {whole, fetching.operands ? reader.streams() : 0, fetching.results ? 1u : 0u, fetching.ahead,
-                      reader.run_mask()});
+                      reader.runs()});
     if (const index rest = n - whole; rest > 0) {
         const T* tails[max_operands];
         reader.tail(pointers, whole, rest, tails);
@@ -467,7 +467,7 @@ private:
                     gradients[k] = buffer_[k];
                     store_it = false;
                     scatter[k] = t_.shared_of_[k] >= 0;
-                    std::fill_n(gradients[k], run_packets * lanes<T>, T{});
+                    std::fill_n(gradients[k], lanes<T>, T{});
                 } else if (T* const at =
                                t_.shared_of_[k] < 0 ? nullptr : writers_[t_.shared_of_[k]].accumulate_at(begin)) {
                     gradients[k] = at;
@@ -481,13 +481,13 @@ private:
             const index whole = n - n % lanes<T>;
             if (whole > 0)
                 t_.kernel_(pointers, t_.task_.constants, pointers[count], gradients, first,
-                           {whole, reader_.streams(), written_, t_.fetching_.ahead, reader_.run_mask()});
+                           {whole, reader_.streams(), written_, t_.fetching_.ahead, reader_.runs()});
             if (const index rest = n - whole; rest > 0) run_tail(pointers, gradients, first, whole, rest);
             for (int k = 0; k < count; ++k) {
                 if (!scatter[k]) continue;
                 auto& writer = writers_[t_.shared_of_[k]];
                 if (reader_.is_run(k))
-                    writer.add_to_one(begin, reduce_run<SumOf>(gradients[k], run_packets * lanes<T>));
+                    writer.add_to_one(begin, reduce_run<SumOf>(gradients[k], lanes<T>));
                 else
                     writer.add(begin, n, gradients[k]);
             }

@@ -219,10 +219,11 @@ public:
             const Operand<T>& o = operands[k];
             tail_[k] = scratch_.take(lanes<T>);
             mode_[k] = mode(it, operands, k);
-            if (run_mask_ >= 0 && o.one_value_per_run) {
+            if (run_span_ > 0 && o.one_value_per_run) {
                 mode_[k] = Mode::run;
                 set_segments(k);
-                buffer_[k] = scratch_.take(run_packets * lanes<T>);
+                buffer_[k] = scratch_.take(lanes<T>);
+                runs_ |= 1u << k;
                 continue;
             }
             if (mode_[k] == Mode::direct) streams_ |= 1u << k;
@@ -245,15 +246,15 @@ public:
         }
     }
 
-    /// Whether the blocks have one value of each operand that has one per run; then this many packets of it are read.
-    index run_mask() const { return run_mask_; }
+    /// Bit k: blocks have one value of operand k, a packet of which is read.
+    unsigned runs() const { return runs_; }
     bool is_run(int k) const { return mode_[k] == Mode::run; }
     /// Bit k: operand k is read where it lies in memory.
     unsigned streams() const { return streams_; }
 
     /// How many elements the block that begins at `begin` may have, at most `limit`.
     index block(index begin, index limit) const {
-        if (run_mask_ >= 0) limit = std::min(limit, run_span_ - begin % run_span_);
+        if (run_span_ > 0) limit = std::min(limit, run_span_ - begin % run_span_);
         if (direct_) return limit;
         limit = std::min(limit, piece_);
         if (segment_span_ < it_.size) limit = std::min(limit, segment_span_ - begin % segment_span_);
@@ -276,7 +277,7 @@ public:
                 if (enter_segment(k, begin)) {
                     T value;
                     read_run(o, from_[k], 1, &value, 1);
-                    for (index i = 0; i < run_packets; ++i) store_packet(buffer_[k] + i * lanes<T>, splat(value));
+                    store_packet(buffer_[k], splat(value));
                 }
                 pointers[k] = buffer_[k];
             } else if (mode_[k] == Mode::repeated) {
@@ -336,7 +337,7 @@ private:
     static index scratch_size(const Iteration& it, const Operand<T>* operands, int count) {
         index n = 0;
         for (int k = 0; k < count; ++k) {
-            n += Scratch<T>::rounded(lanes<T>) + Scratch<T>::rounded(run_packets * lanes<T>);
+            n += 2 * Scratch<T>::rounded(lanes<T>);
             const Mode m = mode(it, operands, k);
             if (m == Mode::repeated) n += Scratch<T>::rounded(block_size<T> + it.repetition(k).run);
             if (m == Mode::expanded) n += Scratch<T>::rounded(block_size<T> + lanes<T>);
@@ -387,13 +388,12 @@ private:
         }
         if (!found || span < 8 * lanes<T> || (span % lanes<T> != 0 && span < 16 * lanes<T>)) return;
         run_span_ = span;
-        run_mask_ = (run_packets - 1) * lanes<T>;
     }
     WEFT_NOINLINE void read_segment(int k) {
         const Operand<T>& o = operands_[k];
         at_[k] = buffer_[k];
         if (!o.read &&
-            run_[k] % (run_mask_ >= 0 ? run_span_ : segment_span_) == 0) { // no block crosses the end of a run
+            run_[k] % (run_span_ > 0 ? run_span_ : segment_span_) == 0) { // no block crosses the end of a run
             at_[k] = reinterpret_cast<const T*>(from_[k]);
         } else {
             read_run(o, from_[k], 1, buffer_[k], run_[k]);
@@ -405,7 +405,8 @@ private:
     const Operand<T>* operands_;
     int count_;
     unsigned streams_ = 0;
-    index run_mask_ = -1, run_span_ = 0;
+    unsigned runs_ = 0;
+    index run_span_ = 0; // of blocks with one value of some operands; 0: there are none
     bool direct_ = false;
     bool long_rows_ = false;
     index segment_span_ = it_.size; // blocks end where the runs of an operand change

@@ -63,8 +63,14 @@ struct GradientPointers {
 // `forward` keeps every value in registers, `backward` pushes the adjoint down to the leaves that want it.
 // Data sources other than memory at p[I] + i (edge expressions) provide their own leaves with the same protocol.
 
+/// Likewise, of a block that is one run: the gradients of leaves with one value for it are summed in registers.
+template <class T, int Leaves>
+struct RunGradients : GradientPointers<T> {
+    Packet<T> sums[Leaves];
+};
+
 /// A position in a block, and that of leaves with one value for each run of elements: the same where the block has
-/// several runs, else within few packets that all have the value.
+/// several runs, else that of one packet with the value.
 struct RunPosition {
     index i, run;
 };
@@ -94,12 +100,15 @@ struct LeafKernel {
     static WEFT_ALWAYS_INLINE Values<T> forward(const T* const* p, const Packet<T>*, const Where& i) {
         return {load_packet(p[I] + position(i))};
     }
-    template <class T, class Where>
-    static WEFT_ALWAYS_INLINE void backward(const Values<T>&, Packet<T> adj, const GradientPointers<T>& g,
-                                            const Where& i) {
-        T* const to = g.pointer[I] + position(i);
-        if (!(g.first >> I & 1u)) adj = load_packet(to) + adj;
-        store_packet(to, adj);
+    template <class T, class G, class Where>
+    static WEFT_ALWAYS_INLINE void backward(const Values<T>&, Packet<T> adj, G& g, const Where& i) {
+        if constexpr (Run && requires { g.sums; }) {
+            g.sums[I] = g.sums[I] + adj;
+        } else {
+            T* const to = g.pointer[I] + position(i);
+            if (!(g.first >> I & 1u)) adj = load_packet(to) + adj;
+            store_packet(to, adj);
+        }
     }
 };
 
@@ -215,7 +224,7 @@ struct BlockOfKernel {
     unsigned streams = 0; // bit k: p[k] comes from memory
     unsigned written = 0; // bit k: result k goes to memory, and not into a buffer
     index ahead = 0;      // how far before they are needed elements of streams are fetched; 0: four packets
-    index run_mask = -1;  // of the position of leaves with one value for each run
+    unsigned runs = 0;    // bit k: all of the block is one run, for which p[k] has a packet with its one value
 };
 
 template <int Write, class T>
@@ -243,9 +252,9 @@ WEFT_ALWAYS_INLINE void prefetch_streams(const T* const* p, const BlockOfKernel&
 }
 
 template <bool Runs>
-WEFT_ALWAYS_INLINE auto kernel_position(index i, [[maybe_unused]] index mask) {
+WEFT_ALWAYS_INLINE auto kernel_position(index i, [[maybe_unused]] bool one_run) {
     if constexpr (Runs)
-        return RunPosition{i, i & mask};
+        return RunPosition{i, one_run ? 0 : i};
     else
         return i;
 }
@@ -260,10 +269,19 @@ WEFT_NOINLINE void dense_forward_kernel(const T* const* pointers, const T* const
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
     for (index i = 0; i < block.n; i += lanes<T>) {
         prefetch_streams(p, block, i, [out](int) { return static_cast<const T*>(out); });
-        store_packet(out + i, K::template at<T>(p, c, kernel_position<Runs>(i, block.run_mask)));
+        store_packet(out + i, K::template at<T>(p, c, kernel_position<Runs>(i, block.runs != 0)));
     }
 }
 
+template <class K, int Leaves, bool Runs, class T, class G>
+WEFT_ALWAYS_INLINE void backward_sweep(const T* const* p, const Packet<T>* c, T* const* g, G& to, bool one_run,
+                                       const BlockOfKernel& block) {
+    for (index i = 0; i < block.n; i += lanes<T>) {
+        prefetch_streams(p, block, i, [g](int k) { return static_cast<const T*>(g[k]); });
+        const auto at = kernel_position<Runs>(i, one_run);
+        K::template backward<T>(K::template forward<T>(p, c, at), load_packet(p[Leaves] + i), to, at);
+    }
+}
 template <class K, int Leaves, int Constants, bool Runs, class T>
 WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* constants, const T* adjoint,
                                          T* const* gradients, unsigned first, BlockOfKernel block) {
@@ -276,12 +294,18 @@ WEFT_NOINLINE void dense_backward_kernel(const T* const* pointers, const T* cons
     }
     p[Leaves] = adjoint;
     for (int k = 0; k < Constants; ++k) c[k] = splat(constants[k]);
-    const GradientPointers<T> to{g, first};
-    for (index i = 0; i < block.n; i += lanes<T>) {
-        prefetch_streams(p, block, i, [&g](int k) { return static_cast<const T*>(g[k]); });
-        const auto at = kernel_position<Runs>(i, block.run_mask);
-        K::template backward<T>(K::template forward<T>(p, c, at), load_packet(p[Leaves] + i), to, at);
+    if constexpr (Runs) {
+        if (block.runs != 0) {
+            RunGradients<T, Leaves> to{{g, first}, {}};
+            for (int k = 0; k < Leaves; ++k) to.sums[k] = splat(T{});
+            backward_sweep<K, Leaves, Runs>(p, c, g, to, true, block);
+            for (int k = 0; k < Leaves; ++k)
+                if (block.runs >> k & 1u) store_packet(g[k], load_packet(g[k]) + to.sums[k]);
+            return;
+        }
     }
+    const GradientPointers<T> to{g, first};
+    backward_sweep<K, Leaves, Runs>(p, c, g, to, false, block);
 }
 
 template <class T>

@@ -9,10 +9,6 @@
 
 namespace weft::inline WEFT_ABI::detail {
 
-/// Packets with the one value of a run that a kernel reads. (Gradients are added to each in turn, as an addition waits
-/// for the one before.)
-inline constexpr index run_packets = 4;
-
 /// Functions of the first two moments of some elements.
 enum class Statistic : char {
     none,
