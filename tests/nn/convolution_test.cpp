@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/tensor_checks.hpp"
-#include "golden.hpp"
+#include "nn/images.hpp"
 
 #include <weft/core/combine.hpp>
 #include <weft/grad/expect_grad.hpp>
@@ -13,24 +13,6 @@ namespace nn = weft::nn;
 using weft::Layout;
 
 namespace {
-
-constexpr Layout layouts[] = {Layout::channels_first, Layout::channels_last};
-
-/// Images [N, C, H, W] in that layout, and back.
-template <class T>
-Tensor<T, 4> to_layout(const Tensor<T, 4>& x, Layout layout) {
-    return layout == Layout::channels_first ? x : Tensor<T, 4>(weft::permute(x, {0, 2, 3, 1}));
-}
-template <class T>
-Tensor<T, 4> from_layout(const Tensor<T, 4>& x, Layout layout) {
-    return layout == Layout::channels_first ? x : Tensor<T, 4>(weft::permute(x, {0, 3, 1, 2}));
-}
-
-nn::Pair pair_of(const GoldenCase& g, const char* key) {
-    const auto values = g.option(key, std::vector<weft::index>());
-    REQUIRE(values.size() == 2);
-    return {values[0], values[1]};
-}
 
 template <class T>
 void check_golden(GoldenCase& g, Layout layout) {
