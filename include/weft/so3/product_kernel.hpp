@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/iteration.hpp>
+#include <weft/so3/instruction.hpp>
+#include <weft/so3/row_lanes.hpp>
+
+/// The loops of tensor products in general: as many rows as a packet has lanes at a time, any mode, any degrees. Of the
+/// copy v of the second input, the couplings make a small matrix M_ik first, which serves all copies u of the first.
+namespace weft::inline WEFT_ABI::so3::detail {
+
+/// A path ready to run.
+struct ProductPath {
+    struct Entry {
+        int i, k;       // of M
+        int begin, end; // its terms
+    };
+    struct Term {
+        int j;
+        double value; // coefficient and coupling
+    };
+
+    index at1, at2, at3; // where the terms begin
+    int d1, d2, d3;
+    ProductPairs pairs;
+    index weight; // the first one; -1: there are none
+    std::vector<Entry> entries; // by k, then i
+    std::vector<int> begin_of_k;
+    std::vector<Term> terms;
+
+    ProductPath(const ProductPairs& p, int l1, int l2, int l3, double coefficient)
+        : d1(2 * l1 + 1), d2(2 * l2 + 1), d3(2 * l3 + 1), pairs(p) {
+        std::vector<Coupling> sorted = *couplings(l1, l2, l3);
+        std::stable_sort(sorted.begin(), sorted.end(), [](const Coupling& a, const Coupling& b) {
+            return std::pair(a.k, a.i) < std::pair(b.k, b.i);
+        });
+        for (const Coupling& c : sorted) {
+            const int n = static_cast<int>(terms.size());
+            if (entries.empty() || entries.back().k != c.k || entries.back().i != c.i)
+                entries.push_back({c.i, c.k, n, n});
+            terms.push_back({c.j, coefficient * c.value});
+            ++entries.back().end;
+        }
+        for (int k = 0; k <= d3; ++k)
+            begin_of_k.push_back(static_cast<int>(
+                std::partition_point(entries.begin(), entries.end(), [k](const Entry& e) { return e.k < k; }) -
+                entries.begin()));
+    }
+
+    bool mixes() const { return pairs.columns > 0; }
+    /// Multiplications for one row.
+    double cost() const {
+        return static_cast<double>(pairs.pairs.size()) * static_cast<double>(entries.size()) +
+               static_cast<double>(pairs.rows * pairs.columns * d3);
+    }
+};
+
+/// One weight for all rows, or one for each of them, in the lanes.
+template <class T>
+struct SharedWeights {
+    const T* data;
+    WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return splat(data[i]); }
+};
+template <class T>
+struct RowWeights {
+    const T* data;
+    WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return load_packet(data + i * lanes<T>); }
+};
+
+/// to[o] += sum over n of weights(first + o out_step + n in_step) from[n], for packets `from_step` and `to_step` apart.
+template <int Few, class T, class W>
+WEFT_ALWAYS_INLINE void mix_few(const W& weights, index first, index out_step, index in_step, index inputs,
+                                const T* from, index from_step, T* to, index to_step) {
+    Packet<T> sum[Few];
+#pragma GCC unroll 8
+    for (int o = 0; o < Few; ++o) sum[o] = load_packet(to + o * to_step);
+    for (index n = 0; n < inputs; ++n) {
+        const Packet<T> x = load_packet(from + n * from_step);
+#pragma GCC unroll 8
+        for (int o = 0; o < Few; ++o)
+            sum[o] = multiply_add(weights(first + o * out_step + n * in_step), x, sum[o]);
+    }
+#pragma GCC unroll 8
+    for (int o = 0; o < Few; ++o) store_packet(to + o * to_step, sum[o]);
+}
+template <class T, class W>
+WEFT_NOINLINE void mix(const W& weights, index first, index out_step, index in_step, index outputs, index inputs,
+                       const T* from, index from_step, T* to, index to_step) {
+    index o = 0;
+    for (; o + 8 <= outputs; o += 8)
+        mix_few<8>(weights, first + o * out_step, out_step, in_step, inputs, from, from_step, to + o * to_step, to_step);
+    for (; o < outputs; ++o)
+        mix_few<1>(weights, first + o * out_step, out_step, in_step, inputs, from, from_step, to + o * to_step, to_step);
+}
+
+/// What one thread needs for a block of rows; operands and results are component by component in the lanes.
+template <class T>
+class ProductBlock {
+public:
+    static constexpr index w = lanes<T>;
+
+    explicit ProductBlock(const std::vector<ProductPath>& paths)
+        : paths_(paths), matrix_(2 * most_entries(paths) * w), pairs_(2 * most_pairs(paths) * w) {}
+
+    /// out += the product.
+    template <class W>
+    void forward(const T* x1, const T* x2, const W& weights, T* out) {
+        for (const ProductPath& path : paths_) forward(path, x1, x2, weights, out);
+    }
+    /// Adds gradients to those of d1, d2, dw that are not null, given that of the result. `dw` is in the lanes.
+    template <class W>
+    void backward(const T* x1, const T* x2, const W& weights, const T* dy, T* d1, T* d2, T* dw) {
+        for (const ProductPath& path : paths_) backward(path, x1, x2, weights, dy, d1, d2, dw);
+    }
+
+private:
+    static index most_entries(const std::vector<ProductPath>& paths) {
+        std::size_t n = 1;
+        for (const auto& p : paths) n = std::max(n, p.entries.size());
+        return static_cast<index>(n);
+    }
+    static index most_pairs(const std::vector<ProductPath>& paths) {
+        index n = 1;
+        for (const auto& p : paths)
+            if (p.mixes()) n = std::max(n, p.pairs.rows * p.d3);
+        return n;
+    }
+    T* matrix(std::size_t entry) { return matrix_.data() + static_cast<index>(entry) * w; }
+    T* matrix_gradient(std::size_t entry) { return matrix_.data() + (static_cast<index>(entry) * w + matrix_size_ / 2); }
+
+    WEFT_NOINLINE void contract(const ProductPath& path, const T* x2) {
+        for (std::size_t e = 0; e < path.entries.size(); ++e) {
+            Packet<T> sum = splat(T{});
+            for (int t = path.entries[e].begin; t < path.entries[e].end; ++t) {
+                const auto& term = path.terms[static_cast<std::size_t>(t)];
+                sum = multiply_add(splat(T(static_cast<scalar>(term.value))), load_packet(x2 + term.j * w), sum);
+            }
+            store_packet(matrix(e), sum);
+        }
+    }
+    /// Component k of the coupled pair.
+    WEFT_ALWAYS_INLINE Packet<T> coupled(const ProductPath& path, int k, const T* x1) {
+        Packet<T> sum = splat(T{});
+        const auto at = static_cast<std::size_t>(k);
+        for (int e = path.begin_of_k[at]; e < path.begin_of_k[at + 1]; ++e) {
+            const auto i = static_cast<std::size_t>(e);
+            sum = multiply_add(load_packet(matrix(i)), load_packet(x1 + path.entries[i].i * w), sum);
+        }
+        return sum;
+    }
+
+    template <class W>
+    WEFT_NOINLINE void forward(const ProductPath& path, const T* x1, const T* x2, const W& weights, T* out) {
+        x1 += path.at1 * w;
+        x2 += path.at2 * w;
+        out += path.at3 * w;
+        index v = -1;
+        for (const ProductPair& pair : path.pairs.pairs) {
+            if (pair.v != v) contract(path, x2 + (v = pair.v) * path.d2 * w);
+            const T* const x = x1 + pair.u * path.d1 * w;
+            if (path.mixes()) {
+                T* const z = pairs_.data() + pair.row * path.d3 * w;
+                for (int k = 0; k < path.d3; ++k) store_packet(z + k * w, coupled(path, k, x));
+            } else {
+                T* const y = out + pair.out * path.d3 * w;
+                const Packet<T> weight = path.weight < 0 ? splat(T(1)) : weights(path.weight + pair.row);
+                for (int k = 0; k < path.d3; ++k)
+                    store_packet(y + k * w, multiply_add(weight, coupled(path, k, x), load_packet(y + k * w)));
+            }
+        }
+        if (!path.mixes()) return;
+        for (int k = 0; k < path.d3; ++k)
+            mix(weights, path.weight, 1, path.pairs.columns, path.pairs.columns, path.pairs.rows,
+                pairs_.data() + k * w, path.d3 * w, out + k * w, path.d3 * w);
+    }
+
+    template <class W>
+    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* dy,
+                                T* d1, T* d2, T* dw) {
+        const ProductPairs& pairs = path.pairs;
+        x1 += path.at1 * w;
+        x2 += path.at2 * w;
+        dy += path.at3 * w;
+        if (path.weight < 0) dw = nullptr;
+        T* const z = pairs_.data();
+        T* const dz = pairs_.data() + pairs.rows * path.d3 * w;
+        if (path.mixes()) {
+            std::fill_n(dz, pairs.rows * path.d3 * w, T{});
+            for (int k = 0; k < path.d3; ++k)
+                mix(weights, path.weight, pairs.columns, 1, pairs.rows, pairs.columns, dy + k * w, path.d3 * w,
+                    dz + k * w, path.d3 * w);
+        }
+        Packet<T> gradient[max_components];
+        for (std::size_t at = 0; at < pairs.pairs.size();) {
+            const index v = pairs.pairs[at].v;
+            contract(path, x2 + v * path.d2 * w);
+            std::fill_n(matrix_gradient(0), static_cast<index>(path.entries.size()) * w, T{});
+            for (; at < pairs.pairs.size() && pairs.pairs[at].v == v; ++at) {
+                const ProductPair& pair = pairs.pairs[at];
+                const T* const x = x1 + pair.u * path.d1 * w;
+                if (path.mixes()) {
+                    for (int k = 0; k < path.d3; ++k) {
+                        gradient[k] = load_packet(dz + (pair.row * path.d3 + k) * w);
+                        if (dw) store_packet(z + (pair.row * path.d3 + k) * w, coupled(path, k, x));
+                    }
+                } else {
+                    const T* const from = dy + pair.out * path.d3 * w;
+                    if (dw) {
+                        T* const to = dw + (path.weight + pair.row) * w;
+                        Packet<T> sum = load_packet(to);
+                        for (int k = 0; k < path.d3; ++k)
+                            sum = multiply_add(load_packet(from + k * w), coupled(path, k, x), sum);
+                        store_packet(to, sum);
+                    }
+                    const Packet<T> weight = path.weight < 0 ? splat(T(1)) : weights(path.weight + pair.row);
+                    for (int k = 0; k < path.d3; ++k) gradient[k] = weight * load_packet(from + k * w);
+                }
+                T* const to = d1 ? d1 + (path.at1 + pair.u * path.d1) * w : nullptr;
+                for (std::size_t e = 0; e < path.entries.size(); ++e) {
+                    const auto& entry = path.entries[e];
+                    if (to) {
+                        T* const element = to + entry.i * w;
+                        store_packet(element,
+                                     multiply_add(load_packet(matrix(e)), gradient[entry.k], load_packet(element)));
+                    }
+                    if (d2)
+                        store_packet(matrix_gradient(e),
+                                     multiply_add(load_packet(x + entry.i * w), gradient[entry.k],
+                                                  load_packet(matrix_gradient(e))));
+                }
+            }
+            if (!d2) continue;
+            T* const to = d2 + (path.at2 + v * path.d2) * w;
+            for (std::size_t e = 0; e < path.entries.size(); ++e)
+                for (int t = path.entries[e].begin; t < path.entries[e].end; ++t) {
+                    const auto& term = path.terms[static_cast<std::size_t>(t)];
+                    store_packet(to + term.j * w, multiply_add(splat(T(static_cast<scalar>(term.value))),
+                                                               load_packet(matrix_gradient(e)),
+                                                               load_packet(to + term.j * w)));
+                }
+        }
+        if (!path.mixes() || !dw) return;
+        for (index row = 0; row < pairs.rows; ++row)
+            for (index column = 0; column < pairs.columns; ++column) {
+                T* const to = dw + (path.weight + row * pairs.columns + column) * w;
+                Packet<T> sum = load_packet(to);
+                for (int k = 0; k < path.d3; ++k)
+                    sum = multiply_add(load_packet(z + (row * path.d3 + k) * w),
+                                       load_packet(dy + (column * path.d3 + k) * w), sum);
+                store_packet(to, sum);
+            }
+    }
+
+    static constexpr int max_components = 128;
+    using scalar = typename weft::detail::DualScalar<T>::type;
+
+    const std::vector<ProductPath>& paths_;
+    index matrix_size_ = 2 * most_entries(paths_) * w;
+    weft::detail::Scratch<T> matrix_, pairs_;
+};
+
+} // namespace weft::inline WEFT_ABI::so3::detail

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/evaluate.hpp>
+#include <weft/so3/product_kernel.hpp>
+
+namespace weft::inline WEFT_ABI::so3 {
+
+struct TensorProductOptions {
+    IrrepNormalization irrep_normalization = IrrepNormalization::component;
+    PathNormalization path_normalization = PathNormalization::element;
+    /// Variances of the terms of the inputs and wanted ones of the result; empty: 1.
+    std::vector<double> in1_var = {}, in2_var = {}, out_var = {};
+};
+
+namespace detail {
+
+/// All that does not depend on the type of the elements.
+struct TensorProductPlan {
+    Irreps in1, in2, out;
+    std::vector<Instruction> instructions;
+    std::vector<double> coefficients;
+    std::vector<ProductPath> paths;
+    index weight_numel = 0;
+    double cost = 0; // nanoseconds a row, about
+};
+
+/// x1 [N, dim1], x2 [N, dim2] and weights [numel], [N, numel] or none, to [N, dim3].
+struct TensorProductOperation {
+    static constexpr auto name = "tensor_product";
+    std::shared_ptr<const TensorProductPlan> plan;
+
+    template <class T, class... W>
+    Tensor<T, 2> forward(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2, const W&... weights) const {
+        require(x1, x2, weights...);
+        const index n = x1.extent(0), dim = plan->out.dim();
+        auto y = Tensor<T, 2>::empty({n, dim});
+        T* const to = y.mutable_data();
+        for_each_chunk(n, 1, [&](index, index begin, index end) {
+            Block<T> block(*plan);
+            for (index row = begin; row < end; row += lanes<T>) {
+                const index count = std::min(lanes<T>, end - row);
+                block.load(x1, x2, row, count);
+                std::fill_n(block.out, dim * lanes<T>, T{});
+                block.with_weights(row, count, [&](const auto& w) { block.product.forward(block.x1, block.x2, w, block.out); },
+                                   weights...);
+                lanes_to_rows(block.out, dim, dim, count, to + row * dim);
+            }
+        });
+        return y;
+    }
+
+    template <class T, class Sink, class... W>
+    void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x1,
+                  const Tensor<T, 2>& x2, const W&... weights) const {
+        const index n = x1.extent(0), dim1 = plan->in1.dim(), dim2 = plan->in2.dim(), dim = plan->out.dim();
+        const bool wants1 = sink.template wants<0>(), wants2 = sink.template wants<1>();
+        bool wants_weights = false;
+        if constexpr (sizeof...(W) > 0) wants_weights = sink.template wants<2>();
+        constexpr bool shared = is_shared<W...>;
+        auto d1 = Tensor<T, 2>::empty({wants1 ? n : 0, dim1}), d2 = Tensor<T, 2>::empty({wants2 ? n : 0, dim2});
+        const index numel = plan->weight_numel;
+        auto dw = Tensor<T, 2>::empty({wants_weights && !shared ? n : 0, numel});
+        T* const to1 = d1.mutable_data();
+        T* const to2 = d2.mutable_data();
+        T* const tow = dw.mutable_data();
+        const weft::detail::Chunks chunks = chunks_of(n);
+        auto partial = Tensor<T, 2>::zeros({wants_weights && shared ? chunks.count : 0, numel});
+        T* const sums = partial.mutable_data();
+        for_each_chunk(n, 3, [&](index chunk, index begin, index end) {
+            Block<T> block(*plan, true);
+            if (wants_weights) std::fill_n(block.dw, numel * lanes<T>, T{});
+            for (index row = begin; row < end; row += lanes<T>) {
+                const index count = std::min(lanes<T>, end - row);
+                block.load(x1, x2, row, count);
+                rows_to_lanes(dy.data() + row * dim, dim, dim, count, block.out);
+                std::fill_n(block.d1, dim1 * lanes<T>, T{});
+                std::fill_n(block.d2, dim2 * lanes<T>, T{});
+                if (wants_weights && !shared) std::fill_n(block.dw, numel * lanes<T>, T{});
+                block.with_weights(
+                    row, count,
+                    [&](const auto& w) {
+                        block.product.backward(block.x1, block.x2, w, block.out, wants1 ? block.d1 : nullptr,
+                                               wants2 ? block.d2 : nullptr, wants_weights ? block.dw : nullptr);
+                    },
+                    weights...);
+                if (wants1) lanes_to_rows(block.d1, dim1, dim1, count, to1 + row * dim1);
+                if (wants2) lanes_to_rows(block.d2, dim2, dim2, count, to2 + row * dim2);
+                if (wants_weights && !shared) lanes_to_rows(block.dw, numel, numel, count, tow + row * numel);
+            }
+            if (wants_weights && shared)
+                for (index i = 0; i < numel; ++i)
+                    sums[chunk * numel + i] = sum_lanes<T>(load_packet(block.dw + i * lanes<T>));
+        });
+        if (wants1) sink.template add<0>(d1);
+        if (wants2) sink.template add<1>(d2);
+        if constexpr (sizeof...(W) > 0) {
+            if (!wants_weights) return;
+            if constexpr (shared) {
+                auto all = Tensor<T, 1>::zeros({numel});
+                for (index chunk = 0; chunk < chunks.count; ++chunk)
+                    weft::detail::combine_run<SumOf>(all.mutable_data(), partial.data() + chunk * numel, numel);
+                sink.template add<2>(all);
+            } else {
+                sink.template add<2>(dw);
+            }
+        }
+    }
+
+private:
+    template <class... W>
+    static constexpr bool is_shared = ((W::rank == 1) || ...);
+
+    template <class T>
+    struct Block {
+        const TensorProductPlan& plan;
+        weft::detail::Scratch<T> memory;
+        ProductBlock<T> product;
+        T *x1, *x2, *out, *w = nullptr, *d1 = nullptr, *d2 = nullptr, *dw = nullptr;
+
+        explicit Block(const TensorProductPlan& p, bool gradients = false)
+            : plan(p), memory((2 * (p.in1.dim() + p.in2.dim()) + p.out.dim() + 2 * p.weight_numel + 1) * lanes<T>),
+              product(p.paths) {
+            x1 = memory.take(p.in1.dim() * lanes<T>);
+            x2 = memory.take(p.in2.dim() * lanes<T>);
+            out = memory.take(p.out.dim() * lanes<T>);
+            w = memory.take(p.weight_numel * lanes<T>);
+            if (!gradients) return;
+            d1 = memory.take(p.in1.dim() * lanes<T>);
+            d2 = memory.take(p.in2.dim() * lanes<T>);
+            dw = memory.take(p.weight_numel * lanes<T>);
+        }
+        void load(const Tensor<T, 2>& a, const Tensor<T, 2>& b, index row, index count) {
+            rows_to_lanes(a.data() + row * a.extent(1), a.extent(1), a.extent(1), count, x1);
+            rows_to_lanes(b.data() + row * b.extent(1), b.extent(1), b.extent(1), count, x2);
+        }
+        template <class F>
+        void with_weights(index, index, F&& f) {
+            f(SharedWeights<T>{nullptr});
+        }
+        template <class F>
+        void with_weights(index, index, F&& f, const Tensor<T, 1>& shared) {
+            f(SharedWeights<T>{shared.data()});
+        }
+        template <class F>
+        void with_weights(index row, index count, F&& f, const Tensor<T, 2>& of_rows) {
+            const index numel = of_rows.extent(1);
+            rows_to_lanes(of_rows.data() + row * numel, numel, numel, count, w);
+            f(RowWeights<T>{w});
+        }
+    };
+
+    weft::detail::Chunks chunks_of(index n) const {
+        weft::detail::Chunks chunks(0);
+        chunks.size = n;
+        // Enough rows that a chunk's own memory and sums of weights do not count.
+        const index least = std::max<index>(64, (n + 63) / 64);
+        chunks.length = (least + 15) / 16 * 16;
+        chunks.count = (n + chunks.length - 1) / chunks.length;
+        return chunks;
+    }
+    template <class F>
+    void for_each_chunk(index n, double times, F&& f) const {
+        const weft::detail::Chunks chunks = chunks_of(n);
+        weft::detail::for_each_chunk(chunks.count, static_cast<double>(n) * plan->cost * times,
+                                     [&](index chunk) { f(chunk, chunks.begin(chunk), chunks.end(chunk)); });
+    }
+
+    template <class T, class... W>
+    void require(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2, const W&... weights) const {
+        const auto check = [](const char* what, const auto& x, const Irreps& irreps) {
+            if (x.extent(1) != irreps.dim())
+                throw error("TensorProduct", "{} is {}: its last extent must be {}, the dimension of {}", what,
+                            weft::detail::shape_text(x.shape()), irreps.dim(), irreps_text(irreps));
+        };
+        check("x1", x1, plan->in1);
+        check("x2", x2, plan->in2);
+        if (x1.extent(0) != x2.extent(0))
+            throw error("TensorProduct", "x1 is {}, x2 is {}: they must have the same number of rows",
+                        weft::detail::shape_text(x1.shape()), weft::detail::shape_text(x2.shape()));
+        const index numel = plan->weight_numel;
+        if constexpr (sizeof...(W) == 0) {
+            if (numel != 0) throw error("TensorProduct", "there are no weights: {} are needed", numel);
+        } else {
+            const auto check_weights = [&](const auto& w) {
+                if (w.extent(w.rank - 1) != numel)
+                    throw error("TensorProduct", "the weights are {}: the last extent must be {}, their number for {} x {} -> {}",
+                                weft::detail::shape_text(w.shape()), numel, irreps_text(plan->in1),
+                                irreps_text(plan->in2), irreps_text(plan->out));
+                if (w.rank == 2 && w.extent(0) != x1.extent(0))
+                    throw error("TensorProduct", "the weights are {}, x1 is {}: each row needs its own, or all the same [{}]",
+                                weft::detail::shape_text(w.shape()), weft::detail::shape_text(x1.shape()), numel);
+            };
+            (check_weights(weights), ...);
+        }
+    }
+};
+
+} // namespace detail
+
+/// A bilinear equivariant function of two feature vectors: for each instruction the terms in1 and in2 are coupled by the
+/// real 3j symbols, paired and weighted as its mode says, and added to the term out. With the names, normalisation and
+/// order of weights of e3nn.o3.TensorProduct; features are in the layout mul_ir. Gradients of any order by any operand.
+class TensorProduct {
+public:
+    TensorProduct() : TensorProduct({}, {}, {}, {}) {}
+    /// Errors: an instruction names a term that is not there, breaks parity or the triangle rule, or its multiplicities
+    /// do not fit its mode; variances of another number than the terms.
+    TensorProduct(const Irreps& in1, const Irreps& in2, const Irreps& out, const std::vector<Instruction>& instructions,
+                  const TensorProductOptions& options = {}) {
+        auto plan = std::make_shared<detail::TensorProductPlan>();
+        plan->in1 = in1;
+        plan->in2 = in2;
+        plan->out = out;
+        plan->instructions = instructions;
+        require_variances(options.in1_var, in1, "in1_var");
+        require_variances(options.in2_var, in2, "in2_var");
+        require_variances(options.out_var, out, "out_var");
+        for (const Instruction& path : instructions) require(*plan, path);
+        const auto slices1 = in1.slices(), slices2 = in2.slices(), slices3 = out.slices();
+        for (const Instruction& path : instructions) {
+            const MulIrrep &a = in1[path.in1], &b = in2[path.in2], &c = out[path.out];
+            const double coefficient = path_coefficient(*plan, path, options);
+            plan->coefficients.push_back(coefficient);
+            const auto pairs = detail::product_pairs(path, a, b, c);
+            const index weights = path.has_weight ? pairs.weights() : 0;
+            if (a.dim() > 0 && b.dim() > 0 && c.dim() > 0) {
+                detail::ProductPath& made = plan->paths.emplace_back(pairs, a.ir.l, b.ir.l, c.ir.l, coefficient);
+                made.at1 = slices1[static_cast<std::size_t>(path.in1)].begin;
+                made.at2 = slices2[static_cast<std::size_t>(path.in2)].begin;
+                made.at3 = slices3[static_cast<std::size_t>(path.out)].begin;
+                made.weight = path.has_weight ? plan->weight_numel : -1;
+                plan->cost += made.cost() * 0.03;
+                plan->weight_numel += weights;
+            }
+        }
+        plan->cost += 0.1 * static_cast<double>(in1.dim() + in2.dim() + out.dim());
+        plan_ = plan;
+    }
+
+    const Irreps& irreps_in1() const { return plan_->in1; }
+    const Irreps& irreps_in2() const { return plan_->in2; }
+    const Irreps& irreps_out() const { return plan_->out; }
+    const std::vector<Instruction>& instructions() const { return plan_->instructions; }
+    /// The factor of each path.
+    const std::vector<double>& path_coefficients() const { return plan_->coefficients; }
+    /// How many weights there are: those of the instructions one after the other, each row-major.
+    index weight_numel() const { return plan_->weight_numel; }
+    /// 1 for the components of the result that a path reaches, 0 for those that are always 0.
+    Tensor<double, 1> output_mask() const {
+        auto mask = Tensor<double, 1>::zeros({plan_->out.dim()});
+        const auto slices = plan_->out.slices();
+        for (std::size_t p = 0; p < plan_->instructions.size(); ++p) {
+            const Instruction& path = plan_->instructions[p];
+            if (plan_->in1[path.in1].mul == 0 || plan_->in2[path.in2].mul == 0 || plan_->coefficients[p] == 0) continue;
+            const IrrepSlice at = slices[static_cast<std::size_t>(path.out)];
+            std::fill(mask.mutable_data() + at.begin, mask.mutable_data() + at.end, 1.0);
+        }
+        return mask;
+    }
+
+    /// x1 [N, dim1], x2 [N, dim2], to [N, dim of the result], without weights. Errors: there are weights; the extents
+    /// do not fit.
+    template <Expression X1, Expression X2>
+    auto operator()(const X1& x1, const X2& x2) const {
+        return apply_operation(detail::TensorProductOperation{plan_}, x1, x2);
+    }
+    /// With weights [weight_numel()], or [N, weight_numel()], one set for each row.
+    template <Expression X1, Expression X2, Expression W>
+    auto operator()(const X1& x1, const X2& x2, const W& weights) const {
+        static_assert(W::rank == 1 || W::rank == 2, "weft: TensorProduct: the weights are [numel] or [N, numel]");
+        return apply_operation(detail::TensorProductOperation{plan_}, x1, x2, weights);
+    }
+
+private:
+    static void require_variances(const std::vector<double>& variances, const Irreps& irreps, const char* what) {
+        if (!variances.empty() && static_cast<index>(variances.size()) != irreps.size())
+            throw error("TensorProduct", "{} has {} elements: it must have {}, one for each term of {}", what,
+                        variances.size(), irreps.size(), detail::irreps_text(irreps));
+    }
+    static void require(const detail::TensorProductPlan& plan, const Instruction& path) {
+        if (path.in1 < 0 || path.in1 >= plan.in1.size() || path.in2 < 0 || path.in2 >= plan.in2.size() || path.out < 0 ||
+            path.out >= plan.out.size())
+            throw error("TensorProduct", "an instruction couples terms {} and {} to {}: there are {}, {} and {}",
+                        path.in1, path.in2, path.out, plan.in1.size(), plan.in2.size(), plan.out.size());
+        const Irrep a = plan.in1[path.in1].ir, b = plan.in2[path.in2].ir, c = plan.out[path.out].ir;
+        if (!(a * b).contains(c))
+            throw error("TensorProduct", "an instruction couples {} and {} to {}, which is not in their product",
+                        detail::irreps_text(a), detail::irreps_text(b), detail::irreps_text(c));
+        if (std::max({a.l, b.l, c.l}) > 60) throw error("TensorProduct", "degrees must be at most 60");
+        if (!(path.path_weight >= 0))
+            throw error("TensorProduct", "a path has weight {}: must not be negative", path.path_weight);
+    }
+    static double path_coefficient(const detail::TensorProductPlan& plan, const Instruction& path,
+                                   const TensorProductOptions& o) {
+        const auto variance = [](const std::vector<double>& all, index i) {
+            return all.empty() ? 1.0 : all[static_cast<std::size_t>(i)];
+        };
+        const auto added_by = [&](const Instruction& other) {
+            return variance(o.in1_var, other.in1) * variance(o.in2_var, other.in2) *
+                   static_cast<double>(
+                       detail::product_elements(other.mode, plan.in1[other.in1].mul, plan.in2[other.in2].mul));
+        };
+        double sum = 0, paths = 0;
+        for (const Instruction& other : plan.instructions) {
+            if (other.out != path.out) continue;
+            sum += added_by(other);
+            ++paths;
+        }
+        const double divisor = o.path_normalization == PathNormalization::element ? sum
+                               : o.path_normalization == PathNormalization::path  ? added_by(path) * paths
+                                                                                  : 1;
+        const double d1 = plan.in1[path.in1].ir.dim(), d2 = plan.in2[path.in2].ir.dim(),
+                     d3 = plan.out[path.out].ir.dim();
+        const double scale = o.irrep_normalization == IrrepNormalization::component ? d3
+                             : o.irrep_normalization == IrrepNormalization::norm    ? d1 * d2
+                                                                                    : 1;
+        return std::sqrt(scale * variance(o.out_var, path.out) * path.path_weight / (divisor > 0 ? divisor : 1));
+    }
+
+    std::shared_ptr<const detail::TensorProductPlan> plan_;
+};
+
+} // namespace weft::inline WEFT_ABI::so3

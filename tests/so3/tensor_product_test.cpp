@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "core/tensor_checks.hpp"
+#include "so3/derivatives.hpp"
+
+#include <weft/core/format.hpp>
+#include <weft/core/views.hpp>
+#include <weft/so3/tensor_product.hpp>
+
+using namespace weft_test;
+using weft::Extents, weft::Tensor, weft::Var;
+namespace so3 = weft::so3;
+using so3::Instruction, so3::Irreps, so3::ProductMode, so3::TensorProduct;
+
+namespace {
+
+so3::IrrepNormalization irrep_normalization(const std::string& name) {
+    if (name == "component") return so3::IrrepNormalization::component;
+    if (name == "norm") return so3::IrrepNormalization::norm;
+    REQUIRE(name == "none");
+    return so3::IrrepNormalization::none;
+}
+so3::PathNormalization path_normalization(const std::string& name) {
+    if (name == "element") return so3::PathNormalization::element;
+    if (name == "path") return so3::PathNormalization::path;
+    REQUIRE(name == "none");
+    return so3::PathNormalization::none;
+}
+
+/// The product that the options of a case describe.
+TensorProduct product_of(const GoldenCase& g) {
+    const auto numbers_of = [&](const char* key) { return g.option(key, std::vector<double>()); };
+    std::vector<Instruction> instructions;
+    for (const auto& i : g.option("instructions", nlohmann::json()))
+        instructions.push_back({i.at(0), i.at(1), i.at(2), so3::product_mode(i.at(3).get<std::string>()), i.at(4),
+                                i.size() > 5 ? i.at(5).get<double>() : 1.0});
+    return TensorProduct(Irreps(g.option("irreps_in1", std::string())), Irreps(g.option("irreps_in2", std::string())),
+                         Irreps(g.option("irreps_out", std::string())), instructions,
+                         {.irrep_normalization = irrep_normalization(g.option("irrep_normalization", std::string())),
+                          .path_normalization = path_normalization(g.option("path_normalization", std::string())),
+                          .in1_var = numbers_of("in1_var"),
+                          .in2_var = numbers_of("in2_var"),
+                          .out_var = numbers_of("out_var")});
+}
+
+void check(GoldenCase& g, const TensorProduct& product) {
+    REQUIRE(product.irreps_in1() == irreps_of(g, "irreps_in1"));
+    REQUIRE(product.irreps_in2() == irreps_of(g, "irreps_in2"));
+    REQUIRE(product.irreps_out() == irreps_of(g, "irreps_out"));
+    auto instructions = Tensor<std::int64_t, 2>::empty({static_cast<weft::index>(product.instructions().size()), 5});
+    std::int64_t* to = instructions.mutable_data();
+    for (const Instruction& i : product.instructions())
+        for (const std::int64_t x : {i.in1, i.in2, i.out, static_cast<weft::index>(i.mode), weft::index{i.has_weight}})
+            *to++ = x;
+    g.compare("instructions", instructions);
+    g.compare("path_coeff", Tensor<double, 1>::from(std::span<const double>(product.path_coefficients()),
+                                                     {static_cast<weft::index>(product.path_coefficients().size())}));
+    REQUIRE(g.number<std::int64_t>("weight_numel") == product.weight_numel());
+    g.compare("output_mask", product.output_mask());
+
+    const auto f = [&](const auto&... operands) { return product(operands...); };
+    const Input<2> x1{"x1"}, x2{"x2"};
+    if (product.weight_numel() == 0)
+        check_derivatives(g, f, x1, x2);
+    else if (g.shape("w").size() == 1)
+        check_derivatives(g, f, x1, x2, Input<1>{"w"});
+    else
+        check_derivatives(g, f, x1, x2, Input<2>{"w"});
+}
+
+} // namespace
+
+TEST_CASE("TensorProduct: as in e3nn", "[so3][golden]") {
+    for (const char* file : {"tp_modes", "tp_uvw", "tp_uvu_conv"})
+        for_each_golden_case("equivariant-core", file, [](GoldenCase& g) {
+            (void)g.option("shared_weights", true);
+            (void)g.option("desc", std::string());
+            check(g, product_of(g));
+        });
+}
+
+TEST_CASE("TensorProduct: errors", "[so3]") {
+    const auto message = [](const char* a, const char* b, const char* c, const Instruction& i) {
+        return error_of([&] { TensorProduct(a, b, c, {i}); });
+    };
+    REQUIRE(message("2x1o", "1o", "2x1o", {0, 0, 0, ProductMode::uvu}) ==
+            "weft: TensorProduct: an instruction couples 1o and 1o to 1o, which is not in their product");
+    REQUIRE_THAT(message("2x1o", "1o", "2x3e", {0, 0, 0, ProductMode::uvu}), ContainsSubstring("not in their product"));
+    REQUIRE(message("2x1o", "1o", "3x0e", {0, 0, 0, ProductMode::uvu}) ==
+            "weft: TensorProduct: the path 2x1o x 1x1o -> 3x0e in mode uvu: the result must have the multiplicity of "
+            "the first input");
+    REQUIRE_THAT(message("2x1o", "1o", "3x0e", {0, 1, 0}), ContainsSubstring("there are 1, 1 and 1"));
+    REQUIRE_THAT(message("2x1o", "1o", "3x0e", {0, 0, 0, ProductMode::uvw, false}), ContainsSubstring("has weights"));
+    const TensorProduct product("2x1o", "1o", "2x0e", {{0, 0, 0, ProductMode::uvu}});
+    const auto x1 = numbers<double, 2>({3, 6}), x2 = numbers<double, 2>({3, 3});
+    REQUIRE(error_of([&] { (void)product(numbers<double, 2>({3, 5}), x2, numbers<double, 1>({2})); }) ==
+            "weft: TensorProduct: x1 is [3, 5]: its last extent must be 6, the dimension of 2x1o");
+    REQUIRE_THAT(error_of([&] { (void)product(x1, numbers<double, 2>({2, 3}), numbers<double, 1>({2})); }),
+                 ContainsSubstring("the same number of rows"));
+    REQUIRE_THAT(error_of([&] { (void)product(x1, x2, numbers<double, 1>({3})); }), ContainsSubstring("must be 2"));
+    REQUIRE_THAT(error_of([&] { (void)product(x1, x2, numbers<double, 2>({1, 2})); }), ContainsSubstring("each row"));
+    REQUIRE_THAT(error_of([&] { (void)product(x1, x2); }), ContainsSubstring("2 are needed"));
+    REQUIRE_THAT(error_of([] { (void)so3::product_mode("vuw"); }), ContainsSubstring("\"vuw\""));
+}
+
+TEST_CASE("TensorProduct: no rows, no copies, many rows on any number of threads", "[so3]") {
+    const TensorProduct none("0x1o+2x0e", "1o", "0x0e+2x1o",
+                             {{0, 0, 0, ProductMode::uvu}, {1, 0, 1, ProductMode::uvu}});
+    REQUIRE(none.weight_numel() == 2);
+    REQUIRE(none(numbers<double, 2>({0, 2}), numbers<double, 2>({0, 3}), numbers<double, 1>({2})).shape() ==
+            Extents<2>{0, 6});
+    const TensorProduct product("3x1o+2x0e", "2x1o+1x0e", "4x0e+2x1o",
+                                {{0, 0, 0}, {1, 1, 0}, {0, 1, 1}, {1, 0, 1, ProductMode::uvw, true, 0.5}});
+    const auto x1 = numbers<float, 2>({777, 11}), x2 = numbers<float, 2>({777, 7}, 2), dy = numbers<float, 2>({777, 10});
+    const auto w = numbers<float, 1>({product.weight_numel()}, 3);
+    const auto gradients = [&](auto choose) {
+        require_thread_independent([&] {
+            const Var v1{x1}, v2{x2};
+            const Var vw{w};
+            weft::backward(product(v1, v2, vw), dy);
+            return choose(v1, v2, vw).grad();
+        });
+    };
+    gradients([](const auto& v1, const auto&, const auto&) { return v1; });
+    gradients([](const auto&, const auto& v2, const auto&) { return v2; });
+    gradients([](const auto&, const auto&, const auto& vw) { return vw; });
+    // Rows do not depend on others.
+    const auto all = product(x1, x2, w);
+    const Tensor<float, 2> few1 = slice(x1, 0, 40, 47), few2 = slice(x2, 0, 40, 47);
+    REQUIRE(same_bits(product(few1, few2, w), Tensor<float, 2>(slice(all, 0, 40, 47))));
+}
