@@ -2,8 +2,8 @@
 #pragma once
 
 // Golden results of functions of several tensors with derivatives of two orders: for inputs X, `y` and the cotangent
-// `gy`, the gradients `g_X`; with directions `v_X`, the gradients `gg_X` and `gg_gy` of the sum of <v_X, g_X>. These are
-// the derivatives of the gradients and of y in the direction v, which numbers with a tangent give.
+// `gy`, the gradients `g_X`; with directions `v_X`, the gradients `gg_X` and `gg_gy` of the sum of <v_X, g_X>. These
+// are the derivatives of the gradients and of y in the direction v, which numbers with a tangent give.
 
 #include "golden.hpp"
 
@@ -35,8 +35,7 @@ template <int N>
 weft::Tensor<weft::Dual<double>, N> with_tangent(const weft::Tensor<double, N>& value,
                                                  const weft::Tensor<double, N>& tangent) {
     auto both = weft::Tensor<weft::Dual<double>, N>::empty(value.shape());
-    for (weft::index i = 0; i < value.size(); ++i)
-        both.mutable_data()[i] = {value.data()[i], tangent.data()[i]};
+    for (weft::index i = 0; i < value.size(); ++i) both.mutable_data()[i] = {value.data()[i], tangent.data()[i]};
     return both;
 }
 template <int N>

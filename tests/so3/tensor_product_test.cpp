@@ -4,7 +4,7 @@
 
 #include <weft/core/format.hpp>
 #include <weft/core/views.hpp>
-#include <weft/so3/tensor_product.hpp>
+#include <weft/so3/named_products.hpp>
 
 using namespace weft_test;
 using weft::Extents, weft::Tensor, weft::Var;
@@ -42,10 +42,7 @@ TensorProduct product_of(const GoldenCase& g) {
                           .out_var = numbers_of("out_var")});
 }
 
-void check(GoldenCase& g, const TensorProduct& product) {
-    REQUIRE(product.irreps_in1() == irreps_of(g, "irreps_in1"));
-    REQUIRE(product.irreps_in2() == irreps_of(g, "irreps_in2"));
-    REQUIRE(product.irreps_out() == irreps_of(g, "irreps_out"));
+void check_instructions(GoldenCase& g, const TensorProduct& product) {
     auto instructions = Tensor<std::int64_t, 2>::empty({static_cast<weft::index>(product.instructions().size()), 5});
     std::int64_t* to = instructions.mutable_data();
     for (const Instruction& i : product.instructions())
@@ -53,7 +50,14 @@ void check(GoldenCase& g, const TensorProduct& product) {
             *to++ = x;
     g.compare("instructions", instructions);
     g.compare("path_coeff", Tensor<double, 1>::from(std::span<const double>(product.path_coefficients()),
-                                                     {static_cast<weft::index>(product.path_coefficients().size())}));
+                                                    {static_cast<weft::index>(product.path_coefficients().size())}));
+}
+
+void check(GoldenCase& g, const TensorProduct& product) {
+    REQUIRE(product.irreps_in1() == irreps_of(g, "irreps_in1"));
+    REQUIRE(product.irreps_in2() == irreps_of(g, "irreps_in2"));
+    REQUIRE(product.irreps_out() == irreps_of(g, "irreps_out"));
+    check_instructions(g, product);
     REQUIRE(g.number<std::int64_t>("weight_numel") == product.weight_numel());
     g.compare("output_mask", product.output_mask());
 
@@ -78,6 +82,61 @@ TEST_CASE("TensorProduct: as in e3nn", "[so3][golden]") {
         });
 }
 
+TEST_CASE("TensorProduct: fully connected, full and elementwise, as in e3nn", "[so3][golden]") {
+    for_each_golden_case("equivariant-core", "tp_named", [](GoldenCase& g) {
+        (void)g.option("desc", std::string());
+        const auto irreps = g.option("irreps", std::vector<std::string>());
+        std::optional<Irreps> filter;
+        for (const std::string& ir : g.option("filter", std::vector<std::string>()))
+            filter = filter.value_or(Irreps()) + Irreps(ir);
+        so3::TensorProductOptions options{
+            .irrep_normalization = irrep_normalization(g.option("irrep_normalization", std::string("component"))),
+            .path_normalization = path_normalization(g.option("path_normalization", std::string("element")))};
+        const auto name = g.option("cls", std::string());
+        if (name == "FullyConnectedTensorProduct") {
+            // The options of these are in the names of the cases only.
+            if (g.name().find("_norm") != std::string::npos)
+                options.irrep_normalization = so3::IrrepNormalization::norm;
+            if (g.name().find("_path") != std::string::npos) options.path_normalization = so3::PathNormalization::path;
+            check(g, so3::FullyConnectedTensorProduct(irreps.at(0), irreps.at(1), irreps.at(2), options));
+        } else if (name == "FullTensorProduct") {
+            check(g, so3::FullTensorProduct(irreps.at(0), irreps.at(1), filter, options));
+        } else {
+            REQUIRE(name == "ElementwiseTensorProduct");
+            check(g, so3::ElementwiseTensorProduct(irreps.at(0), irreps.at(1), filter, options));
+        }
+    });
+}
+
+TEST_CASE("TensorSquare: as in e3nn", "[so3][golden]") {
+    for_each_golden_case("equivariant-core", "tensor_square", [](GoldenCase& g) {
+        const so3::TensorProductOptions options{
+            .irrep_normalization = irrep_normalization(g.option("irrep_normalization", std::string("component")))};
+        const Irreps in(g.option("irreps_in", std::string()));
+        const auto out = g.option("irreps_out", std::string());
+        const so3::TensorSquare square =
+            out.empty() ? so3::TensorSquare(in, std::nullopt, options) : so3::TensorSquare(in, Irreps(out), options);
+        REQUIRE(square.irreps_in() == irreps_of(g, "irreps_in"));
+        REQUIRE(square.irreps_out() == irreps_of(g, "irreps_out"));
+        check_instructions(g, square.product);
+        if (square.weight_numel() == 0)
+            check_derivatives(g, square, Input<2>{"x"});
+        else
+            check_derivatives(g, square, Input<2>{"x"}, Input<1>{"w"});
+    });
+}
+
+TEST_CASE("TensorProduct: the paths of convolutions", "[so3]") {
+    const so3::ConvolutionTensorProduct paths("3x0e+2x1o", "0e+1o", Irreps("0e+1o"));
+    REQUIRE(fmt::format("{}", paths.irreps_out()) == "3x0e+2x0e+3x1o+2x1o");
+    std::vector<weft::index> outs;
+    for (const Instruction& i : paths.instructions()) outs.push_back(i.out);
+    REQUIRE(outs == std::vector<weft::index>{0, 2, 3, 1});
+    const so3::ConvolutionTensorProduct sorted("3x0e+2x1o", "0e+1o", Irreps("0e+1o"), so3::ConvolutionOrder::by_output);
+    for (std::size_t i = 0; i < 4; ++i) REQUIRE(sorted.instructions()[i].out == static_cast<weft::index>(i));
+    REQUIRE_THAT(error_of([] { so3::ElementwiseTensorProduct("2x0e", "3x1o"); }), ContainsSubstring("2x0e has 2"));
+}
+
 TEST_CASE("TensorProduct: errors", "[so3]") {
     const auto message = [](const char* a, const char* b, const char* c, const Instruction& i) {
         return error_of([&] { TensorProduct(a, b, c, {i}); });
@@ -92,9 +151,12 @@ TEST_CASE("TensorProduct: errors", "[so3]") {
     REQUIRE_THAT(message("2x1o", "1o", "3x0e", {0, 0, 0, ProductMode::uvw, false}), ContainsSubstring("has weights"));
     const TensorProduct product("2x1o", "1o", "2x0e", {{0, 0, 0, ProductMode::uvu}});
     const auto x1 = numbers<double, 2>({3, 6}), x2 = numbers<double, 2>({3, 3});
-    REQUIRE(error_of([&] { (void)product(numbers<double, 2>({3, 5}), x2, numbers<double, 1>({2})); }) ==
-            "weft: TensorProduct: x1 is [3, 5]: its last extent must be 6, the dimension of 2x1o");
-    REQUIRE_THAT(error_of([&] { (void)product(x1, numbers<double, 2>({2, 3}), numbers<double, 1>({2})); }),
+    REQUIRE(error_of([&] {
+                (void)product(numbers<double, 2>({3, 5}), x2, numbers<double, 1>({2}));
+            }) == "weft: TensorProduct: x1 is [3, 5]: its last extent must be 6, the dimension of 2x1o");
+    REQUIRE_THAT(error_of([&] {
+                     (void)product(x1, numbers<double, 2>({2, 3}), numbers<double, 1>({2}));
+                 }),
                  ContainsSubstring("the same number of rows"));
     REQUIRE_THAT(error_of([&] { (void)product(x1, x2, numbers<double, 1>({3})); }), ContainsSubstring("must be 2"));
     REQUIRE_THAT(error_of([&] { (void)product(x1, x2, numbers<double, 2>({1, 2})); }), ContainsSubstring("each row"));
@@ -110,7 +172,8 @@ TEST_CASE("TensorProduct: no rows, no copies, many rows on any number of threads
             Extents<2>{0, 6});
     const TensorProduct product("3x1o+2x0e", "2x1o+1x0e", "4x0e+2x1o",
                                 {{0, 0, 0}, {1, 1, 0}, {0, 1, 1}, {1, 0, 1, ProductMode::uvw, true, 0.5}});
-    const auto x1 = numbers<float, 2>({777, 11}), x2 = numbers<float, 2>({777, 7}, 2), dy = numbers<float, 2>({777, 10});
+    const auto x1 = numbers<float, 2>({777, 11}), x2 = numbers<float, 2>({777, 7}, 2),
+               dy = numbers<float, 2>({777, 10});
     const auto w = numbers<float, 1>({product.weight_numel()}, 3);
     const auto gradients = [&](auto choose) {
         require_thread_independent([&] {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/so3/wigner_3j.hpp>
 #include <weft/so3/irreps.hpp>
+#include <weft/so3/wigner_3j.hpp>
 
 /// The paths of a tensor product: which terms of two feature vectors are coupled to which term of the result.
 namespace weft::inline WEFT_ABI::so3 {

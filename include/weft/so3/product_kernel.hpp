@@ -23,7 +23,7 @@ struct ProductPath {
     index at1, at2, at3; // where the terms begin
     int d1, d2, d3;
     ProductPairs pairs;
-    index weight; // the first one; -1: there are none
+    index weight;               // the first one; -1: there are none
     std::vector<Entry> entries; // by k, then i
     std::vector<int> begin_of_k;
     std::vector<Term> terms;
@@ -77,8 +77,7 @@ WEFT_ALWAYS_INLINE void mix_few(const W& weights, index first, index out_step, i
     for (index n = 0; n < inputs; ++n) {
         const Packet<T> x = load_packet(from + n * from_step);
 #pragma GCC unroll 8
-        for (int o = 0; o < Few; ++o)
-            sum[o] = multiply_add(weights(first + o * out_step + n * in_step), x, sum[o]);
+        for (int o = 0; o < Few; ++o) sum[o] = multiply_add(weights(first + o * out_step + n * in_step), x, sum[o]);
     }
 #pragma GCC unroll 8
     for (int o = 0; o < Few; ++o) store_packet(to + o * to_step, sum[o]);
@@ -88,9 +87,11 @@ WEFT_NOINLINE void mix(const W& weights, index first, index out_step, index in_s
                        const T* from, index from_step, T* to, index to_step) {
     index o = 0;
     for (; o + 8 <= outputs; o += 8)
-        mix_few<8>(weights, first + o * out_step, out_step, in_step, inputs, from, from_step, to + o * to_step, to_step);
+        mix_few<8>(weights, first + o * out_step, out_step, in_step, inputs, from, from_step, to + o * to_step,
+                   to_step);
     for (; o < outputs; ++o)
-        mix_few<1>(weights, first + o * out_step, out_step, in_step, inputs, from, from_step, to + o * to_step, to_step);
+        mix_few<1>(weights, first + o * out_step, out_step, in_step, inputs, from, from_step, to + o * to_step,
+                   to_step);
 }
 
 /// What one thread needs for a block of rows; operands and results are component by component in the lanes.
@@ -126,7 +127,9 @@ private:
         return n;
     }
     T* matrix(std::size_t entry) { return matrix_.data() + static_cast<index>(entry) * w; }
-    T* matrix_gradient(std::size_t entry) { return matrix_.data() + (static_cast<index>(entry) * w + matrix_size_ / 2); }
+    T* matrix_gradient(std::size_t entry) {
+        return matrix_.data() + (static_cast<index>(entry) * w + matrix_size_ / 2);
+    }
 
     WEFT_NOINLINE void contract(const ProductPath& path, const T* x2) {
         for (std::size_t e = 0; e < path.entries.size(); ++e) {
@@ -170,13 +173,13 @@ private:
         }
         if (!path.mixes()) return;
         for (int k = 0; k < path.d3; ++k)
-            mix(weights, path.weight, 1, path.pairs.columns, path.pairs.columns, path.pairs.rows,
-                pairs_.data() + k * w, path.d3 * w, out + k * w, path.d3 * w);
+            mix(weights, path.weight, 1, path.pairs.columns, path.pairs.columns, path.pairs.rows, pairs_.data() + k * w,
+                path.d3 * w, out + k * w, path.d3 * w);
     }
 
     template <class W>
-    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* dy,
-                                T* d1, T* d2, T* dw) {
+    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* dy, T* d1,
+                                T* d2, T* dw) {
         const ProductPairs& pairs = path.pairs;
         x1 += path.at1 * w;
         x2 += path.at2 * w;
@@ -224,9 +227,8 @@ private:
                                      multiply_add(load_packet(matrix(e)), gradient[entry.k], load_packet(element)));
                     }
                     if (d2)
-                        store_packet(matrix_gradient(e),
-                                     multiply_add(load_packet(x + entry.i * w), gradient[entry.k],
-                                                  load_packet(matrix_gradient(e))));
+                        store_packet(matrix_gradient(e), multiply_add(load_packet(x + entry.i * w), gradient[entry.k],
+                                                                      load_packet(matrix_gradient(e))));
                 }
             }
             if (!d2) continue;
@@ -234,9 +236,9 @@ private:
             for (std::size_t e = 0; e < path.entries.size(); ++e)
                 for (int t = path.entries[e].begin; t < path.entries[e].end; ++t) {
                     const auto& term = path.terms[static_cast<std::size_t>(t)];
-                    store_packet(to + term.j * w, multiply_add(splat(T(static_cast<scalar>(term.value))),
-                                                               load_packet(matrix_gradient(e)),
-                                                               load_packet(to + term.j * w)));
+                    store_packet(to + term.j * w,
+                                 multiply_add(splat(T(static_cast<scalar>(term.value))),
+                                              load_packet(matrix_gradient(e)), load_packet(to + term.j * w)));
                 }
         }
         if (!path.mixes() || !dw) return;

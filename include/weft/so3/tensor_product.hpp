@@ -42,8 +42,9 @@ struct TensorProductOperation {
                 const index count = std::min(lanes<T>, end - row);
                 block.load(x1, x2, row, count);
                 std::fill_n(block.out, dim * lanes<T>, T{});
-                block.with_weights(row, count, [&](const auto& w) { block.product.forward(block.x1, block.x2, w, block.out); },
-                                   weights...);
+                block.with_weights(
+                    row, count, [&](const auto& w) { block.product.forward(block.x1, block.x2, w, block.out); },
+                    weights...);
                 lanes_to_rows(block.out, dim, dim, count, to + row * dim);
             }
         });
@@ -184,11 +185,13 @@ private:
         } else {
             const auto check_weights = [&](const auto& w) {
                 if (w.extent(w.rank - 1) != numel)
-                    throw error("TensorProduct", "the weights are {}: the last extent must be {}, their number for {} x {} -> {}",
+                    throw error("TensorProduct",
+                                "the weights are {}: the last extent must be {}, their number for {} x {} -> {}",
                                 weft::detail::shape_text(w.shape()), numel, irreps_text(plan->in1),
                                 irreps_text(plan->in2), irreps_text(plan->out));
                 if (w.rank == 2 && w.extent(0) != x1.extent(0))
-                    throw error("TensorProduct", "the weights are {}, x1 is {}: each row needs its own, or all the same [{}]",
+                    throw error("TensorProduct",
+                                "the weights are {}, x1 is {}: each row needs its own, or all the same [{}]",
                                 weft::detail::shape_text(w.shape()), weft::detail::shape_text(x1.shape()), numel);
             };
             (check_weights(weights), ...);
@@ -198,9 +201,10 @@ private:
 
 } // namespace detail
 
-/// A bilinear equivariant function of two feature vectors: for each instruction the terms in1 and in2 are coupled by the
-/// real 3j symbols, paired and weighted as its mode says, and added to the term out. With the names, normalisation and
-/// order of weights of e3nn.o3.TensorProduct; features are in the layout mul_ir. Gradients of any order by any operand.
+/// A bilinear equivariant function of two feature vectors: for each instruction the terms in1 and in2 are coupled by
+/// the real 3j symbols, paired and weighted as its mode says, and added to the term out. With the names, normalisation
+/// and order of weights of e3nn.o3.TensorProduct; features are in the layout mul_ir. Gradients of any order by any
+/// operand.
 class TensorProduct {
 public:
     TensorProduct() : TensorProduct({}, {}, {}, {}) {}
@@ -279,8 +283,8 @@ private:
                         variances.size(), irreps.size(), detail::irreps_text(irreps));
     }
     static void require(const detail::TensorProductPlan& plan, const Instruction& path) {
-        if (path.in1 < 0 || path.in1 >= plan.in1.size() || path.in2 < 0 || path.in2 >= plan.in2.size() || path.out < 0 ||
-            path.out >= plan.out.size())
+        if (path.in1 < 0 || path.in1 >= plan.in1.size() || path.in2 < 0 || path.in2 >= plan.in2.size() ||
+            path.out < 0 || path.out >= plan.out.size())
             throw error("TensorProduct", "an instruction couples terms {} and {} to {}: there are {}, {} and {}",
                         path.in1, path.in2, path.out, plan.in1.size(), plan.in2.size(), plan.out.size());
         const Irrep a = plan.in1[path.in1].ir, b = plan.in2[path.in2].ir, c = plan.out[path.out].ir;
