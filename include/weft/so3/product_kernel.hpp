@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/core/iteration.hpp>
 #include <weft/so3/instruction.hpp>
 #include <weft/so3/row_lanes.hpp>
 
@@ -54,45 +53,6 @@ struct ProductPath {
                static_cast<double>(pairs.rows * pairs.columns * d3);
     }
 };
-
-/// One weight for all rows, or one for each of them, in the lanes.
-template <class T>
-struct SharedWeights {
-    const T* data;
-    WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return splat(data[i]); }
-};
-template <class T>
-struct RowWeights {
-    const T* data;
-    WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return load_packet(data + i * lanes<T>); }
-};
-
-/// to[o] += sum over n of weights(first + o out_step + n in_step) from[n], for packets `from_step` and `to_step` apart.
-template <int Few, class T, class W>
-WEFT_ALWAYS_INLINE void mix_few(const W& weights, index first, index out_step, index in_step, index inputs,
-                                const T* from, index from_step, T* to, index to_step) {
-    Packet<T> sum[Few];
-#pragma GCC unroll 8
-    for (int o = 0; o < Few; ++o) sum[o] = load_packet(to + o * to_step);
-    for (index n = 0; n < inputs; ++n) {
-        const Packet<T> x = load_packet(from + n * from_step);
-#pragma GCC unroll 8
-        for (int o = 0; o < Few; ++o) sum[o] = multiply_add(weights(first + o * out_step + n * in_step), x, sum[o]);
-    }
-#pragma GCC unroll 8
-    for (int o = 0; o < Few; ++o) store_packet(to + o * to_step, sum[o]);
-}
-template <class T, class W>
-WEFT_NOINLINE void mix(const W& weights, index first, index out_step, index in_step, index outputs, index inputs,
-                       const T* from, index from_step, T* to, index to_step) {
-    index o = 0;
-    for (; o + 8 <= outputs; o += 8)
-        mix_few<8>(weights, first + o * out_step, out_step, in_step, inputs, from, from_step, to + o * to_step,
-                   to_step);
-    for (; o < outputs; ++o)
-        mix_few<1>(weights, first + o * out_step, out_step, in_step, inputs, from, from_step, to + o * to_step,
-                   to_step);
-}
 
 /// What one thread needs for a block of rows; operands and results are component by component in the lanes.
 template <class T>
@@ -173,8 +133,9 @@ private:
         }
         if (!path.mixes()) return;
         for (int k = 0; k < path.d3; ++k)
-            mix(weights, path.weight, 1, path.pairs.columns, path.pairs.columns, path.pairs.rows, pairs_.data() + k * w,
-                path.d3 * w, out + k * w, path.d3 * w);
+            mix(weights,
+                {path.pairs.columns, path.pairs.rows, path.weight, 1, path.pairs.columns, path.d3 * w, path.d3 * w}, 1,
+                pairs_.data() + k * w, out + k * w);
     }
 
     template <class W>
@@ -190,8 +151,8 @@ private:
         if (path.mixes()) {
             std::fill_n(dz, pairs.rows * path.d3 * w, T{});
             for (int k = 0; k < path.d3; ++k)
-                mix(weights, path.weight, pairs.columns, 1, pairs.rows, pairs.columns, dy + k * w, path.d3 * w,
-                    dz + k * w, path.d3 * w);
+                mix(weights, {pairs.rows, pairs.columns, path.weight, pairs.columns, 1, path.d3 * w, path.d3 * w}, 1,
+                    dy + k * w, dz + k * w);
         }
         Packet<T> gradient[max_components];
         for (std::size_t at = 0; at < pairs.pairs.size();) {

@@ -1,26 +1,170 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/core/packet.hpp>
+#include <weft/core/dense.hpp>
+#include <weft/core/tensor.hpp>
+
+#include <utility>
 
 /// Rows side by side in the lanes of packets, component by component, for kernels that do the same for every row.
 namespace weft::inline WEFT_ABI::so3::detail {
 
-/// to[c * lanes + r] = rows[r * stride + c] for `count` <= lanes rows of n elements; 0 behind them.
+/// The elements of two vectors whose number does not have the bit `Bit` from a, the others from b: with `Low` those of
+/// b that lie `Bit` before, else those of a that lie `Bit` behind.
+template <int Bit, bool Low, class V, std::size_t... E>
+WEFT_ALWAYS_INLINE V exchange(V a, V b, std::index_sequence<E...>) {
+    constexpr auto source = [](int e) {
+        constexpr int w = sizeof...(E);
+        if ((e & Bit) != 0) return Low ? w + e - Bit : w + e;
+        return Low ? e : e + Bit;
+    };
+    return __builtin_shufflevector(a, b, source(static_cast<int>(E))...);
+}
+template <int Bit, int R, class V, class All>
+WEFT_ALWAYS_INLINE void exchange_rows(V* v, All all) {
+    if constexpr ((R & Bit) == 0) {
+        const V a = v[R], b = v[R + Bit];
+        v[R] = exchange<Bit, true>(a, b, all);
+        v[R + Bit] = exchange<Bit, false>(a, b, all);
+    }
+}
+template <int Bit, class V, std::size_t... R>
+WEFT_ALWAYS_INLINE void transpose_step(V* v, std::index_sequence<R...> all) {
+    if constexpr (Bit < static_cast<int>(sizeof...(R))) (exchange_rows<Bit, static_cast<int>(R)>(v, all), ...);
+}
+/// A square of lanes x lanes elements, transposed in registers.
 template <class T>
-void rows_to_lanes(const T* rows, index stride, index n, index count, T* to) {
-    constexpr index w = lanes<T>;
-    for (index r = 0; r < count; ++r)
-        for (index c = 0; c < n; ++c) to[c * w + r] = rows[r * stride + c];
-    for (index r = count; r < w; ++r)
-        for (index c = 0; c < n; ++c) to[c * w + r] = T{};
+WEFT_NOINLINE void transpose_square(const T* from, index from_stride, T* to, index to_stride) {
+    constexpr int w = static_cast<int>(lanes<T>);
+    using V = typename Packet<T>::register_type;
+    constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(w)>{};
+    V v[w];
+#pragma GCC unroll 16
+    for (int r = 0; r < w; ++r) v[r] = load_packet(from + r * from_stride);
+    transpose_step<1>(v, all);
+    transpose_step<2>(v, all);
+    transpose_step<4>(v, all);
+    transpose_step<8>(v, all);
+#pragma GCC unroll 16
+    for (int r = 0; r < w; ++r) store_packet(to + r * to_stride, Packet<T>(v[r]));
+}
+
+/// to[c * to_stride + r] = from[r * from_stride + c]
+template <class T>
+void transpose_block(const T* from, index from_stride, index rows, index columns, T* to, index to_stride) {
+    index done = 0;
+    if constexpr (std::is_arithmetic_v<T> && lanes < T >> 1)
+        for (; done + lanes<T> <= rows; done += lanes<T>) {
+            index c = 0;
+            for (; c + lanes<T> <= columns; c += lanes<T>)
+                transpose_square(from + done * from_stride + c, from_stride, to + c * to_stride + done, to_stride);
+            for (; c < columns; ++c)
+                for (index r = done; r < done + lanes<T>; ++r) to[c * to_stride + r] = from[r * from_stride + c];
+        }
+    for (index r = done; r < rows; ++r)
+        for (index c = 0; c < columns; ++c) to[c * to_stride + r] = from[r * from_stride + c];
+}
+
+/// to[c * lanes + r] = rows[r * n + c] for `count` <= lanes rows of n elements; 0 behind them.
+template <class T>
+void rows_to_lanes(const T* rows, index n, index count, T* to) {
+    transpose_block(rows, n, count, n, to, lanes<T>);
+    for (index r = count; r < lanes<T>; ++r)
+        for (index c = 0; c < n; ++c) to[c * lanes<T> + r] = T{};
 }
 /// Back.
 template <class T>
-void lanes_to_rows(const T* from, index stride, index n, index count, T* rows) {
-    constexpr index w = lanes<T>;
+void lanes_to_rows(const T* from, index n, index count, T* rows) {
+    if (count == lanes<T>) return transpose_block(from, lanes<T>, n, count, rows, n);
     for (index r = 0; r < count; ++r)
-        for (index c = 0; c < n; ++c) rows[r * stride + c] = from[c * w + r];
+        for (index c = 0; c < n; ++c) rows[r * n + c] = from[c * lanes<T> + r];
 }
+
+/// One weight for all rows, or one for each of them, in the lanes.
+template <class T>
+struct SharedWeights {
+    const T* data;
+    WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return splat(data[i]); }
+};
+template <class T>
+struct RowWeights {
+    const T* data;
+    WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return load_packet(data + i * lanes<T>); }
+};
+
+/// to[o] += scale times the sum over n of weights(first + o out_step + n in_step) from[n], for packets `from_step` and
+/// `to_step` apart.
+struct MixShape {
+    index outputs, inputs, first, out_step, in_step, from_step, to_step;
+};
+template <int Few, class T, class W>
+WEFT_ALWAYS_INLINE void mix_few(const W& weights, const MixShape& s, index done, const Packet<T>& scale, const T* from,
+                                T* to) {
+    Packet<T> sum[Few];
+#pragma GCC unroll 16
+    for (int o = 0; o < Few; ++o) sum[o] = splat(T{});
+    const index first = s.first + done * s.out_step;
+    for (index n = 0; n < s.inputs; ++n) {
+        const Packet<T> x = load_packet(from + n * s.from_step);
+#pragma GCC unroll 16
+        for (int o = 0; o < Few; ++o) sum[o] = multiply_add(weights(first + o * s.out_step + n * s.in_step), x, sum[o]);
+    }
+#pragma GCC unroll 16
+    for (int o = 0; o < Few; ++o) {
+        T* const at = to + (done + o) * s.to_step;
+        store_packet(at, multiply_add(scale, sum[o], load_packet(at)));
+    }
+}
+template <class T, class W>
+WEFT_NOINLINE void mix(const W& weights, const MixShape& s, double scale, const T* from, T* to) {
+    const Packet<T> factor = splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(scale)));
+    index done = 0;
+    for (; done + 16 <= s.outputs; done += 16) mix_few<16>(weights, s, done, factor, from, to);
+    for (; done + 4 <= s.outputs; done += 4) mix_few<4>(weights, s, done, factor, from, to);
+    for (; done < s.outputs; ++done) mix_few<1>(weights, s, done, factor, from, to);
+}
+
+/// Rows in chunks that depend on their number alone, each long enough that its own memory and its sums of weights do
+/// not count.
+inline weft::detail::Chunks row_chunks(index rows) {
+    weft::detail::Chunks chunks(0);
+    chunks.size = rows;
+    const index least = std::max<index>(64, (rows + 63) / 64);
+    chunks.length = (least + 15) / 16 * 16;
+    chunks.count = (rows + chunks.length - 1) / chunks.length;
+    return chunks;
+}
+/// Calls f(chunk, begin, end); `cost`: nanoseconds a row.
+template <class F>
+void for_each_row_chunk(index rows, double cost, F&& f) {
+    const weft::detail::Chunks chunks = row_chunks(rows);
+    weft::detail::for_each_chunk(chunks.count, static_cast<double>(rows) * cost,
+                                 [&](index chunk) { f(chunk, chunks.begin(chunk), chunks.end(chunk)); });
+}
+
+/// The gradients of weights that all rows share: each chunk has its own sums in the lanes, added in the end in order.
+template <class T>
+class WeightSums {
+public:
+    WeightSums(index rows, index weights) : weights_(weights), chunks_(row_chunks(rows).count) {
+        partial_ = Tensor<T, 2>::empty({chunks_, weights});
+        to_ = partial_.mutable_data();
+    }
+    void put(index chunk, const T* in_lanes) {
+        for (index i = 0; i < weights_; ++i)
+            to_[chunk * weights_ + i] = sum_lanes<T>(load_packet(in_lanes + i * lanes<T>));
+    }
+    Tensor<T, 1> sum() const {
+        auto all = Tensor<T, 1>::zeros({weights_});
+        for (index chunk = 0; chunk < chunks_; ++chunk)
+            weft::detail::combine_run<SumOf>(all.mutable_data(), partial_.data() + chunk * weights_, weights_);
+        return all;
+    }
+
+private:
+    index weights_, chunks_;
+    Tensor<T, 2> partial_;
+    T* to_;
+};
 
 } // namespace weft::inline WEFT_ABI::so3::detail

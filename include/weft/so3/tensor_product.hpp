@@ -36,7 +36,7 @@ struct TensorProductOperation {
         const index n = x1.extent(0), dim = plan->out.dim();
         auto y = Tensor<T, 2>::empty({n, dim});
         T* const to = y.mutable_data();
-        for_each_chunk(n, 1, [&](index, index begin, index end) {
+        for_each_row_chunk(n, plan->cost, [&](index, index begin, index end) {
             Block<T> block(*plan);
             for (index row = begin; row < end; row += lanes<T>) {
                 const index count = std::min(lanes<T>, end - row);
@@ -45,7 +45,7 @@ struct TensorProductOperation {
                 block.with_weights(
                     row, count, [&](const auto& w) { block.product.forward(block.x1, block.x2, w, block.out); },
                     weights...);
-                lanes_to_rows(block.out, dim, dim, count, to + row * dim);
+                lanes_to_rows(block.out, dim, count, to + row * dim);
             }
         });
         return y;
@@ -65,16 +65,14 @@ struct TensorProductOperation {
         T* const to1 = d1.mutable_data();
         T* const to2 = d2.mutable_data();
         T* const tow = dw.mutable_data();
-        const weft::detail::Chunks chunks = chunks_of(n);
-        auto partial = Tensor<T, 2>::zeros({wants_weights && shared ? chunks.count : 0, numel});
-        T* const sums = partial.mutable_data();
-        for_each_chunk(n, 3, [&](index chunk, index begin, index end) {
+        WeightSums<T> sums(wants_weights && shared ? n : 0, numel);
+        for_each_row_chunk(n, 3 * plan->cost, [&](index chunk, index begin, index end) {
             Block<T> block(*plan, true);
             if (wants_weights) std::fill_n(block.dw, numel * lanes<T>, T{});
             for (index row = begin; row < end; row += lanes<T>) {
                 const index count = std::min(lanes<T>, end - row);
                 block.load(x1, x2, row, count);
-                rows_to_lanes(dy.data() + row * dim, dim, dim, count, block.out);
+                rows_to_lanes(dy.data() + row * dim, dim, count, block.out);
                 std::fill_n(block.d1, dim1 * lanes<T>, T{});
                 std::fill_n(block.d2, dim2 * lanes<T>, T{});
                 if (wants_weights && !shared) std::fill_n(block.dw, numel * lanes<T>, T{});
@@ -85,26 +83,20 @@ struct TensorProductOperation {
                                                wants2 ? block.d2 : nullptr, wants_weights ? block.dw : nullptr);
                     },
                     weights...);
-                if (wants1) lanes_to_rows(block.d1, dim1, dim1, count, to1 + row * dim1);
-                if (wants2) lanes_to_rows(block.d2, dim2, dim2, count, to2 + row * dim2);
-                if (wants_weights && !shared) lanes_to_rows(block.dw, numel, numel, count, tow + row * numel);
+                if (wants1) lanes_to_rows(block.d1, dim1, count, to1 + row * dim1);
+                if (wants2) lanes_to_rows(block.d2, dim2, count, to2 + row * dim2);
+                if (wants_weights && !shared) lanes_to_rows(block.dw, numel, count, tow + row * numel);
             }
-            if (wants_weights && shared)
-                for (index i = 0; i < numel; ++i)
-                    sums[chunk * numel + i] = sum_lanes<T>(load_packet(block.dw + i * lanes<T>));
+            if (wants_weights && shared) sums.put(chunk, block.dw);
         });
         if (wants1) sink.template add<0>(d1);
         if (wants2) sink.template add<1>(d2);
         if constexpr (sizeof...(W) > 0) {
             if (!wants_weights) return;
-            if constexpr (shared) {
-                auto all = Tensor<T, 1>::zeros({numel});
-                for (index chunk = 0; chunk < chunks.count; ++chunk)
-                    weft::detail::combine_run<SumOf>(all.mutable_data(), partial.data() + chunk * numel, numel);
-                sink.template add<2>(all);
-            } else {
+            if constexpr (shared)
+                sink.template add<2>(sums.sum());
+            else
                 sink.template add<2>(dw);
-            }
         }
     }
 
@@ -132,8 +124,8 @@ private:
             dw = memory.take(p.weight_numel * lanes<T>);
         }
         void load(const Tensor<T, 2>& a, const Tensor<T, 2>& b, index row, index count) {
-            rows_to_lanes(a.data() + row * a.extent(1), a.extent(1), a.extent(1), count, x1);
-            rows_to_lanes(b.data() + row * b.extent(1), b.extent(1), b.extent(1), count, x2);
+            rows_to_lanes(a.data() + row * a.extent(1), a.extent(1), count, x1);
+            rows_to_lanes(b.data() + row * b.extent(1), b.extent(1), count, x2);
         }
         template <class F>
         void with_weights(index, index, F&& f) {
@@ -146,26 +138,10 @@ private:
         template <class F>
         void with_weights(index row, index count, F&& f, const Tensor<T, 2>& of_rows) {
             const index numel = of_rows.extent(1);
-            rows_to_lanes(of_rows.data() + row * numel, numel, numel, count, w);
+            rows_to_lanes(of_rows.data() + row * numel, numel, count, w);
             f(RowWeights<T>{w});
         }
     };
-
-    weft::detail::Chunks chunks_of(index n) const {
-        weft::detail::Chunks chunks(0);
-        chunks.size = n;
-        // Enough rows that a chunk's own memory and sums of weights do not count.
-        const index least = std::max<index>(64, (n + 63) / 64);
-        chunks.length = (least + 15) / 16 * 16;
-        chunks.count = (n + chunks.length - 1) / chunks.length;
-        return chunks;
-    }
-    template <class F>
-    void for_each_chunk(index n, double times, F&& f) const {
-        const weft::detail::Chunks chunks = chunks_of(n);
-        weft::detail::for_each_chunk(chunks.count, static_cast<double>(n) * plan->cost * times,
-                                     [&](index chunk) { f(chunk, chunks.begin(chunk), chunks.end(chunk)); });
-    }
 
     template <class T, class... W>
     void require(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2, const W&... weights) const {
