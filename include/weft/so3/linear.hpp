@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/views.hpp>
+#include <weft/nn/init.hpp>
+#include <weft/nn/module.hpp>
+#include <weft/so3/instruction.hpp>
+#include <weft/so3/row_lanes.hpp>
+
+#include <memory>
+
+namespace weft::inline WEFT_ABI::so3 {
+
+namespace detail {
+
+/// A path of a linear map: the copies of a term mixed, component by component.
+struct LinearPath {
+    index at_in, at_out, mul_in, mul_out, weight;
+    int components;
+    double coefficient;
+};
+struct LinearPlan {
+    Irreps in, out;
+    std::vector<std::pair<index, index>> instructions;
+    std::vector<double> coefficients; // of the instructions
+    std::vector<LinearPath> paths;    // for every pair of channels
+    std::vector<index> biases;        // the components of the result that have one
+    index f_in = 1, f_out = 1, weight_numel = 0;
+    double cost = 0;
+
+    index dim_in() const { return f_in * in.dim(); }
+    index dim_out() const { return f_out * out.dim(); }
+};
+
+/// x [N, f_in dim], weights [numel] or [N, numel], and biases [number] or none, to [N, f_out dim].
+struct LinearOperation {
+    static constexpr auto name = "linear";
+    std::shared_ptr<const LinearPlan> plan;
+
+    template <class T, int WeightRank, class... Bias>
+    Tensor<T, 2> forward(const Tensor<T, 2>& x, const Tensor<T, WeightRank>& weights, const Bias&... bias) const {
+        const index n = x.extent(0), in = plan->dim_in(), out = plan->dim_out();
+        auto y = Tensor<T, 2>::empty({n, out});
+        T* const to = y.mutable_data();
+        for_each_row_chunk(n, plan->cost, [&](index, index begin, index end) {
+            weft::detail::Scratch<T> memory((in + out + plan->weight_numel) * lanes<T>);
+            T* const from_lanes = memory.take(in * lanes<T>);
+            T* const to_lanes = memory.take(out * lanes<T>);
+            T* const weight_lanes = memory.take(plan->weight_numel * lanes<T>);
+            for (index row = begin; row < end; row += lanes<T>) {
+                const index count = std::min(lanes<T>, end - row);
+                rows_to_lanes(x.data() + row * in, in, count, from_lanes);
+                std::fill_n(to_lanes, out * lanes<T>, T{});
+                (add_bias(bias, to_lanes), ...);
+                with_weights(weights, row, count, weight_lanes, [&](const auto& w) {
+                    for (const LinearPath& p : plan->paths)
+                        for (index m = 0; m < p.components; ++m)
+                            mix(w, {p.mul_out, p.mul_in, p.weight, 1, p.mul_out, step<T>(p), step<T>(p)}, p.coefficient,
+                                from_lanes + (p.at_in + m) * lanes<T>, to_lanes + (p.at_out + m) * lanes<T>);
+                });
+                lanes_to_rows(to_lanes, out, count, to + row * out);
+            }
+        });
+        return y;
+    }
+
+    template <class T, class Sink, int WeightRank, class... Bias>
+    void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x,
+                  const Tensor<T, WeightRank>& weights, const Bias&...) const {
+        constexpr bool shared = WeightRank == 1, biased = sizeof...(Bias) > 0;
+        const index n = x.extent(0), in = plan->dim_in(), out = plan->dim_out(), numel = plan->weight_numel;
+        const bool wants_x = sink.template wants<0>(), wants_w = sink.template wants<1>();
+        auto dx = Tensor<T, 2>::empty({wants_x ? n : 0, in});
+        auto dw = Tensor<T, 2>::empty({wants_w && !shared ? n : 0, numel});
+        T* const to_x = dx.mutable_data();
+        T* const to_w = dw.mutable_data();
+        const index biases = biased ? static_cast<index>(plan->biases.size()) : 0;
+        WeightSums<T> sums(wants_w && shared ? n : 0, numel), bias_sums(n, biases);
+        for_each_row_chunk(n, 2 * plan->cost, [&](index chunk, index begin, index end) {
+            weft::detail::Scratch<T> memory((2 * in + out + 2 * numel + biases + 6) * lanes<T>);
+            T* const x_lanes = memory.take(in * lanes<T>);
+            T* const dx_lanes = memory.take(in * lanes<T>);
+            T* const dy_lanes = memory.take(out * lanes<T>);
+            T* const w_lanes = memory.take(numel * lanes<T>);
+            T* const dw_lanes = memory.take(numel * lanes<T>);
+            T* const db_lanes = memory.take(biases * lanes<T>);
+            std::fill_n(dw_lanes, numel * lanes<T>, T{});
+            std::fill_n(db_lanes, biases * lanes<T>, T{});
+            for (index row = begin; row < end; row += lanes<T>) {
+                const index count = std::min(lanes<T>, end - row);
+                rows_to_lanes(dy.data() + row * out, out, count, dy_lanes);
+                if (wants_w) {
+                    rows_to_lanes(x.data() + row * in, in, count, x_lanes);
+                    if (!shared) std::fill_n(dw_lanes, numel * lanes<T>, T{});
+                    for (const LinearPath& p : plan->paths) add_weight_gradient(p, x_lanes, dy_lanes, dw_lanes);
+                    if (!shared) lanes_to_rows(dw_lanes, numel, count, to_w + row * numel);
+                }
+                if (wants_x) {
+                    std::fill_n(dx_lanes, in * lanes<T>, T{});
+                    with_weights(weights, row, count, w_lanes, [&](const auto& w) {
+                        for (const LinearPath& p : plan->paths)
+                            for (index m = 0; m < p.components; ++m)
+                                mix(w, {p.mul_in, p.mul_out, p.weight, p.mul_out, 1, step<T>(p), step<T>(p)},
+                                    p.coefficient, dy_lanes + (p.at_out + m) * lanes<T>,
+                                    dx_lanes + (p.at_in + m) * lanes<T>);
+                    });
+                    lanes_to_rows(dx_lanes, in, count, to_x + row * in);
+                }
+                for (index b = 0; b < biases; ++b) {
+                    T* const sum = db_lanes + b * lanes<T>;
+                    store_packet(sum, load_packet(sum) +
+                                          load_packet(dy_lanes + plan->biases[static_cast<std::size_t>(b)] * lanes<T>));
+                }
+            }
+            if (wants_w && shared) sums.put(chunk, dw_lanes);
+            bias_sums.put(chunk, db_lanes);
+        });
+        if (wants_x) sink.template add<0>(dx);
+        if (wants_w) {
+            if constexpr (shared)
+                sink.template add<1>(sums.sum());
+            else
+                sink.template add<1>(dw);
+        }
+        if constexpr (biased)
+            if (sink.template wants<2>()) sink.template add<2>(bias_sums.sum());
+    }
+
+private:
+    template <class T>
+    static index step(const LinearPath& p) {
+        return p.components * lanes<T>;
+    }
+    template <class T>
+    void add_bias(const Tensor<T, 1>& bias, T* to) const {
+        for (std::size_t b = 0; b < plan->biases.size(); ++b)
+            store_packet(to + plan->biases[b] * lanes<T>, splat(bias.data()[b]));
+    }
+    template <class T, class F>
+    void with_weights(const Tensor<T, 1>& shared, index, index, T*, F&& f) const {
+        f(SharedWeights<T>{shared.data()});
+    }
+    template <class T, class F>
+    void with_weights(const Tensor<T, 2>& of_rows, index row, index count, T* in_lanes, F&& f) const {
+        const index numel = of_rows.extent(1);
+        rows_to_lanes(of_rows.data() + row * numel, numel, count, in_lanes);
+        f(RowWeights<T>{in_lanes});
+    }
+    template <class T>
+    static WEFT_NOINLINE void add_weight_gradient(const LinearPath& p, const T* x, const T* dy, T* dw) {
+        const Packet<T> scale = splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(p.coefficient)));
+        constexpr index w = lanes<T>;
+        for (index u = 0; u < p.mul_in; ++u)
+            for (index o = 0; o < p.mul_out; ++o) {
+                const T* const a = x + (p.at_in + u * p.components) * w;
+                const T* const b = dy + (p.at_out + o * p.components) * w;
+                Packet<T> sum = load_packet(a) * load_packet(b);
+                for (index m = 1; m < p.components; ++m)
+                    sum = multiply_add(load_packet(a + m * w), load_packet(b + m * w), sum);
+                T* const to = dw + (p.weight + u * p.mul_out + o) * w;
+                store_packet(to, multiply_add(scale, sum, load_packet(to)));
+            }
+    }
+};
+
+} // namespace detail
+
+struct LinearOptions {
+    bool bias = false; ///< on the scalars (0e) of the result
+    /// The pairs (term in, term out) that are connected; empty: all of the same irrep.
+    std::vector<std::pair<index, index>> instructions = {};
+    PathNormalization path_normalization = PathNormalization::element;
+    index f_in = 1, f_out = 1; ///< channels besides the irreps: x is [N, f_in, dim] where they are not 1
+    Generator* generator = nullptr;
+};
+
+/// The equivariant linear map: copies of the same irrep are mixed with weights [mul_in, mul_out], scaled so that the
+/// variance stays; as e3nn.o3.Linear, with its order of weights (by term in, then out; of f_in x f_out matrices the
+/// channels first). Features in the layout mul_ir. Parameters `weight` (normal), `bias` (zeros; none without).
+template <class T>
+struct Linear {
+    Parameter<T, 1> weight;
+    std::optional<Parameter<T, 1>> bias;
+
+    Linear() : Linear(Irreps(), Irreps()) {}
+    /// Errors: an instruction connects different irreps or terms that are not there; channels below 1.
+    Linear(const Irreps& in, const Irreps& out, const LinearOptions& options = {}) {
+        auto plan = std::make_shared<detail::LinearPlan>();
+        plan->in = in;
+        plan->out = out;
+        if (options.f_in < 1 || options.f_out < 1)
+            throw error("Linear", "f_in is {}, f_out {}: must be at least 1", options.f_in, options.f_out);
+        plan->f_in = options.f_in;
+        plan->f_out = options.f_out;
+        plan->instructions = options.instructions;
+        if (options.instructions.empty())
+            for (index i = 0; i < in.size(); ++i)
+                for (index o = 0; o < out.size(); ++o)
+                    if (in[i].ir == out[o].ir) plan->instructions.push_back({i, o});
+        make_paths(*plan, options.path_normalization);
+        for (index f = 0, at = 0; options.bias && f < plan->f_out; ++f)
+            for (const MulIrrep& term : out) {
+                for (index u = 0; term.ir.is_scalar() && u < term.mul; ++u) plan->biases.push_back(at + u);
+                at += term.dim();
+            }
+        plan_ = plan;
+        Generator unseeded;
+        if (!options.generator) unseeded = nn::unseeded_generator();
+        weight.set_value(Tensor<T, 1>::empty({plan->weight_numel}));
+        nn::normal(weight, options.generator ? *options.generator : unseeded);
+        if (options.bias) bias.emplace(Tensor<T, 1>::zeros({static_cast<index>(plan->biases.size())}));
+    }
+
+    const Irreps& irreps_in() const { return plan_->in; }
+    const Irreps& irreps_out() const { return plan_->out; }
+    const std::vector<std::pair<index, index>>& instructions() const { return plan_->instructions; }
+    const std::vector<double>& path_coefficients() const { return plan_->coefficients; }
+    index weight_numel() const { return plan_->weight_numel; }
+    /// 1 for the components of the result that a path or a bias reaches.
+    Tensor<double, 1> output_mask() const {
+        auto mask = Tensor<double, 1>::zeros({plan_->out.dim()});
+        const auto slices = plan_->out.slices();
+        for (const auto& [i, o] : plan_->instructions)
+            if (plan_->in[i].mul > 0)
+                std::fill(mask.mutable_data() + slices[static_cast<std::size_t>(o)].begin,
+                          mask.mutable_data() + slices[static_cast<std::size_t>(o)].end, 1.0);
+        for (const index at : plan_->biases)
+            if (at < plan_->out.dim()) mask.mutable_data()[at] = 1;
+        return mask;
+    }
+
+    /// x [N, dim], or [N, f_in, dim] where there are channels. Errors: x does not fit.
+    template <Expression X>
+    auto operator()(const X& x) const {
+        return bias ? (*this)(x, weight, *bias) : (*this)(x, weight);
+    }
+    /// With other weights [numel], or [N, numel], one set for each row, and other biases or none.
+    template <Expression X, Expression W, Expression... Bias>
+    auto operator()(const X& x, const W& weights, const Bias&... biases) const {
+        static_assert(X::rank == 2 || X::rank == 3, "weft: so3::Linear: x is [N, dim] or [N, f_in, dim]");
+        static_assert(W::rank == 1 || W::rank == 2, "weft: so3::Linear: the weights are [numel] or [N, numel]");
+        const index n = x.extent(0);
+        if (x.extent(-1) != plan_->in.dim() || x.size() != n * plan_->dim_in())
+            throw error("Linear", "x is {}: must be [N, {}{}], features of {}", weft::detail::shape_text(x.shape()),
+                        plan_->f_in == 1 && X::rank == 2 ? "" : std::to_string(plan_->f_in) + ", ", plan_->in.dim(),
+                        detail::irreps_text(plan_->in));
+        if (weights.extent(-1) != plan_->weight_numel || (W::rank == 2 && weights.extent(0) != n))
+            throw error("Linear", "the weights are {}, x is {}: must be [{}], or that for each row",
+                        weft::detail::shape_text(weights.shape()), weft::detail::shape_text(x.shape()),
+                        plan_->weight_numel);
+        const auto number = static_cast<index>(plan_->biases.size());
+        if (((biases.size() != number) || ...))
+            throw error("Linear", "{} biases are needed, one for each scalar of {}", number,
+                        detail::irreps_text(plan_->out));
+        const auto rows = reshape(contiguous(x), Extents<2>{n, plan_->dim_in()});
+        const auto y = apply_operation(detail::LinearOperation{plan_}, rows, weights, biases...);
+        if constexpr (X::rank == 2)
+            return y;
+        else
+            return reshape(y, Extents<3>{n, plan_->f_out, plan_->out.dim()});
+    }
+
+    void visit(auto&& v) {
+        v("weight", weight);
+        v("bias", bias);
+    }
+
+private:
+    static void make_paths(detail::LinearPlan& plan, PathNormalization normalization) {
+        const auto slices_in = plan.in.slices(), slices_out = plan.out.slices();
+        index numel = 0;
+        for (const auto& [i, o] : plan.instructions) {
+            if (i < 0 || i >= plan.in.size() || o < 0 || o >= plan.out.size())
+                throw error("Linear", "an instruction connects terms {} and {}: there are {} and {}", i, o,
+                            plan.in.size(), plan.out.size());
+            const MulIrrep &in = plan.in[i], &out = plan.out[o];
+            if (!(in.ir == out.ir))
+                throw error("Linear", "an instruction connects {} to {}: they must be the same irrep",
+                            detail::irreps_text(in), detail::irreps_text(out));
+            double sum = 0, paths = 0;
+            for (const auto& [other, to] : plan.instructions)
+                if (to == o) {
+                    sum += static_cast<double>(plan.in[other].mul);
+                    ++paths;
+                }
+            const double divisor = static_cast<double>(plan.f_in) * (normalization == PathNormalization::element ? sum
+                                                                     : normalization == PathNormalization::path
+                                                                         ? static_cast<double>(in.mul) * paths
+                                                                         : 1 / static_cast<double>(plan.f_in));
+            plan.coefficients.push_back(1 / std::sqrt(divisor > 0 ? divisor : 1));
+            if (in.mul == 0 || out.mul == 0) continue;
+            plan.paths.push_back({slices_in[static_cast<std::size_t>(i)].begin,
+                                  slices_out[static_cast<std::size_t>(o)].begin, in.mul, out.mul, numel, in.ir.dim(),
+                                  plan.coefficients.back()});
+            numel += in.mul * out.mul;
+        }
+        const auto one = std::exchange(plan.paths, {});
+        for (index f = 0; f < plan.f_in; ++f)
+            for (index g = 0; g < plan.f_out; ++g)
+                for (detail::LinearPath p : one) {
+                    p.at_in += f * plan.in.dim();
+                    p.at_out += g * plan.out.dim();
+                    p.weight += (f * plan.f_out + g) * numel;
+                    plan.cost += 0.02 * static_cast<double>(p.mul_in * p.mul_out * p.components);
+                    plan.paths.push_back(p);
+                }
+        plan.weight_numel = plan.f_in * plan.f_out * numel;
+        plan.cost += 0.1 * static_cast<double>(plan.dim_in() + plan.dim_out());
+    }
+
+    std::shared_ptr<const detail::LinearPlan> plan_;
+};
+
+} // namespace weft::inline WEFT_ABI::so3
