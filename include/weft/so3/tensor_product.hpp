@@ -252,6 +252,8 @@ public:
         return apply_operation(detail::TensorProductOperation{plan_}, x1, x2, weights);
     }
 
+    const std::shared_ptr<const detail::TensorProductPlan>& plan() const { return plan_; }
+
 private:
     static void require_variances(const std::vector<double>& variances, const Irreps& irreps, const char* what) {
         if (!variances.empty() && static_cast<index>(variances.size()) != irreps.size())

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/packet.hpp>
+
+#include <array>
+#include <utility>
+
+/// The inner loops of equivariant convolutions: the edges of one node and one path at a time. Lanes are copies, degrees
+/// up to 3 are known at compile time, and everything else (copies, paths, edges) is not.
+namespace weft::inline WEFT_ABI::so3::detail {
+
+/// Edges of a node that are handled at once.
+inline constexpr index edge_block = 64;
+
+/// What a path's loop over the edges of a node reads and where it adds.
+template <class T>
+struct ConvolutionBlock {
+    index edges;
+    const T* const* x; // of each edge, its row
+    const T* const* w; // and its weights
+    index x_at, w_at;  // where the path's elements are in these
+    index width;       // copies, whole packets: components are so far apart
+    const T* matrix;   // M_ik of edge e at (i d_out + k) edge_block + e
+    T* out;            // component k at k width
+};
+template <class T>
+using ConvolutionKernel = void (*)(const ConvolutionBlock<T>&);
+
+/// Registers of a packet.
+template <class T>
+inline constexpr int packet_registers = 1;
+template <class T>
+inline constexpr int packet_registers<Dual<T>> = 2 * packet_registers<T>;
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int vector_registers = 32;
+#else
+inline constexpr int vector_registers = 16;
+#endif
+
+/// How many packets of copies are worked on at once, so that the sums stay in registers.
+template <class T, int In, int Out>
+constexpr int packets_at_once() {
+    const int each = packet_registers<T> * (In + Out + (Out <= In ? 2 : 1));
+    int n = 4;
+    while (n > 1 && n * each > vector_registers - 1) n /= 2;
+    return n;
+}
+
+template <class T, int In, int Out, int U>
+WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at) {
+    constexpr index w = lanes<T>;
+    Packet<T> sum[Out][U];
+#pragma GCC unroll 16
+    for (int k = 0; k < Out; ++k)
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u) sum[k][u] = load_packet(b.out + k * b.width + at + u * w);
+    const T* matrix = b.matrix;
+    for (index e = 0; e < b.edges; ++e, ++matrix) {
+        const T* const x = b.x[e] + b.x_at + at;
+        const T* const weights = b.w[e] + b.w_at + at;
+        Packet<T> weight[U], from[In][U];
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u) weight[u] = load_packet(weights + u * w);
+#pragma GCC unroll 16
+        for (int i = 0; i < In; ++i)
+#pragma GCC unroll 4
+            for (int u = 0; u < U; ++u) from[i][u] = load_packet(x + i * b.width + u * w);
+        if constexpr (Out <= In) {
+#pragma GCC unroll 16
+            for (int k = 0; k < Out; ++k) {
+                Packet<T> coupled[U];
+#pragma GCC unroll 16
+                for (int i = 0; i < In; ++i) {
+                    const Packet<T> m = splat(matrix[(i * Out + k) * edge_block]);
+#pragma GCC unroll 4
+                    for (int u = 0; u < U; ++u)
+                        coupled[u] = i == 0 ? Packet<T>(m * from[i][u]) : multiply_add(m, from[i][u], coupled[u]);
+                }
+#pragma GCC unroll 4
+                for (int u = 0; u < U; ++u) sum[k][u] = multiply_add(weight[u], coupled[u], sum[k][u]);
+            }
+        } else {
+#pragma GCC unroll 16
+            for (int i = 0; i < In; ++i) {
+#pragma GCC unroll 4
+                for (int u = 0; u < U; ++u) from[i][u] = from[i][u] * weight[u];
+#pragma GCC unroll 16
+                for (int k = 0; k < Out; ++k) {
+                    const Packet<T> m = splat(matrix[(i * Out + k) * edge_block]);
+#pragma GCC unroll 4
+                    for (int u = 0; u < U; ++u) sum[k][u] = multiply_add(m, from[i][u], sum[k][u]);
+                }
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int k = 0; k < Out; ++k)
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u) store_packet(b.out + k * b.width + at + u * w, sum[k][u]);
+}
+/// out_k += sum over the edges of w sum_i M_ik x_i
+template <class T, int LIn, int LOut>
+WEFT_NOINLINE void convolve(const ConvolutionBlock<T>& b) {
+    constexpr int in = 2 * LIn + 1, out = 2 * LOut + 1, u = packets_at_once<T, in, out>();
+    index at = 0;
+    for (; at + u * lanes<T> <= b.width; at += u * lanes<T>) convolve_packets<T, in, out, u>(b, at);
+    if constexpr (u > 1)
+        for (; at < b.width; at += lanes<T>) convolve_packets<T, in, out, 1>(b, at);
+}
+/// The same of degrees that are only known now, with the sums in memory.
+template <class T>
+WEFT_NOINLINE void convolve_any(const ConvolutionBlock<T>& b, int in, int out) {
+    for (index e = 0; e < b.edges; ++e)
+        for (index at = 0; at < b.width; at += lanes<T>) {
+            const Packet<T> weight = load_packet(b.w[e] + b.w_at + at);
+            for (int i = 0; i < in; ++i) {
+                const Packet<T> x = load_packet(b.x[e] + b.x_at + i * b.width + at) * weight;
+                for (int k = 0; k < out; ++k) {
+                    T* const to = b.out + k * b.width + at;
+                    store_packet(to, multiply_add(splat(b.matrix[(i * out + k) * edge_block + e]), x, load_packet(to)));
+                }
+            }
+        }
+}
+/// M is a number: out_k += sum over the edges of w M x_k
+template <class T>
+WEFT_NOINLINE void convolve_diagonal(const ConvolutionBlock<T>& b, int components) {
+    for (index at = 0; at < b.width; at += lanes<T>)
+        for (int k = 0; k < components; ++k) {
+            T* const to = b.out + k * b.width + at;
+            Packet<T> sum = load_packet(to);
+            for (index e = 0; e < b.edges; ++e)
+                sum = multiply_add(Packet<T>(splat(b.matrix[e]) * load_packet(b.w[e] + b.w_at + at)),
+                                   load_packet(b.x[e] + b.x_at + k * b.width + at), sum);
+            store_packet(to, sum);
+        }
+}
+
+/// What a path's gradient at one edge reads and writes.
+template <class T>
+struct ConvolutionGradient {
+    const T *x, *dy, *w; // of the path
+    index width;
+    const T* matrix; // M_ik at (i d_out + k) edge_block
+    T* dw;           // stored
+    T* dm;           // a packet for each entry of M, added to
+};
+template <class T>
+using ConvolutionGradientKernel = void (*)(const ConvolutionGradient<T>&);
+
+/// dw = sum_i x_i q_i with q_i = sum_k M_ik dy_k, and dM_ik += w x_i dy_k.
+template <class T, int In, int Out>
+WEFT_NOINLINE void differentiate(const ConvolutionGradient<T>& g) {
+    constexpr index w = lanes<T>;
+#pragma GCC unroll 1
+    for (int i = 0; i < In; ++i) {
+        Packet<T> m[Out], dm[Out];
+#pragma GCC unroll 16
+        for (int k = 0; k < Out; ++k) {
+            m[k] = splat(g.matrix[(i * Out + k) * edge_block]);
+            dm[k] = load_packet(g.dm + (i * Out + k) * w);
+        }
+        for (index at = 0; at < g.width; at += w) {
+            const Packet<T> x = load_packet(g.x + i * g.width + at), wx = x * load_packet(g.w + at);
+            Packet<T> q = m[0] * load_packet(g.dy + at);
+            dm[0] = multiply_add(wx, load_packet(g.dy + at), dm[0]);
+#pragma GCC unroll 16
+            for (int k = 1; k < Out; ++k) {
+                const Packet<T> dy = load_packet(g.dy + k * g.width + at);
+                q = multiply_add(m[k], dy, q);
+                dm[k] = multiply_add(wx, dy, dm[k]);
+            }
+            store_packet(g.dw + at, i == 0 ? Packet<T>(x * q) : multiply_add(x, q, load_packet(g.dw + at)));
+        }
+#pragma GCC unroll 16
+        for (int k = 0; k < Out; ++k) store_packet(g.dm + (i * Out + k) * w, dm[k]);
+    }
+}
+template <class T>
+WEFT_NOINLINE void differentiate_any(const ConvolutionGradient<T>& g, int in, int out) {
+    constexpr index w = lanes<T>;
+    for (int i = 0; i < in; ++i)
+        for (index at = 0; at < g.width; at += w) {
+            const Packet<T> x = load_packet(g.x + i * g.width + at), wx = x * load_packet(g.w + at);
+            Packet<T> q = splat(T{});
+            for (int k = 0; k < out; ++k) {
+                const Packet<T> dy = load_packet(g.dy + k * g.width + at);
+                T* const dm = g.dm + (i * out + k) * w;
+                q = multiply_add(splat(g.matrix[(i * out + k) * edge_block]), dy, q);
+                store_packet(dm, multiply_add(wx, dy, load_packet(dm)));
+            }
+            store_packet(g.dw + at, i == 0 ? Packet<T>(x * q) : multiply_add(x, q, load_packet(g.dw + at)));
+        }
+}
+template <class T>
+WEFT_NOINLINE void differentiate_diagonal(const ConvolutionGradient<T>& g, int components) {
+    constexpr index w = lanes<T>;
+    const Packet<T> m = splat(g.matrix[0]);
+    Packet<T> dm = load_packet(g.dm);
+    for (index at = 0; at < g.width; at += w) {
+        Packet<T> dot = load_packet(g.x + at) * load_packet(g.dy + at);
+        for (int k = 1; k < components; ++k)
+            dot = multiply_add(load_packet(g.x + k * g.width + at), load_packet(g.dy + k * g.width + at), dot);
+        store_packet(g.dw + at, m * dot);
+        dm = multiply_add(load_packet(g.w + at), dot, dm);
+    }
+    store_packet(g.dm, dm);
+}
+
+/// The loops of degrees 0 ... 3, by l_in and l_out.
+inline constexpr int known_degrees = 4;
+template <class T, int... N>
+constexpr auto convolution_table(std::integer_sequence<int, N...>) {
+    return std::array<ConvolutionKernel<T>, sizeof...(N)>{&convolve<T, N / known_degrees, N % known_degrees>...};
+}
+template <class T, int... N>
+constexpr auto gradient_table(std::integer_sequence<int, N...>) {
+    return std::array<ConvolutionGradientKernel<T>, sizeof...(N)>{
+        &differentiate<T, 2 * (N / known_degrees) + 1, 2 * (N % known_degrees) + 1>...};
+}
+template <class T>
+void convolve(const ConvolutionBlock<T>& b, int l_in, int l_out, bool diagonal) {
+    static constexpr auto table =
+        convolution_table<T>(std::make_integer_sequence<int, known_degrees * known_degrees>{});
+    if (diagonal)
+        convolve_diagonal(b, 2 * l_in + 1);
+    else if (l_in < known_degrees && l_out < known_degrees)
+        table[static_cast<std::size_t>(l_in * known_degrees + l_out)](b);
+    else
+        convolve_any(b, 2 * l_in + 1, 2 * l_out + 1);
+}
+template <class T>
+void differentiate(const ConvolutionGradient<T>& g, int l_in, int l_out, bool diagonal) {
+    static constexpr auto table = gradient_table<T>(std::make_integer_sequence<int, known_degrees * known_degrees>{});
+    if (diagonal)
+        differentiate_diagonal(g, 2 * l_in + 1);
+    else if (l_in < known_degrees && l_out < known_degrees)
+        table[static_cast<std::size_t>(l_in * known_degrees + l_out)](g);
+    else
+        differentiate_any(g, 2 * l_in + 1, 2 * l_out + 1);
+}
+
+} // namespace weft::inline WEFT_ABI::so3::detail

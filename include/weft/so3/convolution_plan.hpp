@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/so3/tensor_product.hpp>
+
+/// What equivariant convolutions know before they run. Features lie in planes there: of every term a few packets of
+/// copies, component by component, so that the lanes are copies and the rows of a plane are short.
+namespace weft::inline WEFT_ABI::so3::detail {
+
+/// Where the terms of a feature vector lie in the planes. The copies are filled up with zeros to whole packets.
+class PlanarLayout {
+public:
+    struct Part { // of a term in a plane
+        index at, width;
+    };
+
+    PlanarLayout() = default;
+    PlanarLayout(const Irreps& irreps, index lanes) : lanes_(lanes), dim_(irreps.dim()) {
+        index planes = 0, at = 0;
+        for (const MulIrrep& term : irreps) {
+            terms_.push_back({at, term.mul, term.ir.dim()});
+            at += term.dim();
+            planes = std::max(planes, (term.mul + plane_width() - 1) / plane_width());
+        }
+        for (index p = 0; p < planes; ++p) {
+            Plane& plane = planes_.emplace_back();
+            plane.first = row_;
+            for (const Term& t : terms_) {
+                const index rest = std::clamp<index>(t.mul - p * plane_width(), 0, plane_width());
+                const index width = (rest + lanes - 1) / lanes * lanes;
+                plane.parts.push_back({plane.row, width});
+                plane.row += width * t.components;
+            }
+            row_ += plane.row;
+        }
+    }
+
+    index planes() const { return static_cast<index>(planes_.size()); }
+    /// Copies of a term in one plane: four packets.
+    index plane_width() const { return 4 * lanes_; }
+    /// Elements of a row of that plane, and of all planes together.
+    index row(index plane) const { return planes_[static_cast<std::size_t>(plane)].row; }
+    index row() const { return row_; }
+    index dim() const { return dim_; }
+    Part part(index plane, index term) const {
+        return planes_[static_cast<std::size_t>(plane)].parts[static_cast<std::size_t>(term)];
+    }
+    /// Where the row of node n begins in an array of all planes, [plane][node][row].
+    index at(index plane, index nodes, index node) const {
+        return planes_[static_cast<std::size_t>(plane)].first * nodes + row(plane) * node;
+    }
+
+    /// A row in the layout mul_ir, into the planes of node `node` of `nodes`.
+    template <class T>
+    void pack(const T* from, T* to, index nodes, index node) const {
+        for (index p = 0; p < planes(); ++p)
+            for (std::size_t t = 0; t < terms_.size(); ++t) {
+                const Part part = this->part(p, static_cast<index>(t));
+                const Term& term = terms_[t];
+                const index first = p * plane_width(), count = std::min(part.width, term.mul - first);
+                T* const row = to + at(p, nodes, node) + part.at;
+                for (index i = 0; i < term.components; ++i) {
+                    const T* const element = from + term.at + first * term.components + i;
+                    for (index u = 0; u < count; ++u) row[i * part.width + u] = element[u * term.components];
+                    for (index u = std::max<index>(count, 0); u < part.width; ++u) row[i * part.width + u] = T{};
+                }
+            }
+    }
+    /// Back, of one node.
+    template <class T>
+    void unpack(const T* from, T* to) const {
+        for (index p = 0; p < planes(); ++p)
+            for (std::size_t t = 0; t < terms_.size(); ++t) {
+                const Part part = this->part(p, static_cast<index>(t));
+                const Term& term = terms_[t];
+                const index first = p * plane_width(), count = std::min(part.width, term.mul - first);
+                const T* const row = from + at(p, 1, 0) + part.at;
+                for (index i = 0; i < term.components; ++i) {
+                    T* const element = to + term.at + first * term.components + i;
+                    for (index u = 0; u < count; ++u) element[u * term.components] = row[i * part.width + u];
+                }
+            }
+    }
+
+private:
+    struct Term {
+        index at, mul;
+        int components;
+    };
+    struct Plane {
+        index first = 0, row = 0; // elements of the planes before, and of this one's rows
+        std::vector<Part> parts;
+    };
+
+    index lanes_ = 1, dim_ = 0, row_ = 0;
+    std::vector<Term> terms_;
+    std::vector<Plane> planes_;
+};
+
+/// A path: out_k += w sum_i M_ik x_i for all copies, with M_ik = sum_j C_ijk Y_j.
+struct ConvolutionPath {
+    struct Term {
+        int entry, j; // M [i][k], row-major
+        double value;
+    };
+    index in, out; // terms
+    int l_in, l_out;
+    bool diagonal;           // M is a number
+    index weight, mul;       // where the weights of an edge begin, and their number
+    index filled_weight;     // the same with the copies filled up to whole packets
+    index matrix = 0;        // where M begins
+    std::vector<Term> terms = {}; // by entry
+
+    int d_in() const { return 2 * l_in + 1; }
+    int d_out() const { return 2 * l_out + 1; }
+    index entries() const { return diagonal ? 1 : index{d_in()} * d_out(); }
+
+    /// M transposed: from the gradient of the result to that of x.
+    ConvolutionPath reversed() const {
+        ConvolutionPath r = *this;
+        std::swap(r.in, r.out);
+        std::swap(r.l_in, r.l_out);
+        if (!diagonal)
+            for (Term& t : r.terms) t.entry = t.entry % d_out() * d_in() + t.entry / d_out();
+        std::stable_sort(r.terms.begin(), r.terms.end(),
+                         [](const Term& a, const Term& b) { return a.entry < b.entry; });
+        return r;
+    }
+};
+
+/// One way through the graph: from rows in the layout `in` to sums in the layout `out`.
+struct ConvolutionWay {
+    PlanarLayout in, out;
+    std::vector<ConvolutionPath> paths;
+};
+
+struct ConvolutionPlan {
+    ConvolutionWay forward, reverse;
+    index dim_harmonics = 0, weight_numel = 0, filled_weights = 0, matrix_entries = 0;
+    double cost = 0; // nanoseconds an edge
+
+    /// Of a product all of whose paths have mode uvu, weights and multiplicity 1 of the second input.
+    template <class T>
+    ConvolutionPlan(const TensorProductPlan& product, std::type_identity<T>)
+        : dim_harmonics(product.in2.dim()), weight_numel(product.weight_numel) {
+        forward.in = reverse.out = PlanarLayout(product.in1, lanes<T>);
+        forward.out = reverse.in = PlanarLayout(product.out, lanes<T>);
+        const auto slices = product.in2.slices();
+        index weight = 0;
+        for (std::size_t p = 0; p < product.instructions.size(); ++p) {
+            const Instruction& i = product.instructions[p];
+            const MulIrrep &a = product.in1[i.in1], &b = product.in2[i.in2], &c = product.out[i.out];
+            ConvolutionPath path{.in = i.in1,
+                                 .out = i.out,
+                                 .l_in = a.ir.l,
+                                 .l_out = c.ir.l,
+                                 .diagonal = b.ir.l == 0,
+                                 .weight = weight,
+                                 .mul = a.mul,
+                                 .filled_weight = filled_weights,
+                                 .matrix = matrix_entries};
+            const auto at = static_cast<int>(slices[static_cast<std::size_t>(i.in2)].begin);
+            for (const Coupling& coupling : *couplings(a.ir.l, b.ir.l, c.ir.l)) {
+                path.terms.push_back({path.diagonal ? 0 : coupling.i * c.ir.dim() + coupling.k, at + coupling.j,
+                                      product.coefficients[p] * coupling.value});
+                if (path.diagonal) break;
+            }
+            std::stable_sort(path.terms.begin(), path.terms.end(),
+                             [](const auto& x, const auto& y) { return x.entry < y.entry; });
+            matrix_entries += path.entries();
+            weight += a.mul;
+            filled_weights += (a.mul + lanes<T> - 1) / lanes<T> * lanes<T>;
+            cost += 0.02 * static_cast<double>(a.mul) * static_cast<double>(path.entries() + path.d_out());
+            forward.paths.push_back(path);
+            reverse.paths.push_back(path.reversed());
+        }
+    }
+};
+
+} // namespace weft::inline WEFT_ABI::so3::detail
