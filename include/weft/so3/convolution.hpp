@@ -52,7 +52,6 @@ public:
         }
     }
     const T* const* weights() const { return w_; }
-    const T* matrix(const ConvolutionPath& path) const { return matrices_ + path.matrix * edge_block; }
 
 private:
     WEFT_NOINLINE void contract(const ConvolutionPath& path, index up_to) {
@@ -83,14 +82,16 @@ struct Convolution {
 
     template <class T>
     Tensor<T, 2> forward(const Tensor<T, 2>& x, const Tensor<T, 2>& harmonics, const Tensor<T, 2>& weights) const {
-        const ConvolutionPlan plan(*product, std::type_identity<T>{});
+        const auto shared = ConvolutionPlan::of<T>(*product);
+        const ConvolutionPlan& plan = *shared;
         return sweep(plan, plan.forward, graph.in(), graph.num_src(), graph.num_dst(), x, harmonics, weights);
     }
 
     template <class T, class Sink>
     void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x,
                   const Tensor<T, 2>& harmonics, const Tensor<T, 2>& weights) const {
-        const ConvolutionPlan plan(*product, std::type_identity<T>{});
+        const auto shared = ConvolutionPlan::of<T>(*product);
+        const ConvolutionPlan& plan = *shared;
         if (sink.template wants<0>())
             sink.template add<0>(
                 sweep(plan, plan.reverse, graph.out(), graph.num_dst(), graph.num_src(), dy, harmonics, weights));
@@ -144,19 +145,13 @@ private:
                 for (index first = ptr[node]; first < ptr[node + 1]; first += edge_block) {
                     const index edges = std::min<index>(edge_block, ptr[node + 1] - first);
                     block.load(csr.eid.data() + first, edges, harmonics.data(), weights.data());
-                    T* out = sums.data();
                     for (index p = 0; p < way.in.planes(); ++p) {
                         for (index e = 0; e < edges; ++e)
                             rows[e] = from + way.in.at(p, from_nodes, csr.col.data()[first + e]);
-                        for (const ConvolutionPath& path : way.paths) {
-                            const auto part = way.in.part(p, path.in);
-                            if (part.width == 0) continue;
-                            convolve<T>({edges, rows, block.weights(), part.at,
-                                         path.filled_weight + p * way.in.plane_width(), part.width, block.matrix(path),
-                                         out + way.out.part(p, path.out).at},
-                                        path.l_in, path.l_out, path.diagonal);
-                        }
-                        out += way.out.row(p);
+                        for (const ConvolutionStep& s : way.steps[static_cast<std::size_t>(p)])
+                            convolve<T>({edges, rows, block.weights(), s.x, s.weights, s.width,
+                                         block.matrices + s.matrix * edge_block, sums.data() + s.sums},
+                                        s.l_in, s.l_out, s.diagonal);
                     }
                 }
                 way.out.unpack(sums.data(), to + node * way.out.dim());
@@ -173,14 +168,14 @@ private:
         const Storage planes = planes_of(way.in, x);
         const T* const from = reinterpret_cast<const T*>(planes.data());
         const std::int32_t* const ptr = csr.row_ptr.data();
-        const index dim = plan.dim_harmonics, most = most_entries(way);
+        const index dim = plan.dim_harmonics;
+        const bool filled = plan.filled_weights != plan.weight_numel;
         for_each_rows(plan, csr, [&](index begin, index end) {
             EdgeBlock<T> block(plan, way);
-            weft::detail::Scratch<T> memory(way.out.row() + plan.filled_weights + (most + dim) * lanes<T> + 64);
+            weft::detail::Scratch<T> memory(way.out.row() + plan.filled_weights + plan.matrix_entries * lanes<T> + 64);
             T* const gradient = memory.take(way.out.row());
             T* const weight_gradient = memory.take(plan.filled_weights);
-            T* const matrix_gradient = memory.take(most * lanes<T>);
-            T* const harmonics_gradient = memory.take(dim * lanes<T>);
+            T* const matrix_gradient = memory.take(plan.matrix_entries * lanes<T>);
             for (index node = begin; node < end; ++node) {
                 if (ptr[node] == ptr[node + 1]) continue;
                 way.out.pack(dy.data() + node * way.out.dim(), gradient, 1, 0);
@@ -189,40 +184,24 @@ private:
                     const std::int32_t* const eid = csr.eid.data() + first;
                     block.load(eid, edges, harmonics.data(), weights.data());
                     for (index e = 0; e < edges; ++e) {
-                        std::fill_n(harmonics_gradient, dim * lanes<T>, T{});
-                        for (const ConvolutionPath& path : way.paths) {
-                            std::fill_n(matrix_gradient, path.entries() * lanes<T>, T{});
-                            for (index p = 0, at = 0; p < way.in.planes(); at += way.out.row(p++)) {
-                                const auto part = way.in.part(p, path.in);
-                                if (part.width == 0) continue;
-                                const index w_at = path.filled_weight + p * way.in.plane_width();
-                                differentiate<T>(
-                                    {from + way.in.at(p, graph.num_src(), csr.col.data()[first + e]) + part.at,
-                                     gradient + at + way.out.part(p, path.out).at, block.weights()[e] + w_at,
-                                     part.width, block.matrix(path) + e, weight_gradient + w_at, matrix_gradient},
-                                    path.l_in, path.l_out, path.diagonal);
-                            }
-                            for (const auto& term : path.terms) {
-                                T* const to = harmonics_gradient + term.j * lanes<T>;
-                                const auto value = static_cast<typename weft::detail::DualScalar<T>::type>(term.value);
-                                store_packet(to, multiply_add(splat(T(value)),
-                                                              load_packet(matrix_gradient + term.entry * lanes<T>),
-                                                              load_packet(to)));
-                            }
-                            std::copy_n(weight_gradient + path.filled_weight, path.mul,
-                                        dw + eid[e] * plan.weight_numel + path.weight);
+                        T* const to = dw + eid[e] * plan.weight_numel;
+                        T* const to_filled = filled ? weight_gradient : to;
+                        for (index p = 0; p < way.in.planes(); ++p) {
+                            const T* const x_row = from + way.in.at(p, graph.num_src(), csr.col.data()[first + e]);
+                            for (const ConvolutionStep& s : way.steps[static_cast<std::size_t>(p)])
+                                differentiate<T>({x_row + s.x, gradient + s.sums, block.weights()[e] + s.weights,
+                                                  s.width, block.matrices + s.matrix * edge_block + e,
+                                                  to_filled + s.weights, matrix_gradient + s.matrix * lanes<T>, p == 0},
+                                                 s.l_in, s.l_out, s.diagonal);
                         }
-                        for (index j = 0; j < dim; ++j)
-                            dh[eid[e] * dim + j] = sum_lanes<T>(load_packet(harmonics_gradient + j * lanes<T>));
+                        if (filled)
+                            for (const ConvolutionPath& path : way.paths)
+                                std::copy_n(weight_gradient + path.filled_weight, path.mul, to + path.weight);
+                        plan.harmonics_gradient(matrix_gradient, dh + eid[e] * dim);
                     }
                 }
             }
         });
-    }
-    static index most_entries(const ConvolutionWay& way) {
-        index n = 1;
-        for (const ConvolutionPath& path : way.paths) n = std::max(n, path.entries());
-        return n;
     }
 };
 

@@ -3,6 +3,7 @@
 
 #include <weft/core/packet.hpp>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -123,18 +124,31 @@ WEFT_NOINLINE void convolve_any(const ConvolutionBlock<T>& b, int in, int out) {
             }
         }
 }
-/// M is a number: out_k += sum over the edges of w M x_k
+/// M is a number: out_k += sum over the edges of w M x_k, for `Few` of the components.
+template <class T, int Few>
+WEFT_ALWAYS_INLINE void convolve_diagonal_few(const ConvolutionBlock<T>& b, index component) {
+    for (index at = 0; at < b.width; at += lanes<T>) {
+        T* const to = b.out + component * b.width + at;
+        const index x_at = b.x_at + component * b.width + at, w_at = b.w_at + at;
+        Packet<T> sum[Few];
+#pragma GCC unroll 4
+        for (int k = 0; k < Few; ++k) sum[k] = load_packet(to + k * b.width);
+        for (index e = 0; e < b.edges; ++e) {
+            const Packet<T> weight = splat(b.matrix[e]) * load_packet(b.w[e] + w_at);
+            const T* const x = b.x[e] + x_at;
+#pragma GCC unroll 4
+            for (int k = 0; k < Few; ++k) sum[k] = multiply_add(weight, load_packet(x + k * b.width), sum[k]);
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < Few; ++k) store_packet(to + k * b.width, sum[k]);
+    }
+}
 template <class T>
 WEFT_NOINLINE void convolve_diagonal(const ConvolutionBlock<T>& b, int components) {
-    for (index at = 0; at < b.width; at += lanes<T>)
-        for (int k = 0; k < components; ++k) {
-            T* const to = b.out + k * b.width + at;
-            Packet<T> sum = load_packet(to);
-            for (index e = 0; e < b.edges; ++e)
-                sum = multiply_add(Packet<T>(splat(b.matrix[e]) * load_packet(b.w[e] + b.w_at + at)),
-                                   load_packet(b.x[e] + b.x_at + k * b.width + at), sum);
-            store_packet(to, sum);
-        }
+    int k = 0;
+    for (; k + 4 <= components; k += 4) convolve_diagonal_few<T, 4>(b, k);
+    if (components - k == 3) return convolve_diagonal_few<T, 3>(b, k);
+    for (; k < components; ++k) convolve_diagonal_few<T, 1>(b, k);
 }
 
 /// What a path's gradient at one edge reads and writes.
@@ -144,42 +158,65 @@ struct ConvolutionGradient {
     index width;
     const T* matrix; // M_ik at (i d_out + k) edge_block
     T* dw;           // stored
-    T* dm;           // a packet for each entry of M, added to
+    T* dm;           // a packet for each entry of M
+    bool first;      // stored, not added to
 };
 template <class T>
 using ConvolutionGradientKernel = void (*)(const ConvolutionGradient<T>&);
 
-/// dw = sum_i x_i q_i with q_i = sum_k M_ik dy_k, and dM_ik += w x_i dy_k.
-template <class T, int In, int Out>
-WEFT_NOINLINE void differentiate(const ConvolutionGradient<T>& g) {
+/// dw = sum_i x_i q_i with q_i = sum_k M_ik dy_k, and dM_ik += w x_i dy_k, for `Rows` of the components i, whose dM
+/// stay in registers.
+template <class T, int In, int Out, int First, int Rows>
+WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g) {
     constexpr index w = lanes<T>;
-#pragma GCC unroll 1
-    for (int i = 0; i < In; ++i) {
-        Packet<T> m[Out], dm[Out];
-#pragma GCC unroll 16
+    const T* const matrix = g.matrix;
+    Packet<T> dm[Rows][Out];
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 32
+        for (int k = 0; k < Out; ++k) dm[i][k] = g.first ? splat(T{}) : load_packet(g.dm + ((First + i) * Out + k) * w);
+    for (index at = 0; at < g.width; at += w) {
+        const Packet<T> weight = load_packet(g.w + at);
+        Packet<T> wx[Rows], q[Rows];
+#pragma GCC unroll 32
+        for (int i = 0; i < Rows; ++i) wx[i] = weight * load_packet(g.x + (First + i) * g.width + at);
+#pragma GCC unroll 32
         for (int k = 0; k < Out; ++k) {
-            m[k] = splat(g.matrix[(i * Out + k) * edge_block]);
-            dm[k] = load_packet(g.dm + (i * Out + k) * w);
-        }
-        for (index at = 0; at < g.width; at += w) {
-            const Packet<T> x = load_packet(g.x + i * g.width + at), wx = x * load_packet(g.w + at);
-            Packet<T> q = m[0] * load_packet(g.dy + at);
-            dm[0] = multiply_add(wx, load_packet(g.dy + at), dm[0]);
-#pragma GCC unroll 16
-            for (int k = 1; k < Out; ++k) {
-                const Packet<T> dy = load_packet(g.dy + k * g.width + at);
-                q = multiply_add(m[k], dy, q);
-                dm[k] = multiply_add(wx, dy, dm[k]);
+            const Packet<T> dy = load_packet(g.dy + k * g.width + at);
+#pragma GCC unroll 32
+            for (int i = 0; i < Rows; ++i) {
+                const Packet<T> m = splat(matrix[((First + i) * Out + k) * edge_block]);
+                q[i] = k == 0 ? Packet<T>(m * dy) : multiply_add(m, dy, q[i]);
+                dm[i][k] = multiply_add(wx[i], dy, dm[i][k]);
             }
-            store_packet(g.dw + at, i == 0 ? Packet<T>(x * q) : multiply_add(x, q, load_packet(g.dw + at)));
         }
-#pragma GCC unroll 16
-        for (int k = 0; k < Out; ++k) store_packet(g.dm + (i * Out + k) * w, dm[k]);
+        Packet<T> dw = load_packet(g.x + First * g.width + at) * q[0];
+        if constexpr (First > 0) dw = dw + load_packet(g.dw + at);
+#pragma GCC unroll 32
+        for (int i = 1; i < Rows; ++i) dw = multiply_add(load_packet(g.x + (First + i) * g.width + at), q[i], dw);
+        store_packet(g.dw + at, dw);
     }
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 32
+        for (int k = 0; k < Out; ++k) store_packet(g.dm + ((First + i) * Out + k) * w, dm[i][k]);
+}
+template <class T, int In, int Out, int First = 0>
+WEFT_ALWAYS_INLINE void differentiate_from(const ConvolutionGradient<T>& g) {
+    // Of each row its dM, w x and q.
+    constexpr int most = std::max(1, (vector_registers - 4) / packet_registers<T> / (Out + 2));
+    constexpr int rows = std::min(most, In - First);
+    differentiate_rows<T, In, Out, First, rows>(g);
+    if constexpr (First + rows < In) differentiate_from<T, In, Out, First + rows>(g);
+}
+template <class T, int LIn, int LOut>
+WEFT_NOINLINE void differentiate(const ConvolutionGradient<T>& g) {
+    differentiate_from<T, 2 * LIn + 1, 2 * LOut + 1>(g);
 }
 template <class T>
 WEFT_NOINLINE void differentiate_any(const ConvolutionGradient<T>& g, int in, int out) {
     constexpr index w = lanes<T>;
+    if (g.first) std::fill_n(g.dm, in * out * w, T{});
     for (int i = 0; i < in; ++i)
         for (index at = 0; at < g.width; at += w) {
             const Packet<T> x = load_packet(g.x + i * g.width + at), wx = x * load_packet(g.w + at);
@@ -197,7 +234,7 @@ template <class T>
 WEFT_NOINLINE void differentiate_diagonal(const ConvolutionGradient<T>& g, int components) {
     constexpr index w = lanes<T>;
     const Packet<T> m = splat(g.matrix[0]);
-    Packet<T> dm = load_packet(g.dm);
+    Packet<T> dm = g.first ? splat(T{}) : load_packet(g.dm);
     for (index at = 0; at < g.width; at += w) {
         Packet<T> dot = load_packet(g.x + at) * load_packet(g.dy + at);
         for (int k = 1; k < components; ++k)
@@ -217,7 +254,7 @@ constexpr auto convolution_table(std::integer_sequence<int, N...>) {
 template <class T, int... N>
 constexpr auto gradient_table(std::integer_sequence<int, N...>) {
     return std::array<ConvolutionGradientKernel<T>, sizeof...(N)>{
-        &differentiate<T, 2 * (N / known_degrees) + 1, 2 * (N % known_degrees) + 1>...};
+        &differentiate<T, N / known_degrees, N % known_degrees>...};
 }
 template <class T>
 void convolve(const ConvolutionBlock<T>& b, int l_in, int l_out, bool diagonal) {

@@ -105,10 +105,10 @@ struct ConvolutionPath {
     };
     index in, out; // terms
     int l_in, l_out;
-    bool diagonal;           // M is a number
-    index weight, mul;       // where the weights of an edge begin, and their number
-    index filled_weight;     // the same with the copies filled up to whole packets
-    index matrix = 0;        // where M begins
+    bool diagonal;                // M is a number
+    index weight, mul;            // where the weights of an edge begin, and their number
+    index filled_weight;          // the same with the copies filled up to whole packets
+    index matrix = 0;             // where M begins
     std::vector<Term> terms = {}; // by entry
 
     int d_in() const { return 2 * l_in + 1; }
@@ -128,16 +128,63 @@ struct ConvolutionPath {
     }
 };
 
+/// A path in one plane: offsets in rows of x (in that plane), of sums (in all planes), of weights and matrices.
+struct ConvolutionStep {
+    index x, sums, weights, width, matrix;
+    int l_in, l_out;
+    bool diagonal;
+};
 /// One way through the graph: from rows in the layout `in` to sums in the layout `out`.
 struct ConvolutionWay {
     PlanarLayout in, out;
     std::vector<ConvolutionPath> paths;
+    std::vector<std::vector<ConvolutionStep>> steps; // by plane
+
+    void make_steps() {
+        index sums = 0;
+        for (index p = 0; p < in.planes(); sums += out.row(p++)) {
+            auto& of_plane = steps.emplace_back();
+            for (const ConvolutionPath& path : paths)
+                if (const auto part = in.part(p, path.in); part.width > 0)
+                    of_plane.push_back({part.at, sums + out.part(p, path.out).at,
+                                        path.filled_weight + p * in.plane_width(), part.width, path.matrix, path.l_in,
+                                        path.l_out, path.diagonal});
+        }
+    }
 };
 
+/// All of it, for rows of T.
 struct ConvolutionPlan {
     ConvolutionWay forward, reverse;
     index dim_harmonics = 0, weight_numel = 0, filled_weights = 0, matrix_entries = 0;
     double cost = 0; // nanoseconds an edge
+    /// Which entries of the matrices harmonic j is in: factors[begin_of_j[j]] to factors[begin_of_j[j + 1]].
+    struct Factor {
+        index entry;
+        double value;
+    };
+    std::vector<Factor> factors;
+    std::vector<std::size_t> begin_of_j;
+
+    /// The gradients of an edge's harmonics from those of the matrices, a packet for each entry.
+    template <class T>
+    WEFT_NOINLINE void harmonics_gradient(const T* matrix_gradient, T* to) const {
+        using Scalar = typename weft::detail::DualScalar<T>::type;
+        for (std::size_t j = 0; j + 1 < begin_of_j.size(); ++j) {
+            Packet<T> even = splat(T{}), odd = splat(T{});
+            const auto add = [&](Packet<T>& sum, const Factor& f) {
+                sum = multiply_add(splat(T(static_cast<Scalar>(f.value))),
+                                   load_packet(matrix_gradient + f.entry * lanes<T>), sum);
+            };
+            std::size_t f = begin_of_j[j];
+            for (; f + 2 <= begin_of_j[j + 1]; f += 2) {
+                add(even, factors[f]);
+                add(odd, factors[f + 1]);
+            }
+            if (f < begin_of_j[j + 1]) add(even, factors[f]);
+            to[j] = sum_lanes<T>(even + odd);
+        }
+    }
 
     /// Of a product all of whose paths have mode uvu, weights and multiplicity 1 of the second input.
     template <class T>
@@ -174,6 +221,25 @@ struct ConvolutionPlan {
             forward.paths.push_back(path);
             reverse.paths.push_back(path.reversed());
         }
+        forward.make_steps();
+        reverse.make_steps();
+        for (index j = 0; j < dim_harmonics; ++j) {
+            begin_of_j.push_back(factors.size());
+            for (const ConvolutionPath& path : forward.paths)
+                for (const auto& term : path.terms)
+                    if (term.j == j && path.mul > 0) factors.push_back({path.matrix + term.entry, term.value});
+        }
+        begin_of_j.push_back(factors.size());
+    }
+
+    /// Made once for each product and type.
+    template <class T>
+    static std::shared_ptr<const ConvolutionPlan> of(const TensorProductPlan& product) {
+        struct Key {
+            bool operator==(const Key&) const = default;
+        };
+        return product.derived.get(
+            Key{}, [&] { return std::make_shared<const ConvolutionPlan>(product, std::type_identity<T>{}); });
     }
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/derived_values.hpp>
 #include <weft/core/evaluate.hpp>
 #include <weft/so3/product_kernel.hpp>
 
@@ -22,7 +23,8 @@ struct TensorProductPlan {
     std::vector<double> coefficients;
     std::vector<ProductPath> paths;
     index weight_numel = 0;
-    double cost = 0; // nanoseconds a row, about
+    double cost = 0;                             // nanoseconds a row, about
+    mutable weft::detail::DerivedValues derived; // plans of other loops
 };
 
 /// x1 [N, dim1], x2 [N, dim2] and weights [numel], [N, numel] or none, to [N, dim3].
