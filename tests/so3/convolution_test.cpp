@@ -3,7 +3,7 @@
 #include "so3/derivatives.hpp"
 
 #include <weft/core/views.hpp>
-#include <weft/graph/edge_order.hpp>
+#include <weft/grad/expect_grad.hpp>
 #include <weft/linalg/matmul.hpp>
 #include <weft/so3/convolution.hpp>
 #include <weft/so3/wigner_d.hpp>
@@ -98,6 +98,25 @@ TEST_CASE("convolution: the sums of the edges' products", "[so3]") {
         compare(vx.grad(), x, [&](const auto& t) { return dot(by_edges(product, g, t, y, w)); });
         compare(vy.grad(), y, [&](const auto& t) { return dot(by_edges(product, g, x, t, w)); });
         compare(vw.grad(), w, [&](const auto& t) { return dot(by_edges(product, g, x, y, t)); });
+
+        // Weights that are made on the way.
+        const auto hidden = numbers<double, 2>({g.num_edges(), 6}, 6);
+        const auto matrix = numbers<double, 2>({6, product.weight_numel()}, 7);
+        const Tensor<double, 2> made = matmul(hidden, matrix);
+        const Tensor<double, 2> radial = so3::convolution(product, g, x, y, hidden, matrix);
+        const Tensor<double, 2> stored = so3::convolution(product, g, x, y, made);
+        for (weft::index i = 0; i < radial.size(); ++i) REQUIRE(std::abs(radial.data()[i] - stored.data()[i]) < 1e-11);
+        const Var rx{x}, ry{y}, rh{hidden}, rm{matrix}, sx{x}, sy{y}, sh{hidden}, sm{matrix};
+        weft::backward(so3::convolution(product, g, rx, ry, rh, rm), dy);
+        weft::backward(so3::convolution(product, g, sx, sy, matmul(sh, sm)), dy);
+        const auto same = [](const Tensor<double, 2>& one, const Tensor<double, 2>& other) {
+            for (weft::index i = 0; i < one.size(); ++i)
+                REQUIRE(std::abs(one.data()[i] - other.data()[i]) < 1e-10 * (1 + std::abs(other.data()[i])));
+        };
+        same(rx.grad(), sx.grad());
+        same(ry.grad(), sy.grad());
+        same(rh.grad(), sh.grad());
+        same(rm.grad(), sm.grad());
     };
     const Graph graph = some_graph(13, 9, 170), hub = some_graph(40, 1, 200);
     check("8x0e+8x1o", "0e+1o+2e+3o", {}, graph);
@@ -126,6 +145,32 @@ TEST_CASE("convolution: float, dual numbers, threads", "[so3]") {
     gradient([](const auto& a, const auto&, const auto&) { return a; });
     gradient([](const auto&, const auto& b, const auto&) { return b; });
     gradient([](const auto&, const auto&, const auto& c) { return c; });
+}
+
+TEST_CASE("convolution: with its radial layer, second order and threads", "[so3]") {
+    const Graph g = some_graph(5, 4, 12);
+    const so3::ConvolutionTensorProduct product("2x0e+1x1o", "0e+1o");
+    weft::expect_grad([&](const auto& x, const auto& y, const auto& h,
+                          const auto& m) { return so3::convolution(product, g, x, y, h, m); },
+                      numbers<double, 2>({5, 5}), numbers<double, 2>({12, 4}, 2), numbers<double, 2>({12, 3}, 3),
+                      numbers<double, 2>({3, product.weight_numel()}, 4));
+
+    const Graph many = some_graph(200, 200, 5000);
+    const auto x = numbers<float, 2>({200, 5}), y = numbers<float, 2>({5000, 4}, 2),
+               h = numbers<float, 2>({5000, 8}, 3);
+    const auto m = numbers<float, 2>({8, product.weight_numel()}, 4);
+    const auto dy = numbers<float, 2>({200, product.irreps_out().dim()}, 5);
+    const auto gradient = [&](auto choose) {
+        require_thread_independent([&] {
+            const Var vx{x}, vy{y}, vh{h}, vm{m};
+            weft::backward(so3::convolution(product, many, vx, vy, vh, vm), dy);
+            return choose(vx, vy, vh, vm).grad();
+        });
+    };
+    gradient([](const auto& a, const auto&, const auto&, const auto&) { return a; });
+    gradient([](const auto&, const auto& b, const auto&, const auto&) { return b; });
+    gradient([](const auto&, const auto&, const auto& c, const auto&) { return c; });
+    gradient([](const auto&, const auto&, const auto&, const auto& d) { return d; });
 }
 
 TEST_CASE("convolution: equivariant under rotations and the inversion", "[so3]") {
