@@ -42,6 +42,7 @@ BARS = [
     (r"evo_norm_(b0|s0)_backward/", "torch", 3.0),
     (r"group_norm_silu/", "torch", 2.5),
     (r"layer_norm/", "torch", 1.5),
+    (r"spherical_harmonics(_backward)?/", "e3nn scripted", 40.0),
 ]
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}

@@ -5,6 +5,9 @@
 #include <weft/so3/point_block.hpp>
 #include <weft/so3/solid_harmonics.hpp>
 
+#include <algorithm>
+#include <vector>
+
 namespace weft::inline WEFT_ABI::so3 {
 
 /// The names are e3nn's, whose functions want `normalize` said.
@@ -27,22 +30,32 @@ struct SphericalHarmonics {
     static constexpr auto name = "spherical_harmonics";
     static constexpr index block = 64, blocks_per_chunk = 16;
 
+    /// Columns of the result that are components l^2 + l + m one behind the other.
+    struct Run {
+        index column, component, length;
+    };
+
     SphericalHarmonicsOptions options;
     int lmax = 0;
-    std::vector<index> component; // l^2 + l + m of every column of the result
-    bool permutation = false;     // of all components up to lmax
+    index columns = 0;
+    std::vector<Run> runs;
+    bool missing = false, repeated = false; // among the degrees up to lmax
 
     SphericalHarmonics(const std::vector<int>& degrees, const SphericalHarmonicsOptions& options_) : options(options_) {
         for (std::size_t i = 0; i < degrees.size(); ++i) {
             const index l = degrees[i];
             if (l < 0) throw error(name, "degree {} of the list is {}: must not be negative", i, l);
             lmax = std::max(lmax, degrees[i]);
-            for (index k = 0; k < 2 * l + 1; ++k) component.push_back(l * l + k);
+            if (runs.empty() || runs.back().component + runs.back().length != l * l)
+                runs.push_back({columns, l * l, 0});
+            runs.back().length += 2 * l + 1;
+            columns += 2 * l + 1;
         }
-        std::vector<index> sorted = component;
+        std::vector<int> sorted = degrees;
         std::sort(sorted.begin(), sorted.end());
-        permutation = std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end() &&
-                      static_cast<index>(sorted.size()) == (index{lmax} + 1) * (lmax + 1);
+        const auto last = std::unique(sorted.begin(), sorted.end());
+        repeated = last != sorted.end();
+        missing = last - sorted.begin() != lmax + 1;
     }
 
     template <class T, int N>
@@ -51,12 +64,14 @@ struct SphericalHarmonics {
         if (shape.back() != 3)
             throw error(name, "x is {}: the last extent must be 3, of the coordinates x, y, z",
                         weft::detail::shape_text(shape));
-        shape.back() = static_cast<index>(component.size());
+        shape.back() = columns;
         auto y = Tensor<T, N>::empty(shape);
         T* const to = y.mutable_data();
         for_each_block(x, 1, [&](const SolidHarmonics<T>& harmonics, index begin, index points, T* at, T* values) {
             harmonics.values(at, values, rounded<T>(points), block);
-            block_to_rows<T>(values, block, component, points, to + begin * shape.back());
+            for (const Run& run : runs)
+                transpose_block(values + run.component * block, block, run.length, points,
+                                to + begin * columns + run.column, columns);
         });
         return y;
     }
@@ -67,8 +82,15 @@ struct SphericalHarmonics {
         auto dx = Tensor<T, N>::empty(x.shape());
         T* const to = dx.mutable_data();
         for_each_block(x, 2, [&](const SolidHarmonics<T>& harmonics, index begin, index points, T* at, T* values) {
-            if (!permutation) std::fill_n(values, harmonics.components() * block, T(0));
-            rows_to_block<T>(dy.data() + begin * dy.extent(-1), points, values, block, component, !permutation);
+            const index size = harmonics.components() * block;
+            if (missing || repeated) std::fill_n(values, size, T(0));
+            for (const Run& run : runs) {
+                T* const sum = values + run.component * block;
+                T* const part = repeated ? values + size : sum;
+                transpose_block(dy.data() + begin * columns + run.column, columns, points, run.length, part, block);
+                for (index i = 0; repeated && i < run.length * block; i += lanes<T>)
+                    store_packet(sum + i, load_packet(sum + i) + load_packet(part + i));
+            }
             harmonics.gradient(at, values, at, rounded<T>(points), block);
             store_points(at, block, points, to + 3 * begin);
         });
@@ -83,11 +105,13 @@ private:
         static_assert(block % step == 0);
         return (points + step - 1) / step * step;
     }
-    /// f(harmonics, first point, number of points, the points [3, block], scratch [components, block]) for all blocks.
+    /// f(harmonics, first point, number of points, the points [3, block], scratch) for all blocks. The scratch is of
+    /// [components, block], twice where degrees repeat.
     template <class T, int N, class F>
     void for_each_block(const Tensor<T, N>& x, double cost, const F& f) const {
         const SolidHarmonics<T> harmonics(lmax, options.normalization, options.normalize);
-        const index points = x.size() / 3, scratch_size = (3 + harmonics.components()) * block;
+        const index points = x.size() / 3;
+        const index scratch_size = (3 + (repeated ? 2 : 1) * harmonics.components()) * block;
         const index blocks = (points + block - 1) / block;
         const index chunks = (blocks + blocks_per_chunk - 1) / blocks_per_chunk;
         const double nanoseconds = cost * 0.1 * static_cast<double>(points * (3 + harmonics.components()));
