@@ -3,7 +3,7 @@
 
 Optional: nothing in weft needs Python. To get the peers:
 
-    python3 -m venv peers && peers/bin/pip install torch torch_geometric
+    python3 -m venv peers && peers/bin/pip install torch torch_geometric e3nn
     peers/bin/python bench/peers/peers.py --threads 2 --filter '^spmm' --json out.json
 
 (a CPU build of torch is enough, and smaller).

@@ -29,10 +29,11 @@ inline double normalization_factor(Normalization normalization, int l) {
     return 1;
 }
 
-/// The numbers of one step of the recursion over degrees l of order m, with N_lm P_lm the Legendre part of Y_lm:
-///     N_lm P_lm = along z N_l-1,m P_l-1,m + back r^2 N_l-2,m P_l-2,m,
-/// at l = m the constant `along`, at l = m + 1 along z. The derivatives along z of P_lm is slope P_l-1,m, and that of
-/// P_l,m-1 in the plane is -across (x, y) P_l-1,m, times their N.
+/// The numbers of one step of the recursion over the degrees l of an order m. Q_l,m is the polynomial in z and r^2 that
+/// is multiplied with Re or Im (x + i y)^m to give Y_lm: the Legendre function with its normalisation, without the
+/// power of the sine.
+///     Q_l,m = along z Q_l-1,m + back r^2 Q_l-2,m; at l = m it is `along`, at l = m + 1 along z
+///     d Q_l,m / dz = slope Q_l-1,m,  d Q_l,m-1 / dx = -across x Q_l-1,m, and so for y
 template <class Real>
 struct HarmonicStep {
     Real along, back, slope, across;
@@ -49,7 +50,7 @@ std::vector<HarmonicStep<Real>> harmonic_steps(int lmax, Normalization normaliza
         return static_cast<Real>(std::sqrt(square) * scale[static_cast<std::size_t>(l)] /
                                  scale[static_cast<std::size_t>(from)]);
     };
-    double diagonal = 1; // (N_mm P_mm)^2
+    double diagonal = 1; // Q_m,m^2
     for (int m = 0; m <= lmax; ++m) {
         if (m > 0) diagonal *= (m == 1 ? 2.0 : 1.0) * (2 * m + 1) / (2.0 * m);
         steps.push_back({static_cast<Real>(std::sqrt(diagonal) * scale[static_cast<std::size_t>(m)]), 0, 0, 0});
@@ -149,7 +150,7 @@ struct HarmonicPoints {
     WEFT_ALWAYS_INLINE void set_square() { square = fma(x, x, fma(y, y, z * z)); }
 };
 
-/// The Legendre parts of one order, degree by degree.
+/// Q_l,m of one order, degree by degree.
 template <class G>
 struct LegendreRow {
     G before, current; // of degrees l - 1 and l
@@ -171,9 +172,9 @@ struct LegendreRow {
 /// rows l^2 + l + m. With `normalize`, a point stands for its direction, x / max(|x|, 1e-12), and the gradient at
 /// points not longer than that is 0; without it the functions are the homogeneous polynomials |x|^l Y_lm(x / |x|).
 ///
-/// Computed by the recursion over degrees of the Legendre functions, multiplied by their normalisation and divided by
-/// the power of the sine that is in the polynomials Re and Im (x + i y)^m, which nothing in it makes overflow;
-/// O(lmax^2) per point. T is float, double or Dual<double>.
+/// Computed by the recursion over degrees of Legendre functions that are normalised, so that nothing overflows at high
+/// degrees; its coefficients are run-time numbers, which costs no time where each serves several packets of points. The
+/// gradient computes the functions again and stores nothing. O(lmax^2) per point. T is float, double or Dual<double>.
 template <class T>
 class SolidHarmonics {
     using Real = typename weft::detail::DualScalar<T>::type;
@@ -267,7 +268,7 @@ private:
         G c(Real(1)), s(Real(0)); // real and imaginary part of (x + i y)^(m - 1)
         for (index m = 1; m <= lmax_; ++m) {
             const G next_c = fnma(at.y, s, at.x * c), next_s = fma(at.x, s, at.y * c);
-            G plus(Real(0)), minus(Real(0)); // sums over l of the Legendre parts times dy of m and -m
+            G plus(Real(0)), minus(Real(0)); // sums over l of Q times dy of m and -m
             for (index l = m; l <= lmax_; ++l) {
                 ++step;
                 T* const center = dy + l * (l + 1) * stride;
@@ -275,7 +276,7 @@ private:
                 if (l == m) {
                     p.current = G(step->along);
                 } else {
-                    // dy of the Legendre part; it stays where dy of m was, for the next order
+                    // the gradient of Q; it stays where dy of m was, for the next order
                     const G part = fma(dy_plus, next_c, dy_minus * next_s);
                     along_z = fma(step->slope * p.current, part, along_z);
                     across = fma(step->across * p.current, G(center + (m - 1) * stride), across);

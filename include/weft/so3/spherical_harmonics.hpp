@@ -17,7 +17,7 @@ struct SphericalHarmonicsOptions {
     Normalization normalization = Normalization::integral;
 };
 
-/// The degrees 0, 1, ..., lmax.
+/// The degrees 0, 1, ..., lmax; none where lmax is negative.
 inline std::vector<int> degrees_up_to(int lmax) {
     std::vector<int> degrees;
     for (int l = 0; l <= lmax; ++l) degrees.push_back(l);

@@ -28,8 +28,8 @@ WEFT_ALWAYS_INLINE void exchange_rows(V* v, All all) {
         v[R + Bit] = exchange<Bit, false>(a, b, all);
     }
 }
-template <int Bit, class V, std::size_t... R>
-WEFT_ALWAYS_INLINE void transpose_step(V* v, std::index_sequence<R...> all) {
+template <int Bit, class V, class All, std::size_t... R>
+WEFT_ALWAYS_INLINE void transpose_step(V* v, All all, std::index_sequence<R...>) {
     if constexpr (Bit < static_cast<int>(sizeof...(R))) (exchange_rows<Bit, static_cast<int>(R)>(v, all), ...);
 }
 /// A square of lanes x lanes elements, transposed in registers.
@@ -41,10 +41,10 @@ WEFT_NOINLINE void transpose_square(const T* from, index from_stride, T* to, ind
     V v[w];
 #pragma GCC unroll 16
     for (int r = 0; r < w; ++r) v[r] = load_packet(from + r * from_stride);
-    transpose_step<1>(v, all);
-    transpose_step<2>(v, all);
-    transpose_step<4>(v, all);
-    transpose_step<8>(v, all);
+    transpose_step<1>(v, all, all);
+    transpose_step<2>(v, all, all);
+    transpose_step<4>(v, all, all);
+    transpose_step<8>(v, all, all);
 #pragma GCC unroll 16
     for (int r = 0; r < w; ++r) store_packet(to + r * to_stride, Packet<T>(v[r]));
 }
@@ -55,18 +55,7 @@ inline constexpr int quad = static_cast<int>(16 / sizeof(T));
 
 /// Whether packets of T can be transposed by units of 16 bytes.
 template <class T>
-inline constexpr bool transposes_packets = std::is_floating_point_v<T>&& lanes<T> >= quad<T>;
-
-/// What element j of `unpack` takes from two registers of `count` elements.
-constexpr int unpack_source(int quad, int unit, int half, int count, int j) {
-    const int k = j % quad / unit;
-    return k % 2 * count + j / quad * quad + half * (quad / 2) + k / 2 * unit + j % unit;
-}
-/// In every 16 bytes, units of that many elements alternately from one half of those of a and of b.
-template <int Quad, int Unit, int Half, class R, int... J>
-WEFT_ALWAYS_INLINE R unpack(R a, R b, std::integer_sequence<int, J...>) {
-    return __builtin_shufflevector(a, b, unpack_source(Quad, Unit, Half, sizeof...(J), J)...);
-}
+inline constexpr bool transposes_packets = std::is_floating_point_v<T> && (lanes<T> >= quad<T>);
 
 /// 16 bytes, the k-th of a register, and a register of those at p, p + step, ...
 template <int First, class R, int... J>
@@ -99,19 +88,10 @@ struct NarrowTile {
     R part[count];
 
     WEFT_ALWAYS_INLINE void transpose() {
-        constexpr auto all = std::make_integer_sequence<int, width>{};
-        if constexpr (count == 2) {
-            const R a = part[0], b = part[1];
-            part[0] = unpack<2, 1, 0>(a, b, all);
-            part[1] = unpack<2, 1, 1>(a, b, all);
-        } else {
-            const R a = unpack<4, 1, 0>(part[0], part[1], all), b = unpack<4, 1, 1>(part[0], part[1], all);
-            const R c = unpack<4, 1, 0>(part[2], part[3], all), d = unpack<4, 1, 1>(part[2], part[3], all);
-            part[0] = unpack<4, 2, 0>(a, c, all);
-            part[1] = unpack<4, 2, 1>(a, c, all);
-            part[2] = unpack<4, 2, 0>(b, d, all);
-            part[3] = unpack<4, 2, 1>(b, d, all);
-        }
+        constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(width)>{};
+        constexpr auto parts = std::make_index_sequence<static_cast<std::size_t>(count)>{};
+        transpose_step<1>(part, all, parts);
+        transpose_step<2>(part, all, parts);
     }
     /// From rows of a packet, and to them.
     WEFT_ALWAYS_INLINE void load_rows(const T* from, index stride) {
