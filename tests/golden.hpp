@@ -230,4 +230,20 @@ void with_golden_case(const std::string& name, const std::string& file, const st
         f);
 }
 
+/// Runs f(GoldenCase&) for every group of tensors `GROUP.…` of a file that has no options; what is in front of the first
+/// point is the group. Fails as for_each_golden_case.
+template <class F>
+void for_each_golden_group(const std::string& name, const std::string& file, F f) {
+    detail::run_golden(
+        name, file,
+        [&](const weft::io::SafetensorsFile& opened) {
+            std::set<std::string> groups;
+            for (const std::string& tensor : opened.names()) groups.insert(tensor.substr(0, tensor.find('.')));
+            std::vector<GoldenCase> cases;
+            for (const std::string& group : groups) cases.emplace_back(opened, group);
+            return cases;
+        },
+        f);
+}
+
 } // namespace weft_test

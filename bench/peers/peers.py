@@ -3,7 +3,7 @@
 
 Optional: nothing in weft needs Python. To get the peers:
 
-    python3 -m venv peers && peers/bin/pip install torch torch_geometric
+    python3 -m venv peers && peers/bin/pip install torch torch_geometric e3nn
     peers/bin/python bench/peers/peers.py --threads 2 --filter '^spmm' --json out.json
 
 (a CPU build of torch is enough, and smaller).
@@ -32,6 +32,8 @@ the result:
     pna/NxExF                PNAConv, mean, min, max, std times identity, amplification, attenuation, one tower
     rgcn/NxExF               RGCNConv, 8 relations, mean
     hgt/NxE/HxC              HGTConv, the nodes in two types, the edges in four relations, those between their types
+    spherical_harmonics/NxlL SphericalHarmonics of e3nn (where it is installed), scripted, degrees 0 to L of N points,
+                             normalized, `component`; backward: the points
     neighbor_sampling/NxE    1024 seeds, 15 neighbours of each, then 10 of each of these, per batch; 10 batches
                              (only where torch-sparse or pyg-lib is installed; give these an environment of their own,
                              since torch_geometric's layers change with them)
@@ -84,12 +86,18 @@ try:
                                     SAGEConv, TransformerConv)
 except ImportError:
     torch_geometric = None
+try:
+    from e3nn import o3
+    from e3nn.util.jit import script
+except ImportError:
+    o3 = None
 
 TORCH_SPARSE_MM = "torch sparse.mm"
 TORCH_INDEX_ADD = "torch index_add"
 TORCH = "torch"
 GEOMETRIC = "torch_geometric"
 GEOMETRIC_CACHED = "torch_geometric cached"
+E3NN = "e3nn scripted"
 GEOMETRIC_SPARSE = "torch_geometric sparse"  # cached where the layer has it, the graph as a CSR matrix
 ALLOCATORS = ("default", "recycling")
 
@@ -251,6 +259,16 @@ def conv2d(size, kernel, stride, groups, memory_format):
     return make
 
 
+def spherical_harmonics(points, lmax):
+    def make(grad):
+        irreps = o3.Irreps.spherical_harmonics(lmax)
+        function = script(o3.SphericalHarmonics(irreps, normalize=True, normalization="component"))
+        x = tensor((points, 3), 1, grad)
+        return lambda: function(x), [x]
+
+    return make
+
+
 def layer(construct, nodes, edges, channels, sparse=False):
     """A torch_geometric layer on the random graph, called as its documentation says: layer(x, edge_index)."""
 
@@ -407,6 +425,9 @@ def cases():
         for suffix, memory_format in [("", torch.contiguous_format), ("_channels_last", torch.channels_last)]:
             full = f"{name}{suffix}/{'x'.join(map(str, size))}"
             found += both(full, TORCH, conv2d(size, kernel, stride, groups, memory_format))
+    if o3 is not None:
+        for lmax in (2, 3, 6):
+            found += both(f"spherical_harmonics/100000xl{lmax}", E3NN, spherical_harmonics(100_000, lmax))
     if torch_geometric is None:
         return found
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One table of peer time / weft time, both measured in the same run on the same machine.
 
-    python3 -m venv peers && peers/bin/pip install torch torch_geometric
+    python3 -m venv peers && peers/bin/pip install torch torch_geometric e3nn
     peers/bin/python bench/peers/ratios.py build --filter '^spmm' --threads 1 2
 
 Looks under the build folder for Google Benchmark programs: executables whose own name, or whose folder, is `bench`,
@@ -42,6 +42,7 @@ BARS = [
     (r"evo_norm_(b0|s0)_backward/", "torch", 3.0),
     (r"group_norm_silu/", "torch", 2.5),
     (r"layer_norm/", "torch", 1.5),
+    (r"spherical_harmonics(_backward)?/", "e3nn scripted", 10.0),
 ]
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}

@@ -3,67 +3,10 @@
 
 #include <weft/core/dense.hpp>
 #include <weft/core/tensor.hpp>
-
-#include <utility>
+#include <weft/so3/transpose_block.hpp>
 
 /// Rows side by side in the lanes of packets, component by component, for kernels that do the same for every row.
 namespace weft::inline WEFT_ABI::so3::detail {
-
-/// The elements of two vectors whose number does not have the bit `Bit` from a, the others from b: with `Low` those of
-/// b that lie `Bit` before, else those of a that lie `Bit` behind.
-template <int Bit, bool Low, class V, std::size_t... E>
-WEFT_ALWAYS_INLINE V exchange(V a, V b, std::index_sequence<E...>) {
-    constexpr auto source = [](int e) {
-        constexpr int w = sizeof...(E);
-        if ((e & Bit) != 0) return Low ? w + e - Bit : w + e;
-        return Low ? e : e + Bit;
-    };
-    return __builtin_shufflevector(a, b, source(static_cast<int>(E))...);
-}
-template <int Bit, int R, class V, class All>
-WEFT_ALWAYS_INLINE void exchange_rows(V* v, All all) {
-    if constexpr ((R & Bit) == 0) {
-        const V a = v[R], b = v[R + Bit];
-        v[R] = exchange<Bit, true>(a, b, all);
-        v[R + Bit] = exchange<Bit, false>(a, b, all);
-    }
-}
-template <int Bit, class V, std::size_t... R>
-WEFT_ALWAYS_INLINE void transpose_step(V* v, std::index_sequence<R...> all) {
-    if constexpr (Bit < static_cast<int>(sizeof...(R))) (exchange_rows<Bit, static_cast<int>(R)>(v, all), ...);
-}
-/// A square of lanes x lanes elements, transposed in registers.
-template <class T>
-WEFT_NOINLINE void transpose_square(const T* from, index from_stride, T* to, index to_stride) {
-    constexpr int w = static_cast<int>(lanes<T>);
-    using V = typename Packet<T>::register_type;
-    constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(w)>{};
-    V v[w];
-#pragma GCC unroll 16
-    for (int r = 0; r < w; ++r) v[r] = load_packet(from + r * from_stride);
-    transpose_step<1>(v, all);
-    transpose_step<2>(v, all);
-    transpose_step<4>(v, all);
-    transpose_step<8>(v, all);
-#pragma GCC unroll 16
-    for (int r = 0; r < w; ++r) store_packet(to + r * to_stride, Packet<T>(v[r]));
-}
-
-/// to[c * to_stride + r] = from[r * from_stride + c]
-template <class T>
-void transpose_block(const T* from, index from_stride, index rows, index columns, T* to, index to_stride) {
-    index done = 0;
-    if constexpr (std::is_arithmetic_v<T> && lanes < T >> 1)
-        for (; done + lanes<T> <= rows; done += lanes<T>) {
-            index c = 0;
-            for (; c + lanes<T> <= columns; c += lanes<T>)
-                transpose_square(from + done * from_stride + c, from_stride, to + c * to_stride + done, to_stride);
-            for (; c < columns; ++c)
-                for (index r = done; r < done + lanes<T>; ++r) to[c * to_stride + r] = from[r * from_stride + c];
-        }
-    for (index r = done; r < rows; ++r)
-        for (index c = 0; c < columns; ++c) to[c * to_stride + r] = from[r * from_stride + c];
-}
 
 /// to[c * lanes + r] = rows[r * n + c] for `count` <= lanes rows of n elements; 0 behind them.
 template <class T>
