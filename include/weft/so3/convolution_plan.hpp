@@ -59,11 +59,11 @@ public:
                 const Term& term = terms_[t];
                 const index first = p * plane_width(), count = std::min(part.width, term.mul - first);
                 T* const row = to + at(p, nodes, node) + part.at;
-                for (index i = 0; i < term.components; ++i) {
-                    const T* const element = from + term.at + first * term.components + i;
-                    for (index u = 0; u < count; ++u) row[i * part.width + u] = element[u * term.components];
-                    for (index u = std::max<index>(count, 0); u < part.width; ++u) row[i * part.width + u] = T{};
-                }
+                if (count <= 0) continue;
+                transpose_block(from + term.at + first * term.components, term.components, count, term.components, row,
+                                part.width);
+                for (index i = 0; i < term.components; ++i)
+                    std::fill(row + i * part.width + count, row + (i + 1) * part.width, T{});
             }
     }
     /// Back, of one node.
@@ -75,17 +75,16 @@ public:
                 const Term& term = terms_[t];
                 const index first = p * plane_width(), count = std::min(part.width, term.mul - first);
                 const T* const row = from + at(p, 1, 0) + part.at;
-                for (index i = 0; i < term.components; ++i) {
-                    T* const element = to + term.at + first * term.components + i;
-                    for (index u = 0; u < count; ++u) element[u * term.components] = row[i * part.width + u];
-                }
+                if (count > 0)
+                    transpose_block(row, part.width, term.components, count, to + term.at + first * term.components,
+                                    term.components);
             }
     }
 
 private:
     struct Term {
         index at, mul;
-        int components;
+        index components;
     };
     struct Plane {
         index first = 0, row = 0; // elements of the planes before, and of this one's rows
