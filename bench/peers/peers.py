@@ -34,6 +34,13 @@ the result:
     hgt/NxE/HxC              HGTConv, the nodes in two types, the edges in four relations, those between their types
     spherical_harmonics/NxlL SphericalHarmonics of e3nn (where it is installed), scripted, degrees 0 to L of N points,
                              normalized, `component`; backward: the points
+    convolution, radial_convolution/lIYO_cC_eE
+                             TensorProduct of e3nn (uvu), scripted, between index_select and index_add: C copies of
+                             degrees 0 to I, harmonics to Y, results to O, E edges; backward: features, harmonics and
+                             weights. Of radial_convolution the weights, which weft makes on the way, are given
+    so3_linear/cC_nN         Linear of e3nn, C copies of degrees 0 to 3, N rows; backward: rows and weights
+    fully_connected_tensor_product/cC_nN
+                             C copies of degrees 0 to 2 with one copy of them, to the same; backward: all operands
     neighbor_sampling/NxE    1024 seeds, 15 neighbours of each, then 10 of each of these, per batch; 10 batches
                              (only where torch-sparse or pyg-lib is installed; give these an environment of their own,
                              since torch_geometric's layers change with them)
@@ -269,6 +276,63 @@ def spherical_harmonics(points, lmax):
     return make
 
 
+def natural_irreps(copies, lmax):
+    return o3.Irreps([(copies, (l, (-1) ** l)) for l in range(lmax + 1)])
+
+
+def convolution(l_in, l_harmonics, l_out, copies, edges):
+    """Of bench/so3/products_bench.cpp: nodes with 50 edges each, gathered, multiplied and added by index_add."""
+
+    def make(grad):
+        features, harmonics = natural_irreps(copies, l_in), o3.Irreps.spherical_harmonics(l_harmonics)
+        terms, instructions = [], []
+        for i, (mul, a) in enumerate(features):
+            for j, (_, b) in enumerate(harmonics):
+                for ir in a * b:
+                    if ir in natural_irreps(1, l_out):
+                        instructions.append((i, j, len(terms), "uvu", True))
+                        terms.append((mul, ir))
+        out, p, _ = o3.Irreps(terms).sort()
+        instructions = [(i, j, p[k], mode, train) for i, j, k, mode, train in instructions]
+        product = script(
+            o3.TensorProduct(features, harmonics, out, instructions, shared_weights=False, internal_weights=False)
+        )
+        nodes = edges // 50
+        edge = torch.arange(edges)
+        destination = edge // 50
+        source = (destination + nodes + edge % 50 - 25) % nodes
+        x, y = tensor((nodes, features.dim), 1, grad), tensor((edges, harmonics.dim), 2, grad)
+        w = tensor((edges, product.weight_numel), 3, grad)
+
+        def function():
+            return x.new_zeros(nodes, out.dim).index_add_(0, destination, product(x[source], y, w))
+
+        return function, [x, y, w]
+
+    return make
+
+
+def so3_linear(copies, rows):
+    def make(grad):
+        irreps = natural_irreps(copies, 3)
+        function = script(o3.Linear(irreps, irreps, internal_weights=False, shared_weights=True))
+        x, w = tensor((rows, irreps.dim), 1, grad), tensor((4 * copies * copies,), 2, grad)
+        return lambda: function(x, w), [x, w]
+
+    return make
+
+
+def fully_connected_tensor_product(copies, rows):
+    def make(grad):
+        irreps, one = natural_irreps(copies, 2), natural_irreps(1, 2)
+        function = script(o3.FullyConnectedTensorProduct(irreps, one, irreps, internal_weights=False, shared_weights=True))
+        x, y = tensor((rows, irreps.dim), 1, grad), tensor((rows, one.dim), 2, grad)
+        w = tensor((function.weight_numel,), 3, grad)
+        return lambda: function(x, y, w), [x, y, w]
+
+    return make
+
+
 def layer(construct, nodes, edges, channels, sparse=False):
     """A torch_geometric layer on the random graph, called as its documentation says: layer(x, edge_index)."""
 
@@ -428,6 +492,15 @@ def cases():
     if o3 is not None:
         for lmax in (2, 3, 6):
             found += both(f"spherical_harmonics/100000xl{lmax}", E3NN, spherical_harmonics(100_000, lmax))
+        for shape in [(1, 3, 3, 32, 4000), (1, 3, 3, 64, 2000), (1, 3, 3, 128, 2000), (2, 3, 3, 32, 4000),
+                      (2, 2, 2, 64, 2000), (3, 3, 3, 32, 4000)]:
+            name = "convolution/l{}{}{}_c{}_e{}".format(*shape)
+            found += both(name, E3NN, convolution(*shape))
+            # weft makes the weights too; the peer is given them
+            found += [Case("radial_" + case.name, case.peer, case.build) for case in both(name, E3NN, convolution(*shape))]
+        for copies in (32, 64, 128):
+            found += both(f"so3_linear/c{copies}_n2000", E3NN, so3_linear(copies, 2000))
+        found += both("fully_connected_tensor_product/c32_n2000", E3NN, fully_connected_tensor_product(32, 2000))
     if torch_geometric is None:
         return found
 

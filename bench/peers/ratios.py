@@ -43,6 +43,11 @@ BARS = [
     (r"group_norm_silu/", "torch", 2.5),
     (r"layer_norm/", "torch", 1.5),
     (r"spherical_harmonics(_backward)?/", "e3nn scripted", 10.0),
+    (r"convolution/l", "e3nn scripted", 80.0),
+    (r"convolution_backward/l", "e3nn scripted", 70.0),
+    (r"radial_convolution/", "e3nn scripted", 20.0),
+    (r"so3_linear/", "e3nn scripted", 4.0),
+    (r"fully_connected_tensor_product/", "e3nn scripted", 10.0),
 ]
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// Equivariant convolutions, tensor products and linear maps in float. Features of C copies of degrees 0 to l_in of
+// natural parity, harmonics to l_Y, results to l_out; nodes with 50 edges each, from the nodes around them.
+#include "roofline.hpp"
+
+#include <weft/grad/backward.hpp>
+#include <weft/so3/convolution.hpp>
+#include <weft/so3/linear.hpp>
+
+namespace {
+
+using namespace weft;
+using so3::Irreps, so3::MulIrrep;
+using weft::index; // there is a function of that name in the C library
+using weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
+
+Irreps copies(index n, int lmax) {
+    std::vector<MulIrrep> terms;
+    for (int l = 0; l <= lmax; ++l) terms.push_back({n, {l, l % 2 == 0 ? 1 : -1}});
+    return terms;
+}
+
+struct Shape {
+    int l_in, l_harmonics, l_out;
+    index copies, edges;
+    std::string text() const {
+        return "l" + std::to_string(l_in) + std::to_string(l_harmonics) + std::to_string(l_out) + "_c" +
+               std::to_string(copies) + "_e" + std::to_string(edges);
+    }
+};
+
+struct Convolution {
+    static constexpr index hidden_width = 64;
+    so3::ConvolutionTensorProduct product;
+    Graph graph;
+    Tensor<float, 2> x, harmonics, weights, hidden, matrix, dy;
+
+    explicit Convolution(const Shape& s)
+        : product(copies(s.copies, s.l_in), Irreps::spherical_harmonics(s.l_harmonics), copies(1, s.l_out)),
+          graph(near(s.edges)), x(uniform<2>({graph.num_src(), product.irreps_in1().dim()}, 1)),
+          harmonics(uniform<2>({s.edges, product.irreps_in2().dim()}, 2)),
+          weights(uniform<2>({s.edges, product.weight_numel()}, 3)), hidden(uniform<2>({s.edges, hidden_width}, 4)),
+          matrix(uniform<2>({hidden_width, product.weight_numel()}, 5)),
+          dy(uniform<2>({graph.num_dst(), product.irreps_out().dim()}, 99)) {}
+
+    static Graph near(index edges) {
+        const index nodes = edges / 50;
+        auto ends = Tensor<std::int32_t, 2>::empty({2, edges});
+        for (index e = 0; e < edges; ++e) {
+            ends.mutable_data()[e] = static_cast<std::int32_t>((e / 50 + nodes + e % 50 - 25) % nodes);
+            ends.mutable_data()[edges + e] = static_cast<std::int32_t>(e / 50);
+        }
+        return Graph(ends, nodes);
+    }
+    /// Multiplications and additions of one pass over all edges: for each path the entries of M that are not always
+    /// zero, and the weight.
+    double operations() const {
+        double count = 0;
+        for (const so3::Instruction& i : product.instructions()) {
+            const MulIrrep a = product.irreps_in1()[i.in1], b = product.irreps_in2()[i.in2],
+                           c = product.irreps_out()[i.out];
+            std::vector<bool> used(static_cast<std::size_t>(a.ir.dim() * c.ir.dim()));
+            for (const auto& coupling : *so3::detail::couplings(a.ir.l, b.ir.l, c.ir.l))
+                used[static_cast<std::size_t>(coupling.i * c.ir.dim() + coupling.k)] = true;
+            count += static_cast<double>(a.mul) *
+                     static_cast<double>(std::count(used.begin(), used.end(), true) + std::min(a.ir.dim(), c.ir.dim()));
+        }
+        return 2 * count * static_cast<double>(graph.num_edges());
+    }
+};
+
+void convolution(benchmark::State& state, const Shape& s, bool gradient) {
+    const Convolution c(s);
+    repeat(state, Operations{(gradient ? 3.3 : 1) * c.operations()}, [&] {
+        if (!gradient) {
+            const Tensor<float, 2> y = so3::convolution(c.product, c.graph, c.x, c.harmonics, c.weights);
+            benchmark::DoNotOptimize(y.data());
+            return;
+        }
+        const Var<float, 2> x{c.x}, harmonics{c.harmonics}, weights{c.weights};
+        backward(so3::convolution(c.product, c.graph, x, harmonics, weights), c.dy);
+        benchmark::DoNotOptimize(weights.grad().data());
+    });
+}
+/// With the last layer of the radial network, which is a product of 64 x weights for each edge.
+void radial_convolution(benchmark::State& state, const Shape& s, bool gradient) {
+    const Convolution c(s);
+    const double product = 2.0 * Convolution::hidden_width * static_cast<double>(c.weights.size());
+    repeat(state, Operations{gradient ? 3.3 * c.operations() + 5 * product : c.operations() + product}, [&] {
+        if (!gradient) {
+            const Tensor<float, 2> y = so3::convolution(c.product, c.graph, c.x, c.harmonics, c.hidden, c.matrix);
+            benchmark::DoNotOptimize(y.data());
+            return;
+        }
+        const Var<float, 2> x{c.x}, harmonics{c.harmonics}, hidden{c.hidden}, matrix{c.matrix};
+        backward(so3::convolution(c.product, c.graph, x, harmonics, hidden, matrix), c.dy);
+        benchmark::DoNotOptimize(matrix.grad().data());
+    });
+}
+
+void linear(benchmark::State& state, index n, index rows, bool gradient) {
+    const Irreps irreps = copies(n, 3);
+    const so3::Linear<float> layer(irreps, irreps);
+    const auto x = uniform<2>({rows, irreps.dim()}, 1), dy = uniform<2>(x.shape(), 99);
+    const auto weight = uniform<1>({layer.weight_numel()}, 2);
+    const double operations = 2 * static_cast<double>(rows * 16 * n * n);
+    repeat(state, Operations{(gradient ? 3 : 1) * operations}, [&] {
+        if (!gradient) {
+            const Tensor<float, 2> y = layer(x, weight);
+            benchmark::DoNotOptimize(y.data());
+            return;
+        }
+        const Var<float, 2> vx{x};
+        const Var<float, 1> vw{weight};
+        backward(layer(vx, vw), dy);
+        benchmark::DoNotOptimize(vw.grad().data());
+    });
+}
+
+void fully_connected(benchmark::State& state, index n, index rows, bool gradient) {
+    const so3::FullyConnectedTensorProduct product(copies(n, 2), copies(1, 2), copies(n, 2));
+    const auto x = uniform<2>({rows, product.irreps_in1().dim()}, 1), y = uniform<2>({rows, 9}, 2);
+    const auto weight = uniform<1>({product.weight_numel()}, 3);
+    const auto dy = uniform<2>({rows, product.irreps_out().dim()}, 99);
+    double operations = 0;
+    for (const so3::Instruction& i : product.instructions())
+        operations += 2 * static_cast<double>(rows * n * n * product.irreps_out()[i.out].ir.dim());
+    repeat(state, Operations{(gradient ? 3 : 1) * operations}, [&] {
+        if (!gradient) {
+            const Tensor<float, 2> z = product(x, y, weight);
+            benchmark::DoNotOptimize(z.data());
+            return;
+        }
+        const Var<float, 2> vx{x}, vy{y};
+        const Var<float, 1> vw{weight};
+        backward(product(vx, vy, vw), dy);
+        benchmark::DoNotOptimize(vw.grad().data());
+    });
+}
+
+void add_all() {
+    const auto add = [](const std::string& name, const std::string& size, auto run) {
+        for (const bool gradient : {false, true})
+            benchmark::RegisterBenchmark((name + (gradient ? "_backward/" : "/") + size).c_str(),
+                                         [=](benchmark::State& s) { run(s, gradient); })
+                ->Unit(benchmark::kMicrosecond)
+                ->UseRealTime();
+    };
+    for (const Shape& s : {Shape{1, 3, 3, 32, 4000}, Shape{1, 3, 3, 64, 2000}, Shape{1, 3, 3, 128, 2000},
+                           Shape{2, 3, 3, 32, 4000}, Shape{2, 2, 2, 64, 2000}, Shape{3, 3, 3, 32, 4000}}) {
+        add("convolution", s.text(), [=](benchmark::State& state, bool gradient) { convolution(state, s, gradient); });
+        add("radial_convolution", s.text(),
+            [=](benchmark::State& state, bool gradient) { radial_convolution(state, s, gradient); });
+    }
+    for (const index n : {32, 64, 128})
+        add("so3_linear", "c" + std::to_string(n) + "_n2000",
+            [=](benchmark::State& state, bool gradient) { linear(state, n, 2000, gradient); });
+    add("fully_connected_tensor_product", "c32_n2000",
+        [](benchmark::State& state, bool gradient) { fully_connected(state, 32, 2000, gradient); });
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    add_all();
+    return weft_bench::run(argc, argv);
+}
