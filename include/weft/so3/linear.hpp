@@ -76,41 +76,59 @@ struct LinearOperation {
         T* const to_w = dw.mutable_data();
         const index biases = biased ? static_cast<index>(plan->biases.size()) : 0;
         WeightSums<T> sums(wants_w && shared ? n : 0, numel), bias_sums(n, biases);
+        const Tensor<T, 1> turned = turn(weights);
         for_each_row_chunk(n, 2 * plan->cost, [&](index chunk, index begin, index end) {
-            weft::detail::Scratch<T> memory((2 * in + out + 2 * numel + biases + 6) * lanes<T>);
-            T* const x_lanes = memory.take(in * lanes<T>);
+            constexpr index most = shared ? 4 : 1; // blocks whose weights' gradients are summed in registers
+            weft::detail::Scratch<T> memory(((most + 1) * in + most * out + 2 * numel + biases + 6) * lanes<T>);
+            T* const x_lanes = memory.take(most * in * lanes<T>);
             T* const dx_lanes = memory.take(in * lanes<T>);
-            T* const dy_lanes = memory.take(out * lanes<T>);
+            T* const dy_lanes = memory.take(most * out * lanes<T>);
             T* const w_lanes = memory.take(numel * lanes<T>);
             T* const dw_lanes = memory.take(numel * lanes<T>);
             T* const db_lanes = memory.take(biases * lanes<T>);
             std::fill_n(dw_lanes, numel * lanes<T>, T{});
             std::fill_n(db_lanes, biases * lanes<T>, T{});
-            for (index row = begin; row < end; row += lanes<T>) {
-                const index count = std::min(lanes<T>, end - row);
-                rows_to_lanes(dy.data() + row * out, out, count, dy_lanes);
-                if (wants_w) {
-                    rows_to_lanes(x.data() + row * in, in, count, x_lanes);
-                    if (!shared) std::fill_n(dw_lanes, numel * lanes<T>, T{});
-                    for (const LinearPath& p : plan->paths) add_weight_gradient(p, x_lanes, dy_lanes, dw_lanes);
-                    if (!shared) lanes_to_rows(dw_lanes, numel, count, to_w + row * numel);
+            for (index first = begin; first < end; first += most * lanes<T>) {
+                index blocks = 0;
+                for (index row = first; blocks < most && row < end; ++blocks, row += lanes<T>) {
+                    const index count = std::min(lanes<T>, end - row);
+                    const T* const dy_block = dy_lanes + blocks * out * lanes<T>;
+                    rows_to_lanes(dy.data() + row * out, out, count, dy_lanes + blocks * out * lanes<T>);
+                    if (wants_w) rows_to_lanes(x.data() + row * in, in, count, x_lanes + blocks * in * lanes<T>);
+                    if (wants_x) {
+                        std::fill_n(dx_lanes, in * lanes<T>, T{});
+                        with_weights(choose<shared>(turned, weights), row, count, w_lanes, [&](const auto& w) {
+                            for (const LinearPath& p : plan->paths)
+                                for (index m = 0; m < p.components; ++m)
+                                    mix(w,
+                                        {p.mul_in, p.mul_out, p.weight, shared ? 1 : p.mul_out, shared ? p.mul_in : 1,
+                                         step<T>(p), step<T>(p)},
+                                        p.coefficient, dy_block + (p.at_out + m) * lanes<T>,
+                                        dx_lanes + (p.at_in + m) * lanes<T>);
+                        });
+                        lanes_to_rows(dx_lanes, in, count, to_x + row * in);
+                    }
+                    for (index b = 0; b < biases; ++b) {
+                        T* const sum = db_lanes + b * lanes<T>;
+                        const index at = plan->biases[static_cast<std::size_t>(b)];
+                        store_packet(sum, load_packet(sum) + load_packet(dy_block + at * lanes<T>));
+                    }
                 }
-                if (wants_x) {
-                    std::fill_n(dx_lanes, in * lanes<T>, T{});
-                    with_weights(weights, row, count, w_lanes, [&](const auto& w) {
-                        for (const LinearPath& p : plan->paths)
-                            for (index m = 0; m < p.components; ++m)
-                                mix(w, {p.mul_in, p.mul_out, p.weight, p.mul_out, 1, step<T>(p), step<T>(p)},
-                                    p.coefficient, dy_lanes + (p.at_out + m) * lanes<T>,
-                                    dx_lanes + (p.at_in + m) * lanes<T>);
-                    });
-                    lanes_to_rows(dx_lanes, in, count, to_x + row * in);
-                }
-                for (index b = 0; b < biases; ++b) {
-                    T* const sum = db_lanes + b * lanes<T>;
-                    store_packet(sum, load_packet(sum) +
-                                          load_packet(dy_lanes + plan->biases[static_cast<std::size_t>(b)] * lanes<T>));
-                }
+                if (!wants_w) continue;
+                if (!shared) std::fill_n(dw_lanes, numel * lanes<T>, T{});
+                for (const LinearPath& p : plan->paths)
+                    WeightGradient<T>{p.mul_in,
+                                      p.mul_out,
+                                      p.components,
+                                      blocks,
+                                      x_lanes + p.at_in * lanes<T>,
+                                      dy_lanes + p.at_out * lanes<T>,
+                                      in * lanes<T>,
+                                      out * lanes<T>,
+                                      dw_lanes + p.weight * lanes<T>,
+                                      splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(p.coefficient)))}
+                        .run();
+                if (!shared) lanes_to_rows(dw_lanes, numel, std::min(lanes<T>, end - first), to_w + first * numel);
             }
             if (wants_w && shared) sums.put(chunk, dw_lanes);
             bias_sums.put(chunk, db_lanes);
@@ -146,20 +164,25 @@ private:
         rows_to_lanes(of_rows.data() + row * numel, numel, count, in_lanes);
         f(RowWeights<T>{in_lanes});
     }
+    template <bool First, class A, class B>
+    static const auto& choose(const A& a, const B& b) {
+        if constexpr (First)
+            return a;
+        else
+            return b;
+    }
+    /// The matrices of all paths transposed, so that neighbours go to neighbouring results backward too.
     template <class T>
-    static WEFT_NOINLINE void add_weight_gradient(const LinearPath& p, const T* x, const T* dy, T* dw) {
-        const Packet<T> scale = splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(p.coefficient)));
-        constexpr index w = lanes<T>;
-        for (index u = 0; u < p.mul_in; ++u)
-            for (index o = 0; o < p.mul_out; ++o) {
-                const T* const a = x + (p.at_in + u * p.components) * w;
-                const T* const b = dy + (p.at_out + o * p.components) * w;
-                Packet<T> sum = load_packet(a) * load_packet(b);
-                for (index m = 1; m < p.components; ++m)
-                    sum = multiply_add(load_packet(a + m * w), load_packet(b + m * w), sum);
-                T* const to = dw + (p.weight + u * p.mul_out + o) * w;
-                store_packet(to, multiply_add(scale, sum, load_packet(to)));
-            }
+    Tensor<T, 1> turn(const Tensor<T, 1>& weights) const {
+        auto turned = Tensor<T, 1>::empty(weights.shape());
+        for (const LinearPath& p : plan->paths)
+            transpose_block(weights.data() + p.weight, p.mul_out, p.mul_in, p.mul_out, turned.mutable_data() + p.weight,
+                            p.mul_in);
+        return turned;
+    }
+    template <class T>
+    Tensor<T, 1> turn(const Tensor<T, 2>&) const {
+        return {};
     }
 };
 

@@ -28,11 +28,13 @@ template <class T>
 struct SharedWeights {
     const T* data;
     WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return splat(data[i]); }
+    WEFT_ALWAYS_INLINE SharedWeights from(index i) const { return {data + i}; }
 };
 template <class T>
 struct RowWeights {
     const T* data;
     WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return load_packet(data + i * lanes<T>); }
+    WEFT_ALWAYS_INLINE RowWeights from(index i) const { return {data + i * lanes<T>}; }
 };
 
 /// to[o] += scale times the sum over n of weights(first + o out_step + n in_step) from[n], for packets `from_step` and
@@ -40,17 +42,18 @@ struct RowWeights {
 struct MixShape {
     index outputs, inputs, first, out_step, in_step, from_step, to_step;
 };
-template <int Few, class T, class W>
+template <int Few, bool Neighbours, class T, class W> // Neighbours: out_step is 1
 WEFT_ALWAYS_INLINE void mix_few(const W& weights, const MixShape& s, index done, const Packet<T>& scale, const T* from,
                                 T* to) {
     Packet<T> sum[Few];
 #pragma GCC unroll 16
     for (int o = 0; o < Few; ++o) sum[o] = splat(T{});
-    const index first = s.first + done * s.out_step;
+    const index out_step = Neighbours ? 1 : s.out_step, first = s.first + done * out_step;
     for (index n = 0; n < s.inputs; ++n) {
         const Packet<T> x = load_packet(from + n * s.from_step);
+        const W here = weights.from(first + n * s.in_step);
 #pragma GCC unroll 16
-        for (int o = 0; o < Few; ++o) sum[o] = multiply_add(weights(first + o * s.out_step + n * s.in_step), x, sum[o]);
+        for (int o = 0; o < Few; ++o) sum[o] = multiply_add(here(o * out_step), x, sum[o]);
     }
 #pragma GCC unroll 16
     for (int o = 0; o < Few; ++o) {
@@ -58,14 +61,70 @@ WEFT_ALWAYS_INLINE void mix_few(const W& weights, const MixShape& s, index done,
         store_packet(at, multiply_add(scale, sum[o], load_packet(at)));
     }
 }
-template <class T, class W>
-WEFT_NOINLINE void mix(const W& weights, const MixShape& s, double scale, const T* from, T* to) {
+template <bool Neighbours, class T, class W>
+WEFT_NOINLINE void mix_all(const W& weights, const MixShape& s, double scale, const T* from, T* to) {
     const Packet<T> factor = splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(scale)));
     index done = 0;
-    for (; done + 16 <= s.outputs; done += 16) mix_few<16>(weights, s, done, factor, from, to);
-    for (; done + 4 <= s.outputs; done += 4) mix_few<4>(weights, s, done, factor, from, to);
-    for (; done < s.outputs; ++done) mix_few<1>(weights, s, done, factor, from, to);
+    for (; done + 16 <= s.outputs; done += 16) mix_few<16, Neighbours>(weights, s, done, factor, from, to);
+    for (; done + 4 <= s.outputs; done += 4) mix_few<4, Neighbours>(weights, s, done, factor, from, to);
+    for (; done < s.outputs; ++done) mix_few<1, Neighbours>(weights, s, done, factor, from, to);
 }
+template <class T, class W>
+void mix(const W& weights, const MixShape& s, double scale, const T* from, T* to) {
+    s.out_step == 1 ? mix_all<true>(weights, s, scale, from, to) : mix_all<false>(weights, s, scale, from, to);
+}
+
+/// dw(u, o) += scale times the sum over blocks and components m of x(u, m) dy(o, m), in the lanes; of `inputs` copies u
+/// and `outputs` copies o.
+template <class T>
+struct WeightGradient {
+    index inputs, outputs, components, blocks;
+    const T *x, *dy;         // of copy 0, component 0, block 0
+    index x_block, dy_block; // elements from a block to the next
+    T* dw;                   // row-major
+    Packet<T> scale;
+
+    template <int U, int O>
+    WEFT_ALWAYS_INLINE void add(index u0, index o0) const {
+        constexpr index w = lanes<T>;
+        Packet<T> sum[U][O];
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u)
+#pragma GCC unroll 4
+            for (int o = 0; o < O; ++o) sum[u][o] = splat(T{});
+        for (index b = 0; b < blocks; ++b)
+            for (index m = 0; m < components; ++m) {
+                const T* const from = dy + b * dy_block + (o0 * components + m) * w;
+                const T* const other = x + b * x_block + (u0 * components + m) * w;
+                Packet<T> d[O];
+#pragma GCC unroll 4
+                for (int o = 0; o < O; ++o) d[o] = load_packet(from + o * components * w);
+#pragma GCC unroll 4
+                for (int u = 0; u < U; ++u) {
+                    const Packet<T> a = load_packet(other + u * components * w);
+#pragma GCC unroll 4
+                    for (int o = 0; o < O; ++o) sum[u][o] = multiply_add(a, d[o], sum[u][o]);
+                }
+            }
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u)
+#pragma GCC unroll 4
+            for (int o = 0; o < O; ++o) {
+                T* const to = dw + ((u0 + u) * outputs + o0 + o) * w;
+                store_packet(to, multiply_add(scale, sum[u][o], load_packet(to)));
+            }
+    }
+    WEFT_NOINLINE void run() const {
+        index u = 0;
+        for (; u + 4 <= inputs; u += 4) {
+            index o = 0;
+            for (; o + 4 <= outputs; o += 4) add<4, 4>(u, o);
+            for (; o < outputs; ++o) add<4, 1>(u, o);
+        }
+        for (; u < inputs; ++u)
+            for (index o = 0; o < outputs; ++o) add<1, 1>(u, o);
+    }
+};
 
 /// Rows in chunks that depend on their number alone, each long enough that its own memory and its sums of weights do
 /// not count.
