@@ -8,6 +8,9 @@
 /// components, and numbers that belong to copies are in the same order, [..., num_irreps].
 namespace weft::inline WEFT_ABI::so3 {
 
+/// What a normalisation makes 1: the mean of the squares of the components of an irrep, or their sum.
+enum class FeatureNormalization { component, norm };
+
 namespace detail {
 
 /// Errors: the last extent of x is not the dimension of the irreps.
