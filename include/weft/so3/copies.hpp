@@ -46,11 +46,38 @@ WEFT_ALWAYS_INLINE void with_dim(index d, F&& body) {
         return body(d);
     }
 }
-/// y_um = x_um s_u of n copies of d components.
+/// For each of the D packets that hold as many copies as there are lanes, the copy that each lane is of.
+template <class T, index D>
+struct CopiesOfLanes {
+    LaneIndexOf<T> of[D];
+
+    CopiesOfLanes() {
+        for (index packet = 0; packet < D; ++packet) {
+            int copy[16] = {};
+            for (index i = 0; i < lanes<T>; ++i) copy[i] = static_cast<int>((packet * lanes<T> + i) / D);
+            of[packet] = make_lane_index<T>(copy);
+        }
+    }
+};
+
+/// y_um = x_um s_u of n copies of d components; y may be x.
 template <class T>
 void scale_copies(const T* x, const T* s, index n, index d, T* y) {
-    with_dim(d, [=](auto dim) {
-        for (index u = 0; u < n; ++u) {
+    with_dim(d, [=]<class Dim>(Dim dim) {
+        index u = 0;
+        if constexpr (!std::is_same_v<Dim, index>) {
+            constexpr index w = lanes<T>;
+            static const CopiesOfLanes<T, Dim::value> copy;
+            for (; u + w <= n; u += w) {
+                const Packet<T> factors = load_packet(s + u);
+                for (index k = 0; k < dim; ++k) {
+                    const index at = u * dim + k * w;
+                    const Packet<T> factor = permute<T>(factors, copy.of[k]);
+                    store_packet(y + at, load_packet(x + at) * factor);
+                }
+            }
+        }
+        for (; u < n; ++u) {
             const T factor = s[u];
             for (index m = 0; m < dim; ++m) y[u * dim + m] = x[u * dim + m] * factor;
         }
