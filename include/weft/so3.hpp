@@ -3,10 +3,21 @@
 
 /// Features that turn as irreps of rotations and reflections do, and the operations that commute with it, as in e3nn.
 
+#include <weft/so3/activation.hpp>
+#include <weft/so3/batch_norm.hpp>
 #include <weft/so3/convolution.hpp>
+#include <weft/so3/dropout.hpp>
+#include <weft/so3/fully_connected_net.hpp>
+#include <weft/so3/function.hpp>
+#include <weft/so3/gate.hpp>
 #include <weft/so3/irreps.hpp>
+#include <weft/so3/layer_norm.hpp>
 #include <weft/so3/linear.hpp>
 #include <weft/so3/named_products.hpp>
+#include <weft/so3/norm.hpp>
+#include <weft/so3/norm_activation.hpp>
+#include <weft/so3/normalize2mom.hpp>
+#include <weft/so3/radial.hpp>
 #include <weft/so3/rotation.hpp>
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/spherical_harmonics_alpha_beta.hpp>
