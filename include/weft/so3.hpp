@@ -22,5 +22,6 @@
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/spherical_harmonics_alpha_beta.hpp>
 #include <weft/so3/tensor_product.hpp>
+#include <weft/so3/weighted_tensor_product.hpp>
 #include <weft/so3/wigner_3j.hpp>
 #include <weft/so3/wigner_d.hpp>

@@ -66,28 +66,36 @@ struct FullyConnectedNet {
     /// x [N, in] to [N, out]. Errors: x does not fit.
     template <Expression X>
     auto operator()(const X& x) const {
+        const auto y = matmul(hidden(x), layers.back().weight);
+        return options.out_act ? apply_function(function, y, factor() * std::sqrt(options.variance_out)) : eval(y);
+    }
+    /// What the last weight is multiplied by, [N, channels before it]: for so3::convolution, which makes that product
+    /// itself, of a few edges at a time. Errors: x does not fit.
+    template <Expression X>
+    auto hidden(const X& x) const {
         static_assert(X::rank == 2, "weft: FullyConnectedNet: the input is [N, in]");
         if (x.shape()[1] != in_features())
             throw error("FullyConnectedNet", "x is {}: its last extent must be {}, the number of features in",
                         weft::detail::shape_text(x.shape()), in_features());
-        const double c = normalize2mom(function, options.moment), out = std::sqrt(options.variance_out);
         // The root of a layer's inputs is taken into what is multiplied before anyway.
-        auto h = matmul(x * T(scale(0) * (options.out_act || layers.size() > 1 ? 1 : out)), layers[0].weight);
-        for (std::size_t i = 1; i < layers.size(); ++i) {
-            const bool linear_end = i + 1 == layers.size() && !options.out_act;
-            h = matmul(apply_function(function, h, c * scale(i) * (linear_end ? out : 1)), layers[i].weight);
-        }
-        return options.out_act ? apply_function(function, h, c * out) : h;
+        auto h = eval(x * T(scale(0)));
+        for (std::size_t i = 1; i < layers.size(); ++i)
+            h = apply_function(function, matmul(h, layers[i - 1].weight), factor() * scale(i));
+        return h;
     }
+    const Parameter<T, 2>& last_weight() const { return layers.back().weight; }
 
     void visit(auto&& v) {
         for (std::size_t i = 0; i < layers.size(); ++i) v(std::string_view("layer" + std::to_string(i)), layers[i]);
     }
 
 private:
+    double factor() const { return normalize2mom(function, options.moment); }
     double scale(std::size_t i) const {
         const auto in = static_cast<double>(layers[i].weight.extent(0));
-        return 1 / std::sqrt(std::max(in, 1.0) * (i == 0 ? options.variance_in : 1));
+        const bool linear_end = i + 1 == layers.size() && !options.out_act;
+        return std::sqrt((linear_end ? options.variance_out : 1) /
+                         (std::max(in, 1.0) * (i == 0 ? options.variance_in : 1)));
     }
 };
 
