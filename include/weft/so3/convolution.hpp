@@ -93,21 +93,7 @@ void require_convolution(const TensorProductPlan& plan, const Graph& g, const X&
 }
 } // namespace detail
 
-/// The equivariant convolution: for each destination of the graph the sum over its edges of
-/// product(x of the source, harmonics, weights), in one pass. x [N_src, dim1] and the result [N_dst, dim3] are features
-/// in the layout mul_ir, harmonics [E, dim2], weights [E, weight_numel()]; edges in the order in which they were given.
-/// No message is stored. All paths of the product must be of mode uvu with weights, the terms of the second input of
-/// multiplicity 1 (see ConvolutionTensorProduct). Gradients of any order by all operands. Errors: another product;
-/// extents that do not fit.
-template <Expression X, Expression Y, Expression W>
-auto convolution(const TensorProduct& product, const Graph& g, const X& x, const Y& harmonics, const W& weights) {
-    const auto& plan = product.plan();
-    detail::require_convolution(*plan, g, x, harmonics);
-    detail::require_matrix("weights", weights, g.num_edges(), plan->weight_numel);
-    return apply_operation(detail::Convolution{plan, g}, x, harmonics, weights);
-}
-
-/// The same with weights = hidden matrix, the last layer of a radial network: hidden [E, H], matrix
+/// The convolution below with weights = hidden matrix, the last layer of a radial network: hidden [E, H], matrix
 /// [H, weight_numel()]. The weights are made for a few edges at a time and never stored, nor are their gradients:
 /// nothing of size edges x paths x copies exists.
 template <Expression X, Expression Y, Expression H, Expression M>
@@ -118,6 +104,25 @@ auto convolution(const TensorProduct& product, const Graph& g, const X& x, const
     detail::require_matrix("hidden", hidden, g.num_edges(), hidden.extent(-1));
     detail::require_matrix("matrix", matrix, hidden.extent(-1), plan->weight_numel);
     return apply_operation(detail::RadialConvolution{plan, g}, x, harmonics, hidden, matrix);
+}
+
+/// The equivariant convolution: for each destination of the graph the sum over its edges of
+/// product(x of the source, harmonics, weights), in one pass. x [N_src, dim1] and the result [N_dst, dim3] are features
+/// in the layout mul_ir, harmonics [E, dim2], weights [E, weight_numel()]; edges in the order in which they were given.
+/// No message is stored. Weights [weight_numel()] are those of all edges. All paths of the product must be of mode uvu
+/// with weights, the terms of the second input of multiplicity 1 (see ConvolutionTensorProduct). Gradients of any order
+/// by all operands. Errors: another product; extents that do not fit.
+template <Expression X, Expression Y, Expression W>
+auto convolution(const TensorProduct& product, const Graph& g, const X& x, const Y& harmonics, const W& weights) {
+    const auto& plan = product.plan();
+    detail::require_convolution(*plan, g, x, harmonics);
+    if constexpr (W::rank == 1) {
+        using T = typename W::value_type;
+        return convolution(product, g, x, harmonics, Tensor<T, 2>::ones({g.num_edges(), 1}), unsqueeze(weights, 0));
+    } else {
+        detail::require_matrix("weights", weights, g.num_edges(), plan->weight_numel);
+        return apply_operation(detail::Convolution{plan, g}, x, harmonics, weights);
+    }
 }
 
 } // namespace weft::inline WEFT_ABI::so3

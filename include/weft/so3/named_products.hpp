@@ -181,12 +181,13 @@ private:
     }
 };
 
-/// In which order the weights of a convolution are: as its paths were found, by input term, degree of the spherical
-/// harmonics and irrep (e3nn's models, NequIP), or by term of the result (MACE).
-enum class ConvolutionOrder { by_input, by_output };
+/// In which order the weights of a convolution are, and the terms of its result: both as the paths are found, by input
+/// term, degree of the spherical harmonics and irrep (`unsorted`); the terms sorted (`by_input`: e3nn's models); or the
+/// weights in the order of the sorted terms too (`by_output`: NequIP, MACE).
+enum class ConvolutionOrder { by_input, by_output, unsorted };
 
 /// The product of equivariant convolutions: features with spherical harmonics, each copy of a feature for itself with
-/// one weight per path (uvu), to all irreps of the product, or those in `filter`. The result is sorted.
+/// one weight per path (uvu), to all irreps of the product, or those in `filter`.
 struct ConvolutionTensorProduct : TensorProduct {
     ConvolutionTensorProduct() = default;
     ConvolutionTensorProduct(const Irreps& features, const Irreps& harmonics, const std::optional<Irreps>& filter = {},
@@ -202,7 +203,7 @@ private:
             for (index j = 0; j < harmonics.size(); ++j)
                 for (const Irrep ir : features[i].ir* harmonics[j].ir)
                     if (detail::wanted(filter, ir)) paths.add(i, j, {features[i].mul, ir}, ProductMode::uvu, true);
-        const Irreps out = paths.sort();
+        const Irreps out = order == ConvolutionOrder::unsorted ? Irreps(paths.out) : paths.sort();
         if (order == ConvolutionOrder::by_output)
             std::stable_sort(paths.instructions.begin(), paths.instructions.end(),
                              [](const Instruction& a, const Instruction& b) { return a.out < b.out; });
