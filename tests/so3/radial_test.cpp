@@ -155,9 +155,10 @@ TEST_CASE("Radial functions: limits at 0 and at the cutoff", "[so3]") {
 
 TEST_CASE("Radial functions: squares sum up to about 1, gradients", "[so3]") {
     const auto x = Tensor<double, 1>::from({0.31, 0.9, 1.77, 2.2, 2.61});
-    for (const auto& [name, basis] : bases)
+    for (const auto& b : bases)
         for (const bool cutoff : {false, true}) {
-            INFO(name << " " << cutoff);
+            const RadialBasis basis = b.second; // clang captures no structured bindings
+            INFO(b.first << " " << cutoff);
             const auto f = [&](const auto& v) { return so3::soft_one_hot_linspace(v, 0.2, 2.9, 6, basis, cutoff); };
             weft::expect_grad<2>({.tolerance = 1e-4}, f, x);
             if (basis == RadialBasis::bessel) continue;
@@ -172,14 +173,14 @@ TEST_CASE("Radial functions: squares sum up to about 1, gradients", "[so3]") {
 }
 
 TEST_CASE("Radial functions: no distances, any number of threads, errors", "[so3]") {
-    for (const auto& [name, basis] : bases) {
+    for (const auto& b : bases) {
+        const RadialBasis basis = b.second;
         REQUIRE(so3::soft_one_hot_linspace(Tensor<float, 1>::zeros({0}), 0, 1, 4, basis, true).shape() ==
                 Extents<2>{0, 4});
-        const RadialBasis chosen = basis;
         const auto r = numbers<float, 1>({20000});
         require_thread_independent([&] {
             const Var v{r};
-            weft::backward(so3::soft_one_hot_linspace(v, -1, 1, 8, chosen, true), numbers<float, 2>({20000, 8}));
+            weft::backward(so3::soft_one_hot_linspace(v, -1, 1, 8, basis, true), numbers<float, 2>({20000, 8}));
             return v.grad();
         });
     }

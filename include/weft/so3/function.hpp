@@ -128,22 +128,30 @@ void with_operation(Function f, F&& body) {
     }
 }
 
+/// The packet at p, of which n elements are there.
+template <class T>
+WEFT_ALWAYS_INLINE Packet<T> load_some(const T* p, index n) {
+    return n >= lanes<T> ? load_packet(p) : load_first(p, n, T{});
+}
+template <class T>
+WEFT_ALWAYS_INLINE void store_some(T* p, const Packet<T>& a, index n) {
+    if (n >= lanes<T>)
+        store_packet(p, a);
+    else
+        store_first(p, a, n);
+}
 template <class Op, class T>
 WEFT_NOINLINE void run_values(const T* x, index n, T factor, T* y) {
     const Packet<T> c = splat(factor);
-    index i = 0;
-    for (; i + lanes<T> <= n; i += lanes<T>) store_packet(y + i, Op::value(load_packet(x + i)) * c);
-    if (i < n) store_first(y + i, Op::value(load_first(x + i, n - i, T{})) * c, n - i);
+    for (index i = 0; i < n; i += lanes<T>) store_some<T>(y + i, Op::value(load_some(x + i, n - i)) * c, n - i);
 }
 template <class Op, class T>
 WEFT_NOINLINE void run_adjoints(const T* x, const T* dy, index n, T factor, T* dx) {
     const Packet<T> c = splat(factor);
-    const auto at = [&](const Packet<T>& a, const Packet<T>& adj) {
-        return weft::detail::unary_adjoint<Op, Packet<T>>(adj * c, a, Op::value(a));
-    };
-    index i = 0;
-    for (; i + lanes<T> <= n; i += lanes<T>) store_packet(dx + i, at(load_packet(x + i), load_packet(dy + i)));
-    if (i < n) store_first(dx + i, at(load_first(x + i, n - i, T{}), load_first(dy + i, n - i, T{})), n - i);
+    for (index i = 0; i < n; i += lanes<T>) {
+        const Packet<T> a = load_some(x + i, n - i), adj = load_some(dy + i, n - i) * c;
+        store_some<T>(dx + i, weft::detail::unary_adjoint<Op, Packet<T>>(adj, a, Op::value(a)), n - i);
+    }
 }
 
 /// y = factor f(x) of n neighbouring numbers.
