@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/combine.hpp>
+#include <weft/core/views.hpp>
+#include <weft/so3/gaunt_kernel.hpp>
+#include <weft/so3/irreps.hpp>
+#include <weft/so3/sphere_grid.hpp>
+
+namespace weft::inline WEFT_ABI::so3 {
+
+/// How a Gaunt product is computed; all are exact. `automatic`: what costs least for the degrees.
+enum class GauntMethod {
+    automatic,
+    list,    ///< every integral of three harmonics that is not 0: the fastest for low degrees
+    circles, ///< on circles around the axis, where products are convolutions of Fourier coefficients: O(L^3)
+};
+
+namespace detail {
+
+/// The product of degrees a, b, to y, and those of its gradients: the integral of three functions is symmetric.
+struct GauntPlan {
+    int l1, l2, l3;
+    bool circles;
+    GauntList lists[3]; // to the result; from its gradient and x2 to that of x1; from its gradient and x1 to that of x2
+    GauntCircles rounds[3];
+    double cost;
+
+    GauntPlan(int a, int b, int y, GauntMethod method) : l1(a), l2(b), l3(y) {
+        const int degrees[3][3] = {{a, b, y}, {y, b, a}, {y, a, b}};
+        circles = method == GauntMethod::circles;
+        if (method == GauntMethod::automatic) {
+            // A term of the list costs about as much as two multiplications on circles. Long lists are not even made.
+            const double terms = 0.11 * std::pow(std::min({a, b, y}) + 1.0, 2) * (a + 1.0) * (b + 1.0) * (y + 1.0) / 2;
+            circles = 2 * terms > GauntCircles(a, b, y).cost();
+        }
+        for (int d = 0; d < 3; ++d) {
+            const auto& [first, second, to] = degrees[d];
+            if (circles)
+                rounds[d] = GauntCircles(first, second, to);
+            else
+                lists[d] = GauntList(first, second, to);
+        }
+        cost = (circles ? rounds[0].cost() : 2 * lists[0].cost()) * 0.02;
+    }
+    /// d: 0 the product, 1 and 2 the gradients.
+    template <class T>
+    void multiply(int d, const T* a, const T* b, T* y, T* scratch) const {
+        circles ? rounds[d].multiply(a, b, y, scratch) : lists[d].multiply(a, b, y);
+    }
+    template <class T>
+    index scratch() const {
+        return circles ? std::max({rounds[0].scratch<T>(), rounds[1].scratch<T>(), rounds[2].scratch<T>()}) : 0;
+    }
+};
+
+/// Rows x1 [N, (l1 + 1)^2], x2 [N, (l2 + 1)^2] to [N, (l3 + 1)^2].
+struct GauntOperation {
+    static constexpr auto name = "gaunt_tensor_product";
+    std::shared_ptr<const GauntPlan> plan;
+
+    template <class T>
+    Tensor<T, 2> forward(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2) const {
+        return run<T>(0, x1, x2, plan->l3);
+    }
+    template <class T, class Sink>
+    void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x1,
+                  const Tensor<T, 2>& x2) const {
+        if (sink.template wants<0>()) sink.template add<0>(run<T>(1, dy, x2, plan->l1));
+        if (sink.template wants<1>()) sink.template add<1>(run<T>(2, dy, x1, plan->l2));
+    }
+
+private:
+    template <class T>
+    Tensor<T, 2> run(int d, const Tensor<T, 2>& a, const Tensor<T, 2>& b, int lmax) const {
+        const index n = a.extent(0), dim_a = a.extent(1), dim_b = b.extent(1), dim = harmonics_up_to(lmax);
+        auto y = Tensor<T, 2>::empty({n, dim});
+        T* const to = y.mutable_data();
+        for_each_row_chunk(n, plan->cost / static_cast<double>(lanes<T>) * 16, [&](index, index begin, index end) {
+            weft::detail::Scratch<T> memory((dim_a + dim_b + dim) * lanes<T> + plan->scratch<T>() + 64);
+            T* const a_lanes = memory.take(dim_a * lanes<T>);
+            T* const b_lanes = memory.take(dim_b * lanes<T>);
+            T* const y_lanes = memory.take(dim * lanes<T>);
+            T* const scratch = memory.take(plan->scratch<T>());
+            for (index row = begin; row < end; row += lanes<T>) {
+                const index count = std::min(lanes<T>, end - row);
+                rows_to_lanes(a.data() + row * dim_a, dim_a, count, a_lanes);
+                rows_to_lanes(b.data() + row * dim_b, dim_b, count, b_lanes);
+                plan->multiply(d, a_lanes, b_lanes, y_lanes, scratch);
+                lanes_to_rows(y_lanes, dim, count, to + row * dim);
+            }
+        });
+        return y;
+    }
+};
+
+} // namespace detail
+
+/// The product of two functions on the sphere, each by its components [..., (l + 1)^2] of degrees 0 to l (`integral`
+/// harmonics), projected on degrees 0 to l3: exact, commutative, without weights. It couples what FullTensorProduct
+/// couples where l1 + l2 + l3 is even, one result for each degree, in O(L^3) instead of O(L^6). Luo, Chen &
+/// Krishnapriyan, Gaunt tensor products (arXiv 2401.10216). Gradients of any order by both operands.
+class GauntTensorProduct {
+public:
+    GauntTensorProduct() : GauntTensorProduct(0, 0, 0) {}
+    /// Errors: a degree is negative. (Degrees beyond l1 + l2 are 0.)
+    GauntTensorProduct(int l1, int l2, int l3, GauntMethod method = GauntMethod::automatic) {
+        if (std::min({l1, l2, l3}) < 0)
+            throw error("GauntTensorProduct", "degrees {}, {}, {}: must not be negative", l1, l2, l3);
+        plan_ = std::make_shared<const detail::GauntPlan>(l1, l2, l3, method);
+    }
+    int l1() const { return plan_->l1; }
+    int l2() const { return plan_->l2; }
+    int l3() const { return plan_->l3; }
+    /// What `automatic` has chosen.
+    GauntMethod method() const { return plan_->circles ? GauntMethod::circles : GauntMethod::list; }
+
+    /// x1 [..., (l1 + 1)^2], x2 [..., (l2 + 1)^2] to [..., (l3 + 1)^2]. Errors: the extents do not fit.
+    template <Expression X1, Expression X2>
+    auto operator()(const X1& x1, const X2& x2) const {
+        static_assert(X1::rank == X2::rank && X1::rank >= 1,
+                      "weft: GauntTensorProduct: both operands have the same rank");
+        require("x1", x1, plan_->l1);
+        require("x2", x2, plan_->l2);
+        Extents<X1::rank> shape = x1.shape();
+        for (int a = 0; a + 1 < X1::rank; ++a)
+            if (x1.extent(a) != x2.extent(a))
+                throw error("GauntTensorProduct", "x1 is {}, x2 is {}: the extents must be equal but for the last",
+                            weft::detail::shape_text(x1.shape()), weft::detail::shape_text(x2.shape()));
+        index rows = 1;
+        for (int a = 0; a + 1 < X1::rank; ++a) rows *= x1.extent(a);
+        const auto flat = [&](const auto& x) { return reshape(contiguous(x), Extents<2>{rows, x.extent(-1)}); };
+        shape.back() = detail::harmonics_up_to(plan_->l3);
+        return reshape(apply_operation(detail::GauntOperation{plan_}, flat(x1), flat(x2)), shape);
+    }
+
+private:
+    template <class X>
+    static void require(const char* what, const X& x, int lmax) {
+        if (x.extent(-1) != detail::harmonics_up_to(lmax))
+            throw error("GauntTensorProduct", "{} is {}: its last extent must be {}, the components of degrees 0 to {}",
+                        what, weft::detail::shape_text(x.shape()), detail::harmonics_up_to(lmax), lmax);
+    }
+
+    std::shared_ptr<const detail::GauntPlan> plan_;
+};
+
+/// Weights of degrees [..., l + 1] as weights of components [..., (l + 1)^2].
+template <Expression W>
+auto degree_weights(const W& weights) {
+    const index degrees = weights.extent(-1);
+    auto degree_of = Tensor<index, 1>::empty({degrees * degrees});
+    index* to = degree_of.mutable_data();
+    for (index l = 0; l < degrees; ++l)
+        for (index m = 0; m <= 2 * l; ++m) *to++ = l;
+    return index_select(weights, -1, degree_of);
+}
+
+} // namespace weft::inline WEFT_ABI::so3
