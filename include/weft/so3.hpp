@@ -5,6 +5,7 @@
 
 #include <weft/so3/activation.hpp>
 #include <weft/so3/batch_norm.hpp>
+#include <weft/so3/components.hpp>
 #include <weft/so3/convolution.hpp>
 #include <weft/so3/dropout.hpp>
 #include <weft/so3/fully_connected_net.hpp>
@@ -14,6 +15,7 @@
 #include <weft/so3/irreps.hpp>
 #include <weft/so3/layer_norm.hpp>
 #include <weft/so3/linear.hpp>
+#include <weft/so3/matrix_tensor_product.hpp>
 #include <weft/so3/named_products.hpp>
 #include <weft/so3/norm.hpp>
 #include <weft/so3/norm_activation.hpp>
@@ -24,6 +26,7 @@
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/spherical_harmonics_alpha_beta.hpp>
 #include <weft/so3/tensor_product.hpp>
+#include <weft/so3/vector_signal_tensor_product.hpp>
 #include <weft/so3/weighted_tensor_product.hpp>
 #include <weft/so3/wigner_3j.hpp>
 #include <weft/so3/wigner_d.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/so3/components.hpp>
 #include <weft/so3/row_lanes.hpp>
 #include <weft/so3/wigner_3j.hpp>
 
@@ -68,8 +69,6 @@ inline std::vector<double> legendre_functions(int lmax, double t) {
         }
     return p;
 }
-
-constexpr index harmonics_up_to(int lmax) { return index{lmax + 1} * (lmax + 1); }
 
 /// y = P(a b), from degrees a and b to y, by all integrals of three harmonics that are not 0.
 class GauntList {
@@ -142,7 +141,7 @@ public:
     }
     double cost() const {
         const double n = static_cast<double>(from_.size());
-        return n * (static_cast<double>(harmonics_up_to(a_) + harmonics_up_to(b_) + harmonics_up_to(y_)) +
+        return n * (static_cast<double>(components_up_to(a_) + components_up_to(b_) + components_up_to(y_)) +
                     4.0 * (2 * a_ + 1) * (2 * b_ + 1));
     }
     /// Elements that multiply() needs.
@@ -157,7 +156,7 @@ public:
         T* const circles_a = scratch;
         T* const circles_b = circles_a + 4 * w * (a_ + 1);
         T* const circles_y = circles_b + 4 * w * (b_ + 1);
-        std::fill_n(y, harmonics_up_to(y_) * w, T{});
+        std::fill_n(y, components_up_to(y_) * w, T{});
         for (std::size_t node = 0; node < from_.size(); ++node) {
             evaluate(from_[node], a_, a, circles_a);
             evaluate(from_[node], b_, b, circles_b);

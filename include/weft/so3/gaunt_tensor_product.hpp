@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/core/combine.hpp>
-#include <weft/core/views.hpp>
+#include <weft/so3/components.hpp>
 #include <weft/so3/gaunt_kernel.hpp>
-#include <weft/so3/irreps.hpp>
-#include <weft/so3/sphere_grid.hpp>
 
 namespace weft::inline WEFT_ABI::so3 {
 
@@ -70,7 +67,7 @@ struct GauntOperation {
 private:
     template <class T>
     Tensor<T, 2> run(int d, const Tensor<T, 2>& a, const Tensor<T, 2>& b, int lmax) const {
-        const index n = a.extent(0), dim_a = a.extent(1), dim_b = b.extent(1), dim = harmonics_up_to(lmax);
+        const index n = a.extent(0), dim_a = a.extent(1), dim_b = b.extent(1), dim = components_up_to(lmax);
         auto y = Tensor<T, 2>::empty({n, dim});
         T* const to = y.mutable_data();
         for_each_row_chunk(n, plan->cost * 16 / static_cast<double>(lanes<T>), [&](index, index begin, index end) {
@@ -115,42 +112,12 @@ public:
     /// x1 [..., (l1 + 1)^2], x2 [..., (l2 + 1)^2] to [..., (l3 + 1)^2]. Errors: the extents do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
-        static_assert(X1::rank == X2::rank && X1::rank >= 1,
-                      "weft: GauntTensorProduct: both operands have the same rank");
-        require("x1", x1, plan_->l1);
-        require("x2", x2, plan_->l2);
-        Extents<X1::rank> shape = x1.shape();
-        for (int a = 0; a + 1 < X1::rank; ++a)
-            if (x1.extent(a) != x2.extent(a))
-                throw error("GauntTensorProduct", "x1 is {}, x2 is {}: the extents must be equal but for the last",
-                            weft::detail::shape_text(x1.shape()), weft::detail::shape_text(x2.shape()));
-        index rows = 1;
-        for (int a = 0; a + 1 < X1::rank; ++a) rows *= x1.extent(a);
-        const auto flat = [&](const auto& x) { return reshape(contiguous(x), Extents<2>{rows, x.extent(-1)}); };
-        shape.back() = detail::harmonics_up_to(plan_->l3);
-        return reshape(apply_operation(detail::GauntOperation{plan_}, flat(x1), flat(x2)), shape);
+        return detail::apply_to_components("GauntTensorProduct", detail::GauntOperation{plan_}, x1, plan_->l1, x2,
+                                           plan_->l2, plan_->l3);
     }
 
 private:
-    template <class X>
-    static void require(const char* what, const X& x, int lmax) {
-        if (x.extent(-1) != detail::harmonics_up_to(lmax))
-            throw error("GauntTensorProduct", "{} is {}: its last extent must be {}, the components of degrees 0 to {}",
-                        what, weft::detail::shape_text(x.shape()), detail::harmonics_up_to(lmax), lmax);
-    }
-
     std::shared_ptr<const detail::GauntPlan> plan_;
 };
-
-/// Weights of degrees [..., l + 1] as weights of components [..., (l + 1)^2].
-template <Expression W>
-auto degree_weights(const W& weights) {
-    const index degrees = weights.extent(-1);
-    auto degree_of = Tensor<index, 1>::empty({degrees * degrees});
-    index* to = degree_of.mutable_data();
-    for (index l = 0; l < degrees; ++l)
-        for (index m = 0; m <= 2 * l; ++m) *to++ = l;
-    return index_select(weights, -1, degree_of);
-}
 
 } // namespace weft::inline WEFT_ABI::so3

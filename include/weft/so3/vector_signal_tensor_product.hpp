@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/linalg/matmul.hpp>
+#include <weft/so3/gaunt_tensor_product.hpp>
+#include <weft/so3/irreps.hpp>
+
+namespace weft::inline WEFT_ABI::so3 {
+
+/// Vector fields on the sphere by their components in vector spherical harmonics,
+/// V^(J, l)_M a = sqrt(2 J + 1) sum over m of C(1, l, J)_amM Y_lm (`integral`; a = x, y, z), in blocks l = 0, ..., lmax
+/// and, of each, J = l - 1, l, l + 1 (of l = 0 J = 1), M = -J, ..., J.
+struct VectorHarmonics {
+    struct Block {
+        int j, l;
+    };
+    int lmax = 0;
+
+    std::vector<Block> blocks() const {
+        std::vector<Block> all;
+        for (int l = 0; l <= lmax; ++l)
+            for (int j = l == 0 ? 1 : l - 1; j <= l + 1; ++j) all.push_back({j, l});
+        return all;
+    }
+    index dim() const {
+        index n = 0;
+        for (const Block& b : blocks()) n += 2 * b.j + 1;
+        return n;
+    }
+    /// Of the fields that turn like vectors (p = -1) or pseudo-vectors (p = 1).
+    Irreps irreps(int p = -1) const {
+        std::vector<MulIrrep> terms;
+        for (const Block& b : blocks()) terms.push_back({1, {b.j, b.l % 2 == 0 ? p : -p}});
+        return terms;
+    }
+    /// From these to the scalar harmonics of x, y, z: [dim, 3 (lmax + 1)^2], orthonormal rows.
+    Tensor<double, 2> to_scalars() const {
+        const index components = components_up_to(lmax);
+        auto matrix = Tensor<double, 2>::zeros({dim(), 3 * components});
+        index row = 0;
+        for (const Block& b : blocks()) {
+            for (const Coupling& c : *detail::couplings(1, b.l, b.j))
+                matrix.mutable_data()[(row + c.k) * 3 * components + c.i * components + b.l * b.l + c.j] =
+                    std::sqrt(2 * b.j + 1.0) * c.value;
+            row += 2 * b.j + 1;
+        }
+        return matrix;
+    }
+};
+
+/// The cross product of two vector fields on the sphere, projected on degrees up to l3: exact. Unlike the product of
+/// scalar functions it couples irreps the sum of whose degrees is odd, such as two vectors to their cross product; only
+/// two scalars give nothing. Xie et al. (arXiv 2506.13523). By six Gaunt products. Gradients of any order.
+template <class T>
+class VectorSignalTensorProduct {
+public:
+    VectorSignalTensorProduct() : VectorSignalTensorProduct(0, 0, 0) {}
+    /// Errors: a degree is negative.
+    VectorSignalTensorProduct(int l1, int l2, int l3) : in1_{l1}, in2_{l2}, out_{l3} {
+        if (std::min({l1, l2, l3}) < 0)
+            throw error("VectorSignalTensorProduct", "degrees {}, {}, {}: must not be negative", l1, l2, l3);
+        product_ = GauntTensorProduct(l1, l2, l3);
+        first_ = cast<T>(in1_.to_scalars());
+        second_ = cast<T>(in2_.to_scalars());
+        back_ = cast<T>(transpose(out_.to_scalars()));
+    }
+    const VectorHarmonics& in1() const { return in1_; }
+    const VectorHarmonics& in2() const { return in2_; }
+    const VectorHarmonics& out() const { return out_; }
+
+    /// x1 [N, in1().dim()], x2 [N, in2().dim()] to [N, out().dim()]. Errors: the extents do not fit.
+    template <Expression X1, Expression X2>
+    auto operator()(const X1& x1, const X2& x2) const {
+        static_assert(X1::rank == 2 && X2::rank == 2, "weft: VectorSignalTensorProduct: both operands are [N, dim]");
+        const auto require = [](const char* what, const auto& x, const VectorHarmonics& h) {
+            if (x.extent(1) != h.dim())
+                throw error("VectorSignalTensorProduct",
+                            "{} is {}: its last extent must be {}, the vector harmonics up to l = {}", what,
+                            weft::detail::shape_text(x.shape()), h.dim(), h.lmax);
+        };
+        require("x1", x1, in1_);
+        require("x2", x2, in2_);
+        const auto a = matmul(x1, first_), b = matmul(x2, second_);
+        const auto part = [](const auto& x, index axis) {
+            const index n = x.extent(1) / 3;
+            return contiguous(slice(x, 1, axis * n, (axis + 1) * n));
+        };
+        const auto cross = [&](index y, index z) {
+            return eval(product_(part(a, y), part(b, z)) - product_(part(a, z), part(b, y)));
+        };
+        return matmul(concat(1, cross(1, 2), cross(2, 0), cross(0, 1)), back_);
+    }
+
+private:
+    VectorHarmonics in1_, in2_, out_;
+    GauntTensorProduct product_;
+    Tensor<T, 2> first_, second_, back_;
+};
+
+} // namespace weft::inline WEFT_ABI::so3
