@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs the example program: sh tensor_products.sh <program>.
+. "$(dirname "$0")/program.sh"
+
+run --help
+grep -q 'rotations only' out || fail "--help does not say what the products are"
+
+run --quiet --lmax 3 --rows 64 --seconds 0 --svg chart.svg
+[ ! -s err ] || fail "--quiet writes on stderr"
+# Paths and expressivity of L = 3, as counted by Xie et al.
+counts() { awk -v l=3 -v name="$1" 'index($0, name) == 1 && substr($0, 17, 3) == l { print substr($0, 20) }' out |
+    awk '{ print $3, $4 }'; }
+[ "$(counts 'Clebsch-Gordan')" = "44 44" ] || fail "Clebsch-Gordan: $(counts 'Clebsch-Gordan')"
+for gaunt in list circles grid; do
+    [ "$(counts "Gaunt, $gaunt")" = "30 13" ] || fail "Gaunt, $gaunt: $(counts "Gaunt, $gaunt")"
+done
+[ "$(counts matrices)" = "44 13" ] || fail "matrices: $(counts matrices)"
+[ "$(grep -c '<polyline' chart.svg)" -eq 6 ] || fail "the picture does not have six lines"
+
+refuse lmax --lmax 0
+refuse 'cannot write' --lmax 1 --rows 16 --seconds 0 --svg missing/chart.svg
