@@ -9,7 +9,7 @@ grep -q 'rotations only' out || fail "--help does not say what the products are"
 run --quiet --lmax 3 --rows 64 --seconds 0 --svg chart.svg
 [ ! -s err ] || fail "--quiet writes on stderr"
 # Paths and expressivity of L = 3, as counted by Xie et al.
-counts() { awk -v l=3 -v name="$1" 'index($0, name) == 1 && substr($0, 17, 3) == l { print substr($0, 20) }' out |
+counts() { awk -v l=3 -v name="$1" 'index($0, name) == 1 && substr($0, 17, 3) + 0 == l { print substr($0, 20) }' out |
     awk '{ print $3, $4 }'; }
 [ "$(counts 'Clebsch-Gordan')" = "44 44" ] || fail "Clebsch-Gordan: $(counts 'Clebsch-Gordan')"
 for gaunt in list circles grid; do
