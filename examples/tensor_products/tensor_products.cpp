@@ -56,7 +56,7 @@ double time_of(const Options& o, const F& f) {
 
 Tensor<float, 2> numbers(index rows, index columns, std::uint64_t seed) {
     auto x = Tensor<float, 2>::empty({rows, columns});
-    Generator generator(seed);
+    Generator generator{seed};
     nn::normal(x, generator);
     return x;
 }

@@ -50,7 +50,7 @@ struct Recognition {
 };
 
 Recognition recognise(const ShapeNetwork<float>& network, const Shapes& shapes, const Options& o) {
-    Generator generator(o.seed + 1);
+    Generator generator{o.seed + 1};
     Recognition result;
     auto normal = Tensor<double, 1>::empty({7}); // of a quaternion and a shift
     for (index i = 0; i < o.rotations; ++i) {
@@ -72,7 +72,7 @@ Recognition recognise(const ShapeNetwork<float>& network, const Shapes& shapes, 
 void run(const Options& o) {
     if (o.threads > 0) set_thread_count(o.threads);
     const Shapes shapes;
-    Generator generator(o.seed);
+    Generator generator{o.seed};
     std::vector<so3::MulIrrep> hidden;
     for (const so3::Irrep ir : {so3::Irrep{0, 1}, {0, -1}, {1, -1}, {1, 1}, {2, 1}, {2, -1}})
         hidden.push_back({o.copies, ir});

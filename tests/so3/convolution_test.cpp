@@ -84,7 +84,7 @@ TEST_CASE("convolution: the sums of the edges' products", "[so3]") {
         const auto dy = numbers<double, 2>(sums.shape(), 5);
         const Var vx{x}, vy{y}, vw{w};
         weft::backward(so3::convolution(product, g, vx, vy, vw), dy);
-        const auto along = [&](const Tensor<double, 2>& t, int seed, auto&& value) {
+        const auto along = [&](const Tensor<double, 2>& t, unsigned seed, auto&& value) {
             const auto direction = numbers<double, 2>(t.shape(), seed);
             const double h = 1e-4;
             const Tensor<double, 2> up = t + h * direction, down = t - h * direction;

@@ -74,7 +74,7 @@ TEST_CASE("so3::Linear: as in e3nn", "[so3][golden]") {
 }
 
 TEST_CASE("so3::Linear: its own parameters, biases without paths, no copies", "[so3]") {
-    weft::Generator generator(3);
+    weft::Generator generator{3};
     const so3::Linear<double> linear("4x0e+0x1e+3x1o", "2x0e+1x1o+2x2e", {.bias = true, .generator = &generator});
     REQUIRE(linear.weight.size() == 11);
     const auto x = numbers<double, 2>({5, 13});
@@ -89,7 +89,7 @@ TEST_CASE("so3::Linear: its own parameters, biases without paths, no copies", "[
 
 TEST_CASE("so3::Linear: equivariant, rows apart, the same on any number of threads", "[so3]") {
     const so3::Irreps in("7x0e+2x0o+20x1o+3x2e"), out("20x0e+5x1o+1x1e+4x2e");
-    weft::Generator generator(1);
+    weft::Generator generator{1};
     const so3::Linear<double> linear(in, out, {.generator = &generator});
     const auto x = numbers<double, 2>({333, in.dim()});
     const auto rotation = so3::Rotation::from_angles({1, 2, 3}) * so3::Rotation::inversion();

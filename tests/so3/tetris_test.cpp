@@ -26,7 +26,7 @@ TEST_CASE("a classifier of shapes: 15 steps of training", "[so3][golden]") {
         }
         const Graph members(all, owners, nodes, shapes);
 
-        weft::Generator generator(0);
+        weft::Generator generator{0};
         ShapeNetwork<double> network(so3::Irreps(std::string_view(g.metadata().at("hidden"))), generator);
         for (std::size_t l = 0; l < network.layers.size(); ++l) {
             const std::string layer = "layer" + std::to_string(l);
@@ -73,7 +73,7 @@ TEST_CASE("a classifier of shapes: 15 steps of training", "[so3][golden]") {
 
 TEST_CASE("a classifier of shapes: logits follow no rotation, mirror images change places", "[so3]") {
     const Shapes shapes;
-    weft::Generator generator(1);
+    weft::Generator generator{1};
     const ShapeNetwork<double> network("2x0e+2x0o+2x1o+2x1e+1x2e+1x2o", generator);
     const Tensor<double, 2> before = network(shapes.graph, shapes.members, shapes.positions);
     const auto rotation = so3::Rotation::from_angles({0.4, 1.2, -2});

@@ -62,7 +62,7 @@ inline index expressivity(const std::vector<Interaction>& interactions, int chan
     const index columns = index{channels} * (degrees[0] + degrees[1] + degrees[2]);
     index best = 0;
     for (std::uint64_t seed = 0; seed < 3; ++seed) {
-        Generator generator(seed);
+        Generator generator{seed};
         auto weights = Tensor<double, 1>::empty({columns});
         fill_normal(generator, weights.mutable_data(), columns, 0.0, 1.0);
         auto jacobian = Tensor<double, 2>::zeros({rows, columns});
