@@ -43,7 +43,7 @@ struct LinearOperation {
         auto y = Tensor<T, 2>::empty({n, out});
         T* const to = y.mutable_data();
         for_each_row_chunk(n, plan->cost, [&](index, index begin, index end) {
-            weft::detail::Scratch<T> memory((in + out + plan->weight_numel) * lanes<T>);
+            weft::detail::Scratch<T> memory((in + out + plan->weight_numel) * lanes<T> + 64);
             T* const from_lanes = memory.take(in * lanes<T>);
             T* const to_lanes = memory.take(out * lanes<T>);
             T* const weight_lanes = memory.take(plan->weight_numel * lanes<T>);
@@ -79,7 +79,7 @@ struct LinearOperation {
         const Tensor<T, 1> turned = turn(weights);
         for_each_row_chunk(n, 2 * plan->cost, [&](index chunk, index begin, index end) {
             constexpr index most = shared ? 4 : 1; // blocks whose weights' gradients are summed in registers
-            weft::detail::Scratch<T> memory(((most + 1) * in + most * out + 2 * numel + biases + 6) * lanes<T>);
+            weft::detail::Scratch<T> memory(((most + 1) * in + most * out + 2 * numel + biases) * lanes<T> + 128);
             T* const x_lanes = memory.take(most * in * lanes<T>);
             T* const dx_lanes = memory.take(in * lanes<T>);
             T* const dy_lanes = memory.take(most * out * lanes<T>);

@@ -105,7 +105,7 @@ private:
         auto y = Tensor<T, 2>::empty({n, dim});
         T* const to = y.mutable_data();
         for_each_row_chunk(n, 0.05 * static_cast<double>(size * size * size), [&](index, index begin, index end) {
-            weft::detail::Scratch<T> memory((dim_a + dim_b + dim) * lanes<T> + 3 * square + 64);
+            weft::detail::Scratch<T> memory((dim_a + dim_b + dim) * lanes<T> + 3 * square + 128);
             T* const a_lanes = memory.take(dim_a * lanes<T>);
             T* const b_lanes = memory.take(dim_b * lanes<T>);
             T* const y_lanes = memory.take(dim * lanes<T>);

@@ -69,9 +69,10 @@ public:
         for (const ProductPath& path : paths_) forward(path, x1, x2, weights, out);
     }
     /// Adds gradients to those of d1, d2, dw that are not null, given that of the result. `dw` is in the lanes.
+    /// `turned`: of SharedWeights the matrices of mixing paths transposed.
     template <class W>
-    void backward(const T* x1, const T* x2, const W& weights, const T* dy, T* d1, T* d2, T* dw) {
-        for (const ProductPath& path : paths_) backward(path, x1, x2, weights, dy, d1, d2, dw);
+    void backward(const T* x1, const T* x2, const W& weights, const T* turned, const T* dy, T* d1, T* d2, T* dw) {
+        for (const ProductPath& path : paths_) backward(path, x1, x2, weights, turned, dy, d1, d2, dw);
     }
 
 private:
@@ -139,8 +140,8 @@ private:
     }
 
     template <class W>
-    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* dy, T* d1,
-                                T* d2, T* dw) {
+    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* turned,
+                                const T* dy, T* d1, T* d2, T* dw) {
         const ProductPairs& pairs = path.pairs;
         x1 += path.at1 * w;
         x2 += path.at2 * w;
@@ -150,9 +151,15 @@ private:
         T* const dz = pairs_.data() + pairs.rows * path.d3 * w;
         if (path.mixes()) {
             std::fill_n(dz, pairs.rows * path.d3 * w, T{});
+            constexpr bool shared = std::is_same_v<W, SharedWeights<T>>;
+            const index step = path.d3 * w;
             for (int k = 0; k < path.d3; ++k)
-                mix(weights, {pairs.rows, pairs.columns, path.weight, pairs.columns, 1, path.d3 * w, path.d3 * w}, 1,
-                    dy + k * w, dz + k * w);
+                if constexpr (shared)
+                    mix(W{turned}, {pairs.rows, pairs.columns, path.weight, 1, pairs.rows, step, step}, 1, dy + k * w,
+                        dz + k * w);
+                else
+                    mix(weights, {pairs.rows, pairs.columns, path.weight, pairs.columns, 1, step, step}, 1, dy + k * w,
+                        dz + k * w);
         }
         Packet<T> gradient[max_components];
         for (std::size_t at = 0; at < pairs.pairs.size();) {
@@ -203,15 +210,7 @@ private:
                 }
         }
         if (!path.mixes() || !dw) return;
-        for (index row = 0; row < pairs.rows; ++row)
-            for (index column = 0; column < pairs.columns; ++column) {
-                T* const to = dw + (path.weight + row * pairs.columns + column) * w;
-                Packet<T> sum = load_packet(to);
-                for (int k = 0; k < path.d3; ++k)
-                    sum = multiply_add(load_packet(z + (row * path.d3 + k) * w),
-                                       load_packet(dy + (column * path.d3 + k) * w), sum);
-                store_packet(to, sum);
-            }
+        WeightGradient<T>{pairs.rows, pairs.columns, path.d3, 1, z, dy, 0, 0, dw + path.weight * w, splat(T(1))}.run();
     }
 
     static constexpr int max_components = 128;

@@ -68,6 +68,8 @@ struct TensorProductOperation {
         T* const to2 = d2.mutable_data();
         T* const tow = dw.mutable_data();
         WeightSums<T> sums(wants_weights && shared ? n : 0, numel);
+        Tensor<T, 1> turned;
+        if constexpr (sizeof...(W) > 0) turned = turn(weights...);
         for_each_row_chunk(n, 3 * plan->cost, [&](index chunk, index begin, index end) {
             Block<T> block(*plan, true);
             if (wants_weights) std::fill_n(block.dw, numel * lanes<T>, T{});
@@ -81,8 +83,9 @@ struct TensorProductOperation {
                 block.with_weights(
                     row, count,
                     [&](const auto& w) {
-                        block.product.backward(block.x1, block.x2, w, block.out, wants1 ? block.d1 : nullptr,
-                                               wants2 ? block.d2 : nullptr, wants_weights ? block.dw : nullptr);
+                        block.product.backward(block.x1, block.x2, w, turned.data(), block.out,
+                                               wants1 ? block.d1 : nullptr, wants2 ? block.d2 : nullptr,
+                                               wants_weights ? block.dw : nullptr);
                     },
                     weights...);
                 if (wants1) lanes_to_rows(block.d1, dim1, count, to1 + row * dim1);
@@ -103,6 +106,21 @@ struct TensorProductOperation {
     }
 
 private:
+    /// The matrices of mixing paths transposed, of weights that all rows share.
+    template <class T>
+    Tensor<T, 1> turn(const Tensor<T, 1>& weights) const {
+        auto turned = Tensor<T, 1>::empty(weights.shape());
+        for (const ProductPath& p : plan->paths)
+            if (p.mixes())
+                transpose_block(weights.data() + p.weight, p.pairs.columns, p.pairs.rows, p.pairs.columns,
+                                turned.mutable_data() + p.weight, p.pairs.rows);
+        return turned;
+    }
+    template <class T>
+    Tensor<T, 1> turn(const Tensor<T, 2>&) const {
+        return {};
+    }
+
     template <class... W>
     static constexpr bool is_shared = ((W::rank == 1) || ...);
 
@@ -114,7 +132,7 @@ private:
         T *x1, *x2, *out, *w = nullptr, *d1 = nullptr, *d2 = nullptr, *dw = nullptr;
 
         explicit Block(const TensorProductPlan& p, bool gradients = false)
-            : plan(p), memory((2 * (p.in1.dim() + p.in2.dim()) + p.out.dim() + 2 * p.weight_numel + 1) * lanes<T>),
+            : plan(p), memory((2 * (p.in1.dim() + p.in2.dim()) + p.out.dim() + 2 * p.weight_numel) * lanes<T> + 128),
               product(p.paths) {
             x1 = memory.take(p.in1.dim() * lanes<T>);
             x2 = memory.take(p.in2.dim() * lanes<T>);
