@@ -6,6 +6,7 @@
 #include <weft/so3/activation.hpp>
 #include <weft/so3/batch_norm.hpp>
 #include <weft/so3/convolution.hpp>
+#include <weft/so3/coupling_basis.hpp>
 #include <weft/so3/dropout.hpp>
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/function.hpp>
@@ -21,6 +22,7 @@
 #include <weft/so3/rotation.hpp>
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/spherical_harmonics_alpha_beta.hpp>
+#include <weft/so3/symmetric_contraction.hpp>
 #include <weft/so3/tensor_product.hpp>
 #include <weft/so3/weighted_tensor_product.hpp>
 #include <weft/so3/wigner_3j.hpp>
