@@ -19,6 +19,7 @@
 #include <weft/so3/norm_activation.hpp>
 #include <weft/so3/normalize2mom.hpp>
 #include <weft/so3/radial.hpp>
+#include <weft/so3/reduced_tensor_products.hpp>
 #include <weft/so3/rotation.hpp>
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/spherical_harmonics_alpha_beta.hpp>

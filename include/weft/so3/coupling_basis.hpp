@@ -5,7 +5,8 @@
 #include <weft/so3/wigner_3j.hpp>
 
 #include <algorithm>
-#include <tuple>
+#include <span>
+#include <utility>
 
 /// Generalised Clebsch-Gordan coefficients: several feature vectors of the same irreps, coupled to one irrep.
 namespace weft::inline WEFT_ABI::so3 {
@@ -51,7 +52,7 @@ struct PartialCoupling {
     std::vector<Entry> entries;
 };
 
-/// The coupling `left` coupled to one more irrep, which begins at component `begin` of the dim of an input.
+/// The coupling `left` coupled to one more irrep, which begins at component `begin` of the `dim` of its input.
 inline PartialCoupling extend_coupling(const PartialCoupling& left, const Irrep& right, index begin, index dim,
                                        const Irrep& out) {
     PartialCoupling made{out, {}};
@@ -75,52 +76,54 @@ inline PartialCoupling extend_coupling(const PartialCoupling& left, const Irrep&
     return made;
 }
 
+/// All couplings of the inputs one after the other, ordered by irrep in the order in which they are made (a single
+/// input as it is); without those of which admitted(irrep, inputs coupled so far) is false. Errors, of `operation`: too
+/// many components.
+template <class Admitted>
+std::vector<PartialCoupling> coupled_one_by_one(const char* operation, std::span<const Irreps> inputs,
+                                                const Admitted& admitted) {
+    index size = 1;
+    int degree = 0;
+    for (const Irreps& input : inputs) {
+        degree += std::max(input.lmax(), 0);
+        if (size > (index{1} << 40) / std::max<index>(input.dim(), 1) || degree > 60)
+            throw error(operation,
+                        "{} inputs, one of them {}: the product of their dimensions must be below 2^40, the "
+                        "sum of their degrees at most 60",
+                        inputs.size(), irreps_text(input));
+        size *= input.dim();
+    }
+    std::vector<PartialCoupling> all{{Irrep{}, {{0, 0, 1.0}}}}; // no inputs: the number 1
+    for (std::size_t coupled = 1; coupled <= inputs.size(); ++coupled) {
+        const Irreps& input = inputs[coupled - 1];
+        std::vector<PartialCoupling> longer;
+        for (const PartialCoupling& left : all) {
+            index begin = 0;
+            for (const auto& [mul, right] : input) {
+                for (const Irrep ir : left.ir* right)
+                    for (index u = 0; u < mul && admitted(ir, coupled); ++u)
+                        longer.push_back(extend_coupling(left, right, begin + u * right.dim(), input.dim(), ir));
+                begin += mul * right.dim();
+            }
+        }
+        if (coupled > 1)
+            std::stable_sort(longer.begin(), longer.end(), [](const auto& a, const auto& b) { return a.ir < b.ir; });
+        all = std::move(longer);
+    }
+    return all;
+}
+
 } // namespace detail
 
 /// The couplings of `order` copies of `in` to `out`. Of four copies only those whose intermediate irreps have the
 /// parity of the spherical harmonics are taken, as MACE does. Errors: order < 1; dim^order or a degree is too large.
 inline CouplingBasis coupling_basis(const Irreps& in, const Irrep& out, int order) {
-    const index dim = in.dim();
     if (order < 1) throw error("coupling_basis", "the order is {}: must be at least 1", order);
-    index size = 1;
-    for (int n = 0; n < order; ++n) {
-        if (size > (index{1} << 40) / std::max<index>(dim, 1))
-            throw error("coupling_basis", "order {} of {}: {}^{} must be below 2^40", order, detail::irreps_text(in),
-                        dim, order);
-        size *= dim;
-    }
-    if (order * in.lmax() > 60)
-        throw error("coupling_basis", "degrees up to {}: the sum must be at most 60", in.lmax());
-    const auto admitted = [&](const Irrep& ir, int inputs) {
-        if (order == 4 && (ir.p != (ir.l % 2 == 0 ? 1 : -1) || ir.l >= 12)) return false;
-        return inputs < order || ir == out;
-    };
-
-    std::vector<detail::PartialCoupling> all;
-    const auto slices = in.slices();
-    const auto for_each_copy = [&](index term, auto&& f) {
-        for (index u = 0; u < in[term].mul; ++u)
-            f(slices[static_cast<std::size_t>(term)].begin + u * in[term].ir.dim());
-    };
-    for (index term = 0; term < in.size(); ++term)
-        for_each_copy(term, [&](index begin) {
-            if (order == 1 && in[term].ir != out) return;
-            auto& made = all.emplace_back(detail::PartialCoupling{in[term].ir, {}});
-            for (int m = 0; m < in[term].ir.dim(); ++m) made.entries.push_back({m, begin + m, 1.0});
-        });
-    for (int inputs = 2; inputs <= order; ++inputs) {
-        std::vector<detail::PartialCoupling> longer;
-        for (const auto& left : all)
-            for (index term = 0; term < in.size(); ++term)
-                for (const Irrep ir : left.ir* in[term].ir)
-                    if (admitted(ir, inputs))
-                        for_each_copy(term, [&](index begin) {
-                            longer.push_back(detail::extend_coupling(left, in[term].ir, begin, dim, ir));
-                        });
-        std::stable_sort(longer.begin(), longer.end(), [](const auto& a, const auto& b) { return a.ir < b.ir; });
-        all = std::move(longer);
-    }
-
+    const std::vector<Irreps> inputs(static_cast<std::size_t>(order), in);
+    const auto all = detail::coupled_one_by_one("coupling_basis", inputs, [&](const Irrep& ir, std::size_t coupled) {
+        if (order == 4 && coupled > 1 && (ir.p != (ir.l % 2 == 0 ? 1 : -1) || ir.l >= 12)) return false;
+        return coupled < inputs.size() || ir == out;
+    });
     CouplingBasis basis{in, out, order, 0, {}};
     for (const auto& coupling : all) {
         for (const auto& e : coupling.entries) basis.entries.push_back({e.component, e.position, basis.paths, e.value});

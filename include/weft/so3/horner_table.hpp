@@ -58,10 +58,14 @@ public:
         std::vector<int> path;
 
         explicit Block(const HornerTable& t)
-            : memory((2 * t.variables_ + t.polynomials_ + 2 * t.depth_ + 5) * width),
+            : memory(2 * rounded(t.variables_ * width) + rounded(t.polynomials_ * width) +
+                     2 * rounded(t.depth_ * width)),
               x(memory.take(t.variables_ * width)), y(memory.take(t.polynomials_ * width)),
               dx(memory.take(t.variables_ * width)), values(memory.take(t.depth_ * width)),
               factors(memory.take(t.depth_ * width)), path(static_cast<std::size_t>(t.depth_)) {}
+
+    private:
+        static index rounded(index n) { return weft::detail::Scratch<T>::rounded(n); }
     };
 
     /// y = the polynomials at x. `coefficients`: a packet each, in the order of the table.

@@ -371,6 +371,8 @@ struct SymmetricContraction {
     const Irreps& irreps_out() const { return plan_->out; }
     /// How many weights an element and channel has, of all terms and orders.
     index weight_paths() const { return plan_->all_paths; }
+    /// How many multiplications a row takes, besides those that make the coefficients of an element.
+    index multiplications() const { return plan_->channels * plan_->table.cost(); }
 
     /// x [N, channels, dim of a channel], or [N, dim] in the layout mul_ir, and the element [N] of each row, in any
     /// order and from 0 to below num_elements, to features [N, dim of the result] in the layout mul_ir. O(N channels
