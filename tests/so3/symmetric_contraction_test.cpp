@@ -76,7 +76,7 @@ struct Contraction {
 template <class T>
 so3::SymmetricContraction<T> seeded(const so3::Irreps& in, const so3::Irreps& out, int correlation,
                                     weft::index num_elements) {
-    weft::Generator generator(5);
+    weft::Generator generator{5};
     return {in, out, {.correlation = correlation, .num_elements = num_elements, .generator = &generator}};
 }
 /// Elements of n nodes in no order.
