@@ -25,9 +25,9 @@ Tensor<double, 2> as_rows(const Tensor<double, N>& tensors) {
 }
 
 void check(GoldenCase& g) {
-    std::map<char, so3::Irreps> irreps;
+    std::map<std::string, so3::Irreps> irreps;
     for (const auto& [key, value] : g.options().items())
-        if (key.size() == 1) irreps[key[0]] = g.option(key, std::string());
+        if (key.size() == 1) irreps[key] = g.option(key, std::string());
     so3::ReducedTensorProductsOptions options;
     if (const auto filter = g.option("filter_ir_out", std::vector<std::string>()); !filter.empty()) {
         so3::Irreps kept;
@@ -77,12 +77,12 @@ TEST_CASE("so3::ReducedTensorProducts: as in e3nn", "[so3][golden]") {
 
 TEST_CASE("so3::ReducedTensorProducts: equivariant, gradients", "[so3]") {
     const so3::Irreps in("0e+2x1o+2e");
-    const so3::ReducedTensorProducts products("ijk=jik=ikj", {{'i', in}});
+    const so3::ReducedTensorProducts products("ijk=jik=ikj", {{"i", in}});
     require_equivariant(in, products.irreps_out(),
                         [&](const auto& x) { return std::remove_cvref_t<decltype(x)>(products(x, x, x)); });
     // As many as there are monomials of three of 12 variables.
     REQUIRE(products.irreps_out().dim() == 12 * 13 * 14 / 6);
-    const so3::ReducedTensorProducts cross("ij=-ji", {{'i', "1o"}});
+    const so3::ReducedTensorProducts cross("ij=-ji", {{"i", "1o"}});
     weft::expect_grad([&](const auto& a, const auto& b) { return sum(square(cross(a, b))); },
                       numbers<double, 2>({4, 3}, 1), numbers<double, 2>({4, 3}, 2));
     REQUIRE(cross(numbers<double, 2>({0, 3}), numbers<double, 2>({0, 3})).shape() == Extents<2>{0, 3});
@@ -95,29 +95,31 @@ TEST_CASE("so3::ReducedTensorProducts: equivariant, gradients", "[so3]") {
 }
 
 TEST_CASE("so3::ReducedTensorProducts: filters, tensors that must be 0", "[so3]") {
-    REQUIRE(so3::ReducedTensorProducts("ij=-ij", {{'i', "1o"}, {'j', "1o"}}).irreps_out().empty());
-    REQUIRE(so3::ReducedTensorProducts("ijk=-jik=-ikj", {{'i', "1o"}}).irreps_out() == so3::Irreps("0o"));
-    REQUIRE(so3::ReducedTensorProducts("ijk=jki", {{'j', "1o"}}).irreps_out() == so3::Irreps("0o+1o+3o"));
-    const so3::ReducedTensorProducts some("ijk", {{'i', "1o"}, {'j', "1o"}, {'k', "0e+1o"}},
+    REQUIRE(so3::ReducedTensorProducts("ij=-ij", {{"i", "1o"}, {"j", "1o"}}).irreps_out().empty());
+    REQUIRE(so3::ReducedTensorProducts("ijk=-jik=-ikj", {{"i", "1o"}}).irreps_out() == so3::Irreps("0o"));
+    REQUIRE(so3::ReducedTensorProducts("ijk=jki", {{"j", "1o"}}).irreps_out() == so3::Irreps("0o+1o+3o"));
+    const so3::ReducedTensorProducts some("ijk", {{"i", "1o"}, {"j", "1o"}, {"k", "0e+1o"}},
                                           {.filter_ir_out = "1o", .filter_ir_mid = "0e+1o+1e"});
     REQUIRE(some.irreps_out() == so3::Irreps("2x1o"));
 }
 
 TEST_CASE("so3::ReducedTensorProducts: errors", "[so3]") {
-    const auto of = [](const char* formula, const std::map<char, so3::Irreps>& irreps) {
+    const auto of = [](const char* formula, const std::map<std::string, so3::Irreps>& irreps) {
         return error_of([&] { so3::ReducedTensorProducts(formula, irreps); });
     };
     REQUIRE(
-        of("ij=jk", {{'i', "1o"}}) ==
+        of("ij=jk", {{"i", "1o"}}) ==
         "weft: ReducedTensorProducts: \"ij=jk\": each part must have the same letters, each once, as in \"ijk=-jik\"");
     REQUIRE_THAT(of("", {}), ContainsSubstring("must begin with the letters"));
     REQUIRE_THAT(of("-ij", {}), ContainsSubstring("must begin with the letters"));
     REQUIRE_THAT(of("ij=j", {}), ContainsSubstring("the same letters"));
+    REQUIRE_THAT(of("ij=", {}), ContainsSubstring("the same letters"));
+    REQUIRE_THAT(of("ij", {{"i", "1o"}, {"ij", "1o"}}), ContainsSubstring("has no axis ij"));
     REQUIRE_THAT(of("ii", {}), ContainsSubstring("each once"));
-    REQUIRE_THAT(of("ij", {{'i', "1o"}}), ContainsSubstring("the irreps of axis j are not given"));
-    REQUIRE_THAT(of("ij", {{'i', "1o"}, {'j', "1o"}, {'k', "1o"}}), ContainsSubstring("has no axis k"));
-    REQUIRE_THAT(of("ij=ji", {{'i', "1o"}, {'j', "1e"}}), ContainsSubstring("must have the same irreps"));
-    const so3::ReducedTensorProducts products("ij=ji", {{'i', "1o"}});
+    REQUIRE_THAT(of("ij", {{"i", "1o"}}), ContainsSubstring("the irreps of axis j are not given"));
+    REQUIRE_THAT(of("ij", {{"i", "1o"}, {"j", "1o"}, {"k", "1o"}}), ContainsSubstring("has no axis k"));
+    REQUIRE_THAT(of("ij=ji", {{"i", "1o"}, {"j", "1e"}}), ContainsSubstring("must have the same irreps"));
+    const so3::ReducedTensorProducts products("ij=ji", {{"i", "1o"}});
     REQUIRE_THAT(error_of([&] {
                      (void)products(numbers<double, 2>({2, 3}));
                  }),

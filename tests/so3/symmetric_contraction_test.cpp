@@ -229,6 +229,12 @@ TEST_CASE("so3::SymmetricContraction: parameters are named as in MACE; higher or
                           Tensor<double, 3>::ones({1, 4, 1}));
     REQUIRE(y(0, 0) == 30);
     REQUIRE(y(1, 0) == 0.0625 - 0.125 + 0.25 - 0.5);
+    // Nothing couples scalars to a vector: a weight of 0 for each order.
+    const auto nothing = seeded<double>("2x0e", "2x1o", 2, 1);
+    REQUIRE(nothing.weight_paths() == 2);
+    REQUIRE(nothing.contractions[0].weights_max.value()(0, 0, 1) == 0);
+    const auto zero = nothing(numbers<double, 2>({3, 2}), Tensor<weft::index, 1>::zeros({3}));
+    REQUIRE(same_bits(zero, Tensor<double, 2>::zeros({3, 6})));
     // The natural parity of all that is between: no 1e of four vectors.
     REQUIRE(so3::coupling_basis("1o", {1, 1}, 4).paths == 0);
     REQUIRE(so3::coupling_basis("1o", {1, 1}, 2).paths == 1);

@@ -7,7 +7,9 @@
 #include <weft/so3/coupling_basis.hpp>
 
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 
 namespace weft::inline WEFT_ABI::so3 {
 
@@ -23,10 +25,9 @@ struct IndexSymmetry {
         const auto wrong = [&](const char* rule) {
             return error("ReducedTensorProducts", "\"{}\": {}, as in \"ijk=-jik\"", formula, rule);
         };
-        for (std::string_view rest = formula; !rest.empty() || axes.empty();) {
-            const std::size_t end = std::min(rest.find('='), rest.size());
-            std::string_view letters = rest.substr(0, end);
-            rest.remove_prefix(std::min(end + 1, rest.size()));
+        for (std::size_t begin = 0, end = 0; end != formula.npos; begin = end + 1) {
+            end = formula.find('=', begin);
+            std::string_view letters = formula.substr(begin, end - begin);
             const int sign = letters.starts_with('-') ? -1 : 1;
             if (sign < 0) letters.remove_prefix(1);
             if (axes.empty()) {
@@ -62,19 +63,18 @@ struct IndexSymmetry {
 
 struct ReducedTensorProductsOptions {
     std::optional<Irreps> filter_ir_out = {}; ///< only these irreps of the result
-    std::optional<Irreps> filter_ir_mid =
-        {}; ///< only these irreps of products of the first two factors, three, ..., all
+    std::optional<Irreps> filter_ir_mid = {}; ///< only these irreps of products of the first two factors, three, ...
 };
 
 /// The tensors with several axes, each of which turns as its irreps do, and a symmetry of these axes, as a sum of
-/// irreps: `ReducedTensorProducts("ij=-ji", {{'i', "1o"}})` is the antisymmetric product of two vectors, 1e. As
+/// irreps: `ReducedTensorProducts("ij=-ji", {{"i", "1o"}})` is the antisymmetric product of two vectors, 1e. As
 /// e3nn.o3.ReducedTensorProducts: the components of a copy of an irrep are tensors whose squares have the sum 2l + 1 in
 /// all, orthogonal to those of other copies. Which basis the copies of the same irrep have is not determined by that.
 class ReducedTensorProducts {
 public:
     /// `irreps`: of each letter of the formula, or of one of those that the formula exchanges. Errors: the formula is
     /// none; a letter has no irreps, or other ones than one it is exchanged with.
-    ReducedTensorProducts(std::string_view formula, std::map<char, Irreps> irreps,
+    ReducedTensorProducts(std::string_view formula, std::map<std::string, Irreps> irreps,
                           const ReducedTensorProductsOptions& options = {}) {
         const detail::IndexSymmetry symmetry(formula);
         set_inputs(formula, symmetry, irreps);
@@ -140,21 +140,23 @@ public:
     }
 
 private:
-    void set_inputs(std::string_view formula, const detail::IndexSymmetry& symmetry, std::map<char, Irreps>& irreps) {
+    void set_inputs(std::string_view formula, const detail::IndexSymmetry& symmetry,
+                    std::map<std::string, Irreps>& irreps) {
         for (const auto& [letter, of_letter] : irreps)
-            if (symmetry.axes.find(letter) == symmetry.axes.npos)
+            if (letter.size() != 1 || symmetry.axes.find(letter) == symmetry.axes.npos)
                 throw error("ReducedTensorProducts", "\"{}\" has no axis {}, of which irreps are given", formula,
                             letter);
         for (const auto& [permutation, sign] : symmetry.permutations)
             for (std::size_t axis = 0; axis < permutation.size(); ++axis) {
-                const char a = symmetry.axes[axis], b = symmetry.axes[permutation[axis]];
+                const std::string a(1, symmetry.axes[axis]), b(1, symmetry.axes[permutation[axis]]);
                 if (!irreps.contains(a)) continue;
                 if (irreps.try_emplace(b, irreps.at(a)).first->second != irreps.at(a))
                     throw error("ReducedTensorProducts",
                                 "\"{}\": the axes {} and {} must have the same irreps, not {} and {}", formula, a, b,
                                 detail::irreps_text(irreps.at(a)), detail::irreps_text(irreps.at(b)));
             }
-        for (const char letter : symmetry.axes) {
+        for (const char axis : symmetry.axes) {
+            const std::string letter(1, axis);
             if (!irreps.contains(letter))
                 throw error("ReducedTensorProducts", "\"{}\": the irreps of axis {} are not given", formula, letter);
             inputs_.push_back(irreps.at(letter));

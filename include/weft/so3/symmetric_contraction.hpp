@@ -21,7 +21,8 @@ struct ChannelPart {
 };
 
 /// A contraction as polynomials of the components of one channel, a polynomial for each component of the result. The
-/// coupling basis is symmetrised: a monomial's coefficient is the sum over paths of fold_value times the weight.
+/// coupling basis is symmetrised: a monomial's coefficient is a sum over paths of the values of its folds times the
+/// weights.
 struct SymmetricContractionPlan {
     struct Fold {
         index path;
