@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Equivariant convolutions, tensor products and linear maps in float. Features of C copies of degrees 0 to l_in of
-// natural parity, harmonics to l_Y, results to l_out; nodes with 50 edges each, from the nodes around them.
+// Equivariant convolutions, tensor products, contractions and linear maps in float. Features of C copies of degrees 0
+// to l_in of natural parity, harmonics to l_Y, results to l_out; nodes with 50 edges each, from the nodes around them.
 #include "roofline.hpp"
 
 #include <weft/grad/backward.hpp>
 #include <weft/so3/convolution.hpp>
 #include <weft/so3/linear.hpp>
+#include <weft/so3/symmetric_contraction.hpp>
 
 namespace {
 
@@ -138,6 +139,25 @@ void fully_connected(benchmark::State& state, index n, index rows, bool gradient
     });
 }
 
+void contraction(benchmark::State& state, index n, index rows, bool gradient) {
+    const so3::SymmetricContraction<float> layer(copies(n, 3), copies(n, 1), {.correlation = 3, .num_elements = 3});
+    const auto x = uniform<2>({rows, layer.irreps_in().dim()}, 1),
+               dy = uniform<2>({rows, layer.irreps_out().dim()}, 99);
+    auto element = Tensor<index, 1>::empty({rows});
+    for (index i = 0; i < rows; ++i) element.mutable_data()[i] = i % 3;
+    const double operations = 2 * static_cast<double>(rows * layer.multiplications());
+    repeat(state, Operations{(gradient ? 4 : 1) * operations}, [&] {
+        if (!gradient) {
+            const Tensor<float, 2> y = layer(x, element);
+            benchmark::DoNotOptimize(y.data());
+            return;
+        }
+        const Var<float, 2> vx{x};
+        backward(layer(vx, element), dy);
+        benchmark::DoNotOptimize(vx.grad().data());
+    });
+}
+
 void add_all() {
     const auto add = [](const std::string& name, const std::string& size, auto run) {
         for (const bool gradient : {false, true})
@@ -155,6 +175,9 @@ void add_all() {
     for (const index n : {32, 64, 128})
         add("so3_linear", "c" + std::to_string(n) + "_n2000",
             [=](benchmark::State& state, bool gradient) { linear(state, n, 2000, gradient); });
+    for (const index rows : {100, 2000})
+        add("symmetric_contraction", "c128_n" + std::to_string(rows),
+            [=](benchmark::State& state, bool gradient) { contraction(state, 128, rows, gradient); });
     add("fully_connected_tensor_product", "c32_n2000",
         [](benchmark::State& state, bool gradient) { fully_connected(state, 32, 2000, gradient); });
 }

@@ -7,6 +7,7 @@
 #include <weft/so3/batch_norm.hpp>
 #include <weft/so3/components.hpp>
 #include <weft/so3/convolution.hpp>
+#include <weft/so3/coupling_basis.hpp>
 #include <weft/so3/dropout.hpp>
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/function.hpp>
@@ -21,10 +22,12 @@
 #include <weft/so3/norm_activation.hpp>
 #include <weft/so3/normalize2mom.hpp>
 #include <weft/so3/radial.hpp>
+#include <weft/so3/reduced_tensor_products.hpp>
 #include <weft/so3/rotation.hpp>
 #include <weft/so3/sphere_grid.hpp>
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/spherical_harmonics_alpha_beta.hpp>
+#include <weft/so3/symmetric_contraction.hpp>
 #include <weft/so3/tensor_product.hpp>
 #include <weft/so3/vector_signal_tensor_product.hpp>
 #include <weft/so3/weighted_tensor_product.hpp>
