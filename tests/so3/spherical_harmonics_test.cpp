@@ -272,7 +272,7 @@ TEMPLATE_TEST_CASE("spherical_harmonics: any number of points", "[so3]", float, 
 
 TEST_CASE("spherical_harmonics: axes, windows and single degrees", "[so3]") {
     const auto x = numbers<float, 2>({30, 3});
-    const Tensor<float, 2> y = spherical_harmonics({2}, x);
+    const Tensor<float, 2> y = spherical_harmonics(std::vector<int>{2}, x);
     REQUIRE(same_bits(y, Tensor<float, 2>(spherical_harmonics(2, x))));
     const Tensor<float, 2> transposed = weft::transpose(x);
     REQUIRE(same_bits(y, Tensor<float, 2>(spherical_harmonics(2, weft::transpose(transposed)))));
