@@ -62,7 +62,7 @@ struct RadialConvolution {
         if (!sink.template wants<1>() && !sink.template wants<2>() && !sink.template wants<3>()) return;
         auto dh = Tensor<T, 2>::empty(harmonics.shape()), d_hidden = Tensor<T, 2>::empty(hidden.shape());
         RadialWeights<T> radial(*plan, hidden, matrix, d_hidden.mutable_data(),
-                                static_cast<index>(graph.in().chunks().size()) - 1);
+                                static_cast<index>(convolution_chunks(graph.in()).size()) - 1);
         differentiate_edges(*plan, graph.in(), dy, x, harmonics, radial, dh.mutable_data());
         if (sink.template wants<1>()) sink.template add<1>(dh);
         if (sink.template wants<2>()) sink.template add<2>(d_hidden);

@@ -65,10 +65,14 @@ Storage planes_of(const PlanarLayout& layout, const Tensor<T, 2>& x) {
     });
     return memory;
 }
-/// Calls f(chunk, begin, end) for ranges of rows of the csr with about the same number of edges.
+/// Bounds of ranges of rows of the csr with about the same number of edges, of which few are much work.
+inline std::vector<index> convolution_chunks(const Csr& csr) {
+    return weft::detail::balanced_rows(csr.row_ptr, edge_block);
+}
+/// Calls f(chunk, begin, end) for these ranges.
 template <class F>
 void for_each_rows(const ConvolutionPlan& plan, const Csr& csr, F&& f) {
-    const auto chunks = csr.chunks();
+    const auto chunks = convolution_chunks(csr);
     weft::detail::for_each_chunk(static_cast<index>(chunks.size()) - 1, plan.cost * static_cast<double>(csr.col.size()),
                                  [&](index chunk) {
                                      const auto at = static_cast<std::size_t>(chunk);
