@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/dual.hpp>
+#include <weft/core/ops/multiply.hpp>
 #include <weft/so3/irreps.hpp>
 #include <weft/so3/rotation.hpp>
 #include <weft/so3/wigner_3j.hpp>
