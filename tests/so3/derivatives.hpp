@@ -9,7 +9,7 @@
 
 #include <weft/core/dual.hpp>
 #include <weft/grad/backward.hpp>
-#include <weft/so3/irreps.hpp>
+#include <weft/so3/instruction.hpp>
 
 namespace weft_test {
 
@@ -26,6 +26,14 @@ inline weft::so3::Irreps irreps_of(const GoldenCase& g, const std::string& tenso
     for (weft::index i = 0; i < terms.extent(0); ++i)
         list.push_back({terms(i, 0), {static_cast<int>(terms(i, 1)), static_cast<int>(terms(i, 2))}});
     return list;
+}
+
+/// The normalisation of that name.
+inline weft::so3::IrrepNormalization irrep_normalization(const std::string& name) {
+    if (name == "component") return weft::so3::IrrepNormalization::component;
+    if (name == "norm") return weft::so3::IrrepNormalization::norm;
+    REQUIRE(name == "none");
+    return weft::so3::IrrepNormalization::none;
 }
 
 namespace detail {

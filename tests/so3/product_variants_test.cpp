@@ -19,13 +19,6 @@ namespace {
 
 int degree(const Tensor<std::int64_t, 1>& of, weft::index i) { return static_cast<int>(of(i)); }
 
-so3::IrrepNormalization irrep_normalization(const std::string& name) {
-    if (name == "component") return so3::IrrepNormalization::component;
-    if (name == "norm") return so3::IrrepNormalization::norm;
-    REQUIRE(name == "none");
-    return so3::IrrepNormalization::none;
-}
-
 /// The factor of the 3j symbols in what product(x1, x2) makes of one term of each: the trace of both tensors.
 template <class Product>
 double path_factor(const Product& product, weft::index dim1, weft::index at1, weft::index dim2, weft::index at2,

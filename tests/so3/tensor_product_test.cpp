@@ -13,12 +13,6 @@ using so3::Instruction, so3::Irreps, so3::ProductMode, so3::TensorProduct;
 
 namespace {
 
-so3::IrrepNormalization irrep_normalization(const std::string& name) {
-    if (name == "component") return so3::IrrepNormalization::component;
-    if (name == "norm") return so3::IrrepNormalization::norm;
-    REQUIRE(name == "none");
-    return so3::IrrepNormalization::none;
-}
 so3::PathNormalization path_normalization(const std::string& name) {
     if (name == "element") return so3::PathNormalization::element;
     if (name == "path") return so3::PathNormalization::path;

@@ -67,24 +67,9 @@ struct GauntOperation {
 private:
     template <class T>
     Tensor<T, 2> run(int d, const Tensor<T, 2>& a, const Tensor<T, 2>& b, int lmax) const {
-        const index n = a.extent(0), dim_a = a.extent(1), dim_b = b.extent(1), dim = components_up_to(lmax);
-        auto y = Tensor<T, 2>::empty({n, dim});
-        T* const to = y.mutable_data();
-        for_each_row_chunk(n, plan->cost * 16 / static_cast<double>(lanes<T>), [&](index, index begin, index end) {
-            weft::detail::Scratch<T> memory((dim_a + dim_b + dim) * lanes<T> + plan->scratch<T>() + 64);
-            T* const a_lanes = memory.take(dim_a * lanes<T>);
-            T* const b_lanes = memory.take(dim_b * lanes<T>);
-            T* const y_lanes = memory.take(dim * lanes<T>);
-            T* const scratch = memory.take(plan->scratch<T>());
-            for (index row = begin; row < end; row += lanes<T>) {
-                const index count = std::min(lanes<T>, end - row);
-                rows_to_lanes(a.data() + row * dim_a, dim_a, count, a_lanes);
-                rows_to_lanes(b.data() + row * dim_b, dim_b, count, b_lanes);
-                plan->multiply(d, a_lanes, b_lanes, y_lanes, scratch);
-                lanes_to_rows(y_lanes, dim, count, to + row * dim);
-            }
-        });
-        return y;
+        return for_rows_of_both(a, b, components_up_to(lmax), plan->cost * 16 / static_cast<double>(lanes<T>),
+                                plan->scratch<T>(),
+                                [&](const T* x, const T* z, T* y, T* scratch) { plan->multiply(d, x, z, y, scratch); });
     }
 };
 

@@ -100,30 +100,18 @@ private:
     Tensor<T, 2> run(const Tensor<T, 2>& a, int map_a, bool turn_a, const Tensor<T, 2>& b, int map_b, bool turn_b,
                      int map_y) const {
         const int degrees[] = {plan->l1, plan->l2, plan->l3};
-        const index n = a.extent(0), dim_a = a.extent(1), dim_b = b.extent(1), dim = components_up_to(degrees[map_y]);
+        const index dim = components_up_to(degrees[map_y]);
         const index size = plan->maps[0].size, square = size * size * lanes<T>;
-        auto y = Tensor<T, 2>::empty({n, dim});
-        T* const to = y.mutable_data();
-        for_each_row_chunk(n, 0.05 * static_cast<double>(size * size * size), [&](index, index begin, index end) {
-            weft::detail::Scratch<T> memory((dim_a + dim_b + dim) * lanes<T> + 3 * square + 128);
-            T* const a_lanes = memory.take(dim_a * lanes<T>);
-            T* const b_lanes = memory.take(dim_b * lanes<T>);
-            T* const y_lanes = memory.take(dim * lanes<T>);
-            T* const matrix_a = memory.take(square);
-            T* const matrix_b = memory.take(square);
-            T* const matrix_y = memory.take(square);
-            for (index row = begin; row < end; row += lanes<T>) {
-                const index count = std::min(lanes<T>, end - row);
-                rows_to_lanes(a.data() + row * dim_a, dim_a, count, a_lanes);
-                rows_to_lanes(b.data() + row * dim_b, dim_b, count, b_lanes);
-                plan->maps[map_a].to_matrix(a_lanes, matrix_a);
-                plan->maps[map_b].to_matrix(b_lanes, matrix_b);
-                multiply_matrices(size, matrix_a, turn_a, matrix_b, turn_b, matrix_y);
-                plan->maps[map_y].to_components(matrix_y, dim, y_lanes);
-                lanes_to_rows(y_lanes, dim, count, to + row * dim);
-            }
-        });
-        return y;
+        return for_rows_of_both(a, b, dim, 0.05 * static_cast<double>(size * size * size), 3 * square,
+                                [&](const T* x, const T* z, T* y, T* matrices) {
+                                    T* const x_matrix = matrices;
+                                    T* const z_matrix = matrices + square;
+                                    T* const y_matrix = matrices + 2 * square;
+                                    plan->maps[map_a].to_matrix(x, x_matrix);
+                                    plan->maps[map_b].to_matrix(z, z_matrix);
+                                    multiply_matrices(size, x_matrix, turn_a, z_matrix, turn_b, y_matrix);
+                                    plan->maps[map_y].to_components(y_matrix, dim, y);
+                                });
     }
 };
 

@@ -144,6 +144,31 @@ void for_each_row_chunk(index rows, double cost, F&& f) {
                                  [&](index chunk) { f(chunk, chunks.begin(chunk), chunks.end(chunk)); });
 }
 
+/// The rows of a and b, side by side in the lanes, through f(a, b, y, scratch) to rows of `dim` elements; `cost`:
+/// nanoseconds a row, `scratch_size`: elements that f needs.
+template <class T, class F>
+Tensor<T, 2> for_rows_of_both(const Tensor<T, 2>& a, const Tensor<T, 2>& b, index dim, double cost, index scratch_size,
+                              F&& f) {
+    const index n = a.extent(0), dim_a = a.extent(1), dim_b = b.extent(1);
+    auto y = Tensor<T, 2>::empty({n, dim});
+    T* const to = y.mutable_data();
+    for_each_row_chunk(n, cost, [&](index, index begin, index end) {
+        weft::detail::Scratch<T> memory((dim_a + dim_b + dim) * lanes<T> + scratch_size + 64);
+        T* const a_lanes = memory.take(dim_a * lanes<T>);
+        T* const b_lanes = memory.take(dim_b * lanes<T>);
+        T* const y_lanes = memory.take(dim * lanes<T>);
+        T* const scratch = memory.take(scratch_size);
+        for (index row = begin; row < end; row += lanes<T>) {
+            const index count = std::min(lanes<T>, end - row);
+            rows_to_lanes(a.data() + row * dim_a, dim_a, count, a_lanes);
+            rows_to_lanes(b.data() + row * dim_b, dim_b, count, b_lanes);
+            f(a_lanes, b_lanes, y_lanes, scratch);
+            lanes_to_rows(y_lanes, dim, count, to + row * dim);
+        }
+    });
+    return y;
+}
+
 /// The gradients of weights that all rows share: each chunk has its own sums in the lanes, added in the end in order.
 template <class T>
 class WeightSums {

@@ -202,9 +202,8 @@ public:
         std::vector<MulIrrep> terms;
         for (int l = 0; l <= to; ++l) terms.push_back({1, {l, l % 2 == 0 ? p_out : p_out * q}});
         out_ = terms;
-        SphereResolution used = resolution;
         const SphereGrid widest(std::max(lmax, to), resolution);
-        used = {widest.res_beta(), widest.res_alpha()};
+        const SphereResolution used{widest.res_beta(), widest.res_alpha()};
         to_grid_ = ToS2Grid<T>(lmax, used, normalization);
         from_grid_ = FromS2Grid<T>(to, used, normalization, lmax);
     }
