@@ -29,8 +29,8 @@ private:
 namespace detail {
 
 /// Bounds of at most 64 ranges of rows of about the same work, edges and rows, each at least `least_work`.
-inline std::vector<index> balanced_rows(const Tensor<std::int32_t, 1>& row_ptr, index least_work = 1024) {
-    constexpr index most_chunks = 64;
+inline std::vector<index> balanced_rows(const Tensor<std::int32_t, 1>& row_ptr, index least_work = 1024,
+                                        index most_chunks = 64) {
     const std::int32_t* const ptr = row_ptr.data();
     const index rows = row_ptr.size() - 1, work = ptr[rows] + rows;
     const index count = std::clamp<index>(work / least_work, 1, most_chunks);

@@ -19,20 +19,17 @@ struct Convolution {
     Tensor<T, 2> forward(const Tensor<T, 2>& x, const Tensor<T, 2>& harmonics, const Tensor<T, 2>& weights) const {
         const auto plan = ConvolutionPlan::of<T>(*product);
         const StoredWeights<T> stored(*plan, weights.data());
-        return convolve_rows(*plan, plan->forward, graph.in(), x, harmonics, stored);
+        return convolve_rows(*plan, graph.in(), x, harmonics, stored);
     }
     template <class T, class Sink>
     void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x,
                   const Tensor<T, 2>& harmonics, const Tensor<T, 2>& weights) const {
         const auto plan = ConvolutionPlan::of<T>(*product);
-        auto dh = Tensor<T, 2>::empty(harmonics.shape());
-        const bool edges = sink.template wants<1>() || sink.template wants<2>();
-        auto dw = Tensor<T, 2>::empty({edges ? weights.extent(0) : 0, weights.extent(1)});
+        auto dh = Tensor<T, 2>::empty(harmonics.shape()), dw = Tensor<T, 2>::empty(weights.shape());
         const StoredWeights<T> stored(*plan, weights.data(), dw.mutable_data());
-        if (sink.template wants<0>())
-            sink.template add<0>(convolve_rows(*plan, plan->reverse, graph.out(), dy, harmonics, stored));
-        if (!edges) return;
-        differentiate_edges(*plan, graph.in(), dy, x, harmonics, stored, dh.mutable_data());
+        const auto dx = differentiate_rows(*plan, graph.in(), gradient_chunks(graph.in()), sink.template wants<0>(), dy,
+                                           x, harmonics, stored, dh.mutable_data());
+        if (sink.template wants<0>()) sink.template add<0>(dx);
         if (sink.template wants<1>()) sink.template add<1>(dh);
         if (sink.template wants<2>()) sink.template add<2>(dw);
     }
@@ -49,21 +46,18 @@ struct RadialConvolution {
                          const Tensor<T, 2>& matrix) const {
         const auto plan = ConvolutionPlan::of<T>(*product);
         RadialWeights<T> radial(*plan, hidden, matrix);
-        return convolve_rows(*plan, plan->forward, graph.in(), x, harmonics, radial);
+        return convolve_rows(*plan, graph.in(), x, harmonics, radial);
     }
     template <class T, class Sink>
     void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x,
                   const Tensor<T, 2>& harmonics, const Tensor<T, 2>& hidden, const Tensor<T, 2>& matrix) const {
         const auto plan = ConvolutionPlan::of<T>(*product);
-        if (sink.template wants<0>()) {
-            RadialWeights<T> radial(*plan, hidden, matrix);
-            sink.template add<0>(convolve_rows(*plan, plan->reverse, graph.out(), dy, harmonics, radial));
-        }
-        if (!sink.template wants<1>() && !sink.template wants<2>() && !sink.template wants<3>()) return;
         auto dh = Tensor<T, 2>::empty(harmonics.shape()), d_hidden = Tensor<T, 2>::empty(hidden.shape());
-        RadialWeights<T> radial(*plan, hidden, matrix, d_hidden.mutable_data(),
-                                static_cast<index>(convolution_chunks(graph.in()).size()) - 1);
-        differentiate_edges(*plan, graph.in(), dy, x, harmonics, radial, dh.mutable_data());
+        const auto chunks = gradient_chunks(graph.in());
+        RadialWeights<T> radial(*plan, hidden, matrix, d_hidden.mutable_data(), static_cast<index>(chunks.size()) - 1);
+        const auto dx = differentiate_rows(*plan, graph.in(), chunks, sink.template wants<0>(), dy, x, harmonics,
+                                           radial, dh.mutable_data());
+        if (sink.template wants<0>()) sink.template add<0>(dx);
         if (sink.template wants<1>()) sink.template add<1>(dh);
         if (sink.template wants<2>()) sink.template add<2>(d_hidden);
         if (sink.template wants<3>()) sink.template add<3>(radial.matrix_gradient());

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/core/packet.hpp>
+#include <weft/so3/convolution_plan.hpp>
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 /// The inner loops of equivariant convolutions: the edges of one node and one path at a time. Lanes are copies, degrees
@@ -151,98 +152,131 @@ WEFT_NOINLINE void convolve_diagonal(const ConvolutionBlock<T>& b, int component
     for (; k < components; ++k) convolve_diagonal_few<T, 1>(b, k);
 }
 
-/// What a path's gradient at one edge reads and writes.
+/// What a path's gradients at one edge, or at two, read and write.
 template <class T>
 struct ConvolutionGradient {
-    const T *x, *dy, *w; // of the path
-    index width;
-    const T* matrix; // M_ik at (i d_out + k) edge_block
-    T* dw;           // stored
-    T* dm;           // a packet for each entry of M
-    bool first;      // stored, not added to
+    std::span<const ConvolutionStep> steps; // the path's planes
+    index edges;
+    const T *const *x, *const *w; // x of edge e in plane p at x[2 p + e]
+    T *const *dx, *const *dw;     // added to, stored
+    const T* dy;
+    const T* matrix; // M_ik of edge e at (i d_out + k) edge_block + e
+    T* dm;           // of the first edge, a packet for each entry of M; of the second `dm_edge` behind: stored
+    index dm_edge;
 };
 template <class T>
 using ConvolutionGradientKernel = void (*)(const ConvolutionGradient<T>&);
 
-/// dw = sum_i x_i q_i with q_i = sum_k M_ik dy_k, and dM_ik += w x_i dy_k, for `Rows` of the components i, whose dM
-/// stay in registers.
+/// dx_i += w q_i and dw = sum_i x_i q_i with q_i = sum_k M_ik dy_k, and dM_ik = w x_i dy_k, for `Rows` of the
+/// components i, whose dM stay in registers.
 template <class T, int In, int Out, int First, int Rows>
-WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g) {
-    constexpr index w = lanes<T>;
-    const T* const matrix = g.matrix;
+WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, index e) {
+    constexpr index lane = lanes<T>;
+    const T* const matrix = g.matrix + e + First * Out * edge_block;
     Packet<T> dm[Rows][Out];
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-        for (int k = 0; k < Out; ++k) dm[i][k] = g.first ? splat(T{}) : load_packet(g.dm + ((First + i) * Out + k) * w);
-    for (index at = 0; at < g.width; at += w) {
-        const Packet<T> weight = load_packet(g.w + at);
-        Packet<T> wx[Rows], q[Rows];
+        for (int k = 0; k < Out; ++k) dm[i][k] = splat(T{});
+    for (const ConvolutionStep& s : g.steps) {
+        const index width = s.width;
+        const T* const x = g.x[2 * s.plane + e] + s.x + First * width;
+        T* const dx = g.dx[2 * s.plane + e] + s.x + First * width;
+        const T* const w = g.w[e] + s.weights;
+        T* const dw = g.dw[e] + s.weights;
+        const T* const dy = g.dy + s.sums;
+        for (index at = 0; at < width; at += lane) {
+            const Packet<T> weight = load_packet(w + at);
+            Packet<T> wx[Rows], q[Rows];
 #pragma GCC unroll 32
-        for (int i = 0; i < Rows; ++i) wx[i] = weight * load_packet(g.x + (First + i) * g.width + at);
+            for (int i = 0; i < Rows; ++i) wx[i] = weight * load_packet(x + i * width + at);
 #pragma GCC unroll 32
-        for (int k = 0; k < Out; ++k) {
-            const Packet<T> dy = load_packet(g.dy + k * g.width + at);
+            for (int k = 0; k < Out; ++k) {
+                const Packet<T> gradient = load_packet(dy + k * width + at);
 #pragma GCC unroll 32
-            for (int i = 0; i < Rows; ++i) {
-                const Packet<T> m = splat(matrix[((First + i) * Out + k) * edge_block]);
-                q[i] = k == 0 ? Packet<T>(m * dy) : multiply_add(m, dy, q[i]);
-                dm[i][k] = multiply_add(wx[i], dy, dm[i][k]);
+                for (int i = 0; i < Rows; ++i) {
+                    const Packet<T> m = splat(matrix[(i * Out + k) * edge_block]);
+                    q[i] = k == 0 ? Packet<T>(m * gradient) : multiply_add(m, gradient, q[i]);
+                    dm[i][k] = multiply_add(wx[i], gradient, dm[i][k]);
+                }
             }
-        }
-        Packet<T> dw = load_packet(g.x + First * g.width + at) * q[0];
-        if constexpr (First > 0) dw = dw + load_packet(g.dw + at);
+            Packet<T> sum = load_packet(x + at) * q[0];
+            if constexpr (First > 0) sum = sum + load_packet(dw + at);
 #pragma GCC unroll 32
-        for (int i = 1; i < Rows; ++i) dw = multiply_add(load_packet(g.x + (First + i) * g.width + at), q[i], dw);
-        store_packet(g.dw + at, dw);
+            for (int i = 1; i < Rows; ++i) sum = multiply_add(load_packet(x + i * width + at), q[i], sum);
+            store_packet(dw + at, sum);
+#pragma GCC unroll 32
+            for (int i = 0; i < Rows; ++i)
+                store_packet(dx + i * width + at, multiply_add(weight, q[i], load_packet(dx + i * width + at)));
+        }
     }
+    T* const to = g.dm + e * g.dm_edge + First * Out * lane;
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-        for (int k = 0; k < Out; ++k) store_packet(g.dm + ((First + i) * Out + k) * w, dm[i][k]);
+        for (int k = 0; k < Out; ++k) store_packet(to + (i * Out + k) * lane, dm[i][k]);
 }
 template <class T, int In, int Out, int First = 0>
-WEFT_ALWAYS_INLINE void differentiate_from(const ConvolutionGradient<T>& g) {
-    // Of each row its dM, w x and q.
+WEFT_ALWAYS_INLINE void differentiate_from(const ConvolutionGradient<T>& g, index e) {
+    // Of each row its dM, w x and q; as many passes as that takes, of about as many rows each.
     constexpr int most = std::max(1, (vector_registers - 4) / packet_registers<T> / (Out + 2));
-    constexpr int rows = std::min(most, In - First);
-    differentiate_rows<T, In, Out, First, rows>(g);
-    if constexpr (First + rows < In) differentiate_from<T, In, Out, First + rows>(g);
+    constexpr int passes = (In - First + most - 1) / most, rows = (In - First + passes - 1) / passes;
+    differentiate_rows<T, In, Out, First, rows>(g, e);
+    if constexpr (First + rows < In) differentiate_from<T, In, Out, First + rows>(g, e);
 }
 template <class T, int LIn, int LOut>
 WEFT_NOINLINE void differentiate(const ConvolutionGradient<T>& g) {
-    differentiate_from<T, 2 * LIn + 1, 2 * LOut + 1>(g);
+    for (index e = 0; e < g.edges; ++e) differentiate_from<T, 2 * LIn + 1, 2 * LOut + 1>(g, e);
 }
+/// The same of degrees that are only known now, with the sums in memory.
 template <class T>
 WEFT_NOINLINE void differentiate_any(const ConvolutionGradient<T>& g, int in, int out) {
-    constexpr index w = lanes<T>;
-    if (g.first) std::fill_n(g.dm, in * out * w, T{});
-    for (int i = 0; i < in; ++i)
-        for (index at = 0; at < g.width; at += w) {
-            const Packet<T> x = load_packet(g.x + i * g.width + at), wx = x * load_packet(g.w + at);
-            Packet<T> q = splat(T{});
-            for (int k = 0; k < out; ++k) {
-                const Packet<T> dy = load_packet(g.dy + k * g.width + at);
-                T* const dm = g.dm + (i * out + k) * w;
-                q = multiply_add(splat(g.matrix[(i * out + k) * edge_block]), dy, q);
-                store_packet(dm, multiply_add(wx, dy, load_packet(dm)));
-            }
-            store_packet(g.dw + at, i == 0 ? Packet<T>(x * q) : multiply_add(x, q, load_packet(g.dw + at)));
-        }
+    constexpr index lane = lanes<T>;
+    for (index e = 0; e < g.edges; ++e) {
+        T* const matrix_gradient = g.dm + e * g.dm_edge;
+        std::fill_n(matrix_gradient, in * out * lane, T{});
+        for (const ConvolutionStep& s : g.steps)
+            for (int i = 0; i < in; ++i)
+                for (index at = 0; at < s.width; at += lane) {
+                    const index x_at = s.x + i * s.width + at;
+                    T *const dx = g.dx[2 * s.plane + e] + x_at, *const dw = g.dw[e] + s.weights + at;
+                    const Packet<T> weight = load_packet(g.w[e] + s.weights + at),
+                                    x = load_packet(g.x[2 * s.plane + e] + x_at), wx = weight * x;
+                    Packet<T> q = splat(T{});
+                    for (int k = 0; k < out; ++k) {
+                        const Packet<T> dy = load_packet(g.dy + s.sums + k * s.width + at);
+                        T* const dm = matrix_gradient + (i * out + k) * lane;
+                        q = multiply_add(splat(g.matrix[(i * out + k) * edge_block + e]), dy, q);
+                        store_packet(dm, multiply_add(wx, dy, load_packet(dm)));
+                    }
+                    store_packet(dw, i == 0 ? Packet<T>(x * q) : multiply_add(x, q, load_packet(dw)));
+                    store_packet(dx, multiply_add(weight, q, load_packet(dx)));
+                }
+    }
 }
+/// M is a number.
 template <class T>
 WEFT_NOINLINE void differentiate_diagonal(const ConvolutionGradient<T>& g, int components) {
-    constexpr index w = lanes<T>;
-    const Packet<T> m = splat(g.matrix[0]);
-    Packet<T> dm = g.first ? splat(T{}) : load_packet(g.dm);
-    for (index at = 0; at < g.width; at += w) {
-        Packet<T> dot = load_packet(g.x + at) * load_packet(g.dy + at);
-        for (int k = 1; k < components; ++k)
-            dot = multiply_add(load_packet(g.x + k * g.width + at), load_packet(g.dy + k * g.width + at), dot);
-        store_packet(g.dw + at, m * dot);
-        dm = multiply_add(load_packet(g.w + at), dot, dm);
+    constexpr index lane = lanes<T>;
+    for (index e = 0; e < g.edges; ++e) {
+        const Packet<T> m = splat(g.matrix[e]);
+        Packet<T> dm = splat(T{});
+        for (const ConvolutionStep& s : g.steps)
+            for (index at = 0; at < s.width; at += lane) {
+                const T *const x = g.x[2 * s.plane + e] + s.x + at, *const dy = g.dy + s.sums + at;
+                T* const dx = g.dx[2 * s.plane + e] + s.x + at;
+                const Packet<T> weight = load_packet(g.w[e] + s.weights + at), scaled = m * weight;
+                Packet<T> dot = splat(T{});
+                for (int k = 0; k < components; ++k) {
+                    const Packet<T> gradient = load_packet(dy + k * s.width);
+                    dot = multiply_add(load_packet(x + k * s.width), gradient, dot);
+                    store_packet(dx + k * s.width, multiply_add(scaled, gradient, load_packet(dx + k * s.width)));
+                }
+                store_packet(g.dw[e] + s.weights + at, m * dot);
+                dm = multiply_add(weight, dot, dm);
+            }
+        store_packet(g.dm + e * g.dm_edge, dm);
     }
-    store_packet(g.dm, dm);
 }
 
 /// The loops of degrees 0 ... 3, by l_in and l_out.

@@ -96,6 +96,10 @@ private:
     std::vector<Plane> planes_;
 };
 
+/// A path in one plane: offsets in rows of x (in that plane), of sums (in all planes) and of weights, and the copies.
+struct ConvolutionStep {
+    index plane, x, sums, weights, width;
+};
 /// A path: out_k += w sum_i M_ik x_i for all copies, with M_ik = sum_j C_ijk Y_j.
 struct ConvolutionPath {
     struct Term {
@@ -104,57 +108,22 @@ struct ConvolutionPath {
     };
     index in, out; // terms
     int l_in, l_out;
-    bool diagonal;                // M is a number
-    index weight, mul;            // where the weights of an edge begin, and their number
-    index filled_weight;          // the same with the copies filled up to whole packets
-    index matrix = 0;             // where M begins
-    std::vector<Term> terms = {}; // by entry
+    bool diagonal;                           // M is a number
+    index weight, mul;                       // where the weights of an edge begin, and their number
+    index filled_weight;                     // the same with the copies filled up to whole packets
+    index matrix = 0;                        // where M begins
+    std::vector<Term> terms = {};            // by entry
+    std::vector<ConvolutionStep> steps = {}; // by plane
 
     int d_in() const { return 2 * l_in + 1; }
     int d_out() const { return 2 * l_out + 1; }
     index entries() const { return diagonal ? 1 : index{d_in()} * d_out(); }
-
-    /// M transposed: from the gradient of the result to that of x.
-    ConvolutionPath reversed() const {
-        ConvolutionPath r = *this;
-        std::swap(r.in, r.out);
-        std::swap(r.l_in, r.l_out);
-        if (!diagonal)
-            for (Term& t : r.terms) t.entry = t.entry % d_out() * d_in() + t.entry / d_out();
-        std::stable_sort(r.terms.begin(), r.terms.end(),
-                         [](const Term& a, const Term& b) { return a.entry < b.entry; });
-        return r;
-    }
-};
-
-/// A path in one plane: offsets in rows of x (in that plane), of sums (in all planes), of weights and matrices.
-struct ConvolutionStep {
-    index x, sums, weights, width, matrix;
-    int l_in, l_out;
-    bool diagonal;
-};
-/// One way through the graph: from rows in the layout `in` to sums in the layout `out`.
-struct ConvolutionWay {
-    PlanarLayout in, out;
-    std::vector<ConvolutionPath> paths;
-    std::vector<std::vector<ConvolutionStep>> steps; // by plane
-
-    void make_steps() {
-        index sums = 0;
-        for (index p = 0; p < in.planes(); sums += out.row(p++)) {
-            auto& of_plane = steps.emplace_back();
-            for (const ConvolutionPath& path : paths)
-                if (const auto part = in.part(p, path.in); part.width > 0)
-                    of_plane.push_back({part.at, sums + out.part(p, path.out).at,
-                                        path.filled_weight + p * in.plane_width(), part.width, path.matrix, path.l_in,
-                                        path.l_out, path.diagonal});
-        }
-    }
 };
 
 /// All of it, for rows of T.
 struct ConvolutionPlan {
-    ConvolutionWay forward, reverse;
+    PlanarLayout in, out;
+    std::vector<ConvolutionPath> paths;
     index dim_harmonics = 0, weight_numel = 0, filled_weights = 0, matrix_entries = 0;
     double cost = 0; // nanoseconds an edge
     /// Which entries of the matrices harmonic j is in: factors[begin_of_j[j]] to factors[begin_of_j[j + 1]].
@@ -165,32 +134,34 @@ struct ConvolutionPlan {
     std::vector<Factor> factors;
     std::vector<std::size_t> begin_of_j;
 
-    /// The gradients of an edge's harmonics from those of the matrices, a packet for each entry.
+    /// The gradients of the harmonics of one or two edges, to `to`, from those of the matrices, of which each entry is
+    /// a packet, and those of the second edge lie behind those of the first. `sums` has room for 2 dim_harmonics
+    /// packets.
     template <class T>
-    WEFT_NOINLINE void harmonics_gradient(const T* matrix_gradient, T* to) const {
+    WEFT_NOINLINE void harmonics_gradient(const T* matrix_gradient, index edges, T* sums, T* const* to) const {
         using Scalar = typename weft::detail::DualScalar<T>::type;
-        for (std::size_t j = 0; j + 1 < begin_of_j.size(); ++j) {
-            Packet<T> even = splat(T{}), odd = splat(T{});
-            const auto add = [&](Packet<T>& sum, const Factor& f) {
-                sum = multiply_add(splat(T(static_cast<Scalar>(f.value))),
-                                   load_packet(matrix_gradient + f.entry * lanes<T>), sum);
-            };
-            std::size_t f = begin_of_j[j];
-            for (; f + 2 <= begin_of_j[j + 1]; f += 2) {
-                add(even, factors[f]);
-                add(odd, factors[f + 1]);
+        constexpr index w = lanes<T>;
+        const T* const second = matrix_gradient + matrix_entries * w;
+        for (index j = 0; j < dim_harmonics; ++j) {
+            Packet<T> a = splat(T{}), b = splat(T{});
+            const auto end = begin_of_j[static_cast<std::size_t>(j + 1)];
+            for (auto f = begin_of_j[static_cast<std::size_t>(j)]; f < end; ++f) {
+                const Packet<T> value = splat(T(static_cast<Scalar>(factors[f].value)));
+                const index at = factors[f].entry * w;
+                a = multiply_add(value, load_packet(matrix_gradient + at), a);
+                b = multiply_add(value, load_packet(second + at), b);
             }
-            if (f < begin_of_j[j + 1]) add(even, factors[f]);
-            to[j] = sum_lanes<T>(even + odd);
+            store_packet(sums + j * w, a);
+            store_packet(sums + (dim_harmonics + j) * w, b);
         }
+        for (index e = 0; e < edges; ++e) sum_rows(sums + e * dim_harmonics * w, dim_harmonics, to[e]);
     }
 
     /// Of a product all of whose paths have mode uvu, weights and multiplicity 1 of the second input.
     template <class T>
     ConvolutionPlan(const TensorProductPlan& product, std::type_identity<T>)
-        : dim_harmonics(product.in2.dim()), weight_numel(product.weight_numel) {
-        forward.in = reverse.out = PlanarLayout(product.in1, lanes<T>);
-        forward.out = reverse.in = PlanarLayout(product.out, lanes<T>);
+        : in(product.in1, lanes<T>), out(product.out, lanes<T>), dim_harmonics(product.in2.dim()),
+          weight_numel(product.weight_numel) {
         const auto slices = product.in2.slices();
         index weight = 0;
         for (std::size_t p = 0; p < product.instructions.size(); ++p) {
@@ -217,14 +188,16 @@ struct ConvolutionPlan {
             weight += a.mul;
             filled_weights += (a.mul + lanes<T> - 1) / lanes<T> * lanes<T>;
             cost += 0.02 * static_cast<double>(a.mul) * static_cast<double>(path.entries() + path.d_out());
-            forward.paths.push_back(path);
-            reverse.paths.push_back(path.reversed());
+            index sums = 0;
+            for (index plane = 0; plane < in.planes(); sums += out.row(plane++))
+                if (const auto part = in.part(plane, path.in); part.width > 0)
+                    path.steps.push_back({plane, part.at, sums + out.part(plane, path.out).at,
+                                          path.filled_weight + plane * in.plane_width(), part.width});
+            paths.push_back(std::move(path));
         }
-        forward.make_steps();
-        reverse.make_steps();
         for (index j = 0; j < dim_harmonics; ++j) {
             begin_of_j.push_back(factors.size());
-            for (const ConvolutionPath& path : forward.paths)
+            for (const ConvolutionPath& path : paths)
                 for (const auto& term : path.terms)
                     if (term.j == j && path.mul > 0) factors.push_back({path.matrix + term.entry, term.value});
         }

@@ -4,9 +4,9 @@
 #include <weft/graph/graph.hpp>
 #include <weft/so3/convolution_kernel.hpp>
 #include <weft/so3/convolution_plan.hpp>
+#include <weft/so3/source_sums.hpp>
 
-/// The ways of equivariant convolutions through the graph: forward and, for the gradient of x, backward along the
-/// edges; and for the gradients of harmonics and weights edge by edge.
+/// Equivariant convolutions and their gradients, by the nodes that edges reach.
 namespace weft::inline WEFT_ABI::so3::detail {
 
 /// The edges of one node, a block at a time: the harmonics side by side in lanes, and the matrices of all paths made of
@@ -14,8 +14,8 @@ namespace weft::inline WEFT_ABI::so3::detail {
 template <class T>
 class EdgeBlock {
 public:
-    EdgeBlock(const ConvolutionPlan& plan, const ConvolutionWay& way)
-        : plan_(plan), way_(way), memory_((plan.dim_harmonics + plan.matrix_entries) * edge_block + 32) {
+    explicit EdgeBlock(const ConvolutionPlan& plan)
+        : plan_(plan), memory_((plan.dim_harmonics + plan.matrix_entries) * edge_block + 32) {
         harmonics_ = memory_.take(plan.dim_harmonics * edge_block);
         matrices_ = memory_.take(plan.matrix_entries * edge_block);
     }
@@ -30,7 +30,7 @@ public:
         // What lies behind the last edge is read with it, and its results are not.
         for (index j = 0; j < dim; ++j)
             for (index e = n; e < up_to; ++e) harmonics_[j * edge_block + e] = T{};
-        for (const ConvolutionPath& path : way_.paths) contract(path, up_to);
+        for (const ConvolutionPath& path : plan_.paths) contract(path, up_to);
     }
     const T* matrices() const { return matrices_; }
 
@@ -48,10 +48,19 @@ private:
     }
 
     const ConvolutionPlan& plan_;
-    const ConvolutionWay& way_;
     weft::detail::Scratch<T> memory_;
     T *harmonics_, *matrices_;
 };
+
+/// Calls f(chunk, begin, end) for these ranges of rows.
+template <class F>
+void for_each_rows(const ConvolutionPlan& plan, const Csr& csr, const std::vector<index>& bounds, F&& f) {
+    weft::detail::for_each_chunk(static_cast<index>(bounds.size()) - 1, plan.cost * static_cast<double>(csr.col.size()),
+                                 [&](index chunk) {
+                                     const auto at = static_cast<std::size_t>(chunk);
+                                     f(chunk, bounds[at], bounds[at + 1]);
+                                 });
+}
 
 /// All rows of x in planes.
 template <class T>
@@ -65,98 +74,108 @@ Storage planes_of(const PlanarLayout& layout, const Tensor<T, 2>& x) {
     });
     return memory;
 }
-/// Bounds of ranges of rows of the csr with about the same number of edges, of which few are much work.
-inline std::vector<index> convolution_chunks(const Csr& csr) {
-    return weft::detail::balanced_rows(csr.row_ptr, edge_block);
-}
-/// Calls f(chunk, begin, end) for these ranges.
-template <class F>
-void for_each_rows(const ConvolutionPlan& plan, const Csr& csr, F&& f) {
-    const auto chunks = convolution_chunks(csr);
-    weft::detail::for_each_chunk(static_cast<index>(chunks.size()) - 1, plan.cost * static_cast<double>(csr.col.size()),
-                                 [&](index chunk) {
-                                     const auto at = static_cast<std::size_t>(chunk);
-                                     f(chunk, chunks[at], chunks[at + 1]);
-                                 });
-}
-
 /// For each row of the csr the sum over its edges of w M x of the other end; M and the weights are those of the edge.
 template <class T, class Weights>
-Tensor<T, 2> convolve_rows(const ConvolutionPlan& plan, const ConvolutionWay& way, const Csr& csr,
-                           const Tensor<T, 2>& x, const Tensor<T, 2>& harmonics, Weights& weights) {
+Tensor<T, 2> convolve_rows(const ConvolutionPlan& plan, const Csr& csr, const Tensor<T, 2>& x,
+                           const Tensor<T, 2>& harmonics, Weights& weights) {
     const index from_nodes = x.extent(0), to_nodes = csr.row_ptr.size() - 1;
-    const Storage planes = planes_of(way.in, x);
+    const Storage planes = planes_of(plan.in, x);
     const T* const from = reinterpret_cast<const T*>(planes.data());
-    auto y = Tensor<T, 2>::empty({to_nodes, way.out.dim()});
+    auto y = Tensor<T, 2>::empty({to_nodes, plan.out.dim()});
     T* const to = y.mutable_data();
     const std::int32_t* const ptr = csr.row_ptr.data();
-    for_each_rows(plan, csr, [&](index chunk, index begin, index end) {
-        EdgeBlock<T> block(plan, way);
-        typename Weights::Block weight_block(weights, chunk);
-        weft::detail::Scratch<T> sums(way.out.row() + 16);
-        const T *rows[edge_block], *weight_rows[edge_block];
-        for (index node = begin; node < end; ++node) {
-            std::fill_n(sums.data(), way.out.row(), T{});
-            for (index first = ptr[node]; first < ptr[node + 1]; first += edge_block) {
-                const index edges = std::min<index>(edge_block, ptr[node + 1] - first);
-                block.load(csr.eid.data() + first, edges, harmonics.data());
-                weight_block.load(csr.eid.data() + first, edges, weight_rows);
-                for (index p = 0; p < way.in.planes(); ++p) {
-                    for (index e = 0; e < edges; ++e)
-                        rows[e] = from + way.in.at(p, from_nodes, csr.col.data()[first + e]);
-                    for (const ConvolutionStep& s : way.steps[static_cast<std::size_t>(p)])
-                        convolve<T>({edges, rows, weight_rows, s.x, s.weights, s.width,
-                                     block.matrices() + s.matrix * edge_block, sums.data() + s.sums},
-                                    s.l_in, s.l_out, s.diagonal);
-                }
-            }
-            way.out.unpack(sums.data(), to + node * way.out.dim());
-        }
-    });
+    for_each_rows(plan, csr, weft::detail::balanced_rows(csr.row_ptr, edge_block),
+                  [&](index chunk, index begin, index end) {
+                      EdgeBlock<T> block(plan);
+                      typename Weights::Block weight_block(weights, chunk);
+                      weft::detail::Scratch<T> sums(plan.out.row() + 16);
+                      const T *rows[edge_block], *weight_rows[edge_block];
+                      for (index node = begin; node < end; ++node) {
+                          std::fill_n(sums.data(), plan.out.row(), T{});
+                          for (index first = ptr[node]; first < ptr[node + 1]; first += edge_block) {
+                              const index edges = std::min<index>(edge_block, ptr[node + 1] - first);
+                              block.load(csr.eid.data() + first, edges, harmonics.data());
+                              weight_block.load(csr.eid.data() + first, edges, weight_rows);
+                              for (index p = 0; p < plan.in.planes(); ++p) {
+                                  for (index e = 0; e < edges; ++e)
+                                      rows[e] = from + plan.in.at(p, from_nodes, csr.col.data()[first + e]);
+                                  for (const ConvolutionPath& path : plan.paths) {
+                                      if (static_cast<std::size_t>(p) >= path.steps.size()) continue;
+                                      const ConvolutionStep& s = path.steps[static_cast<std::size_t>(p)];
+                                      convolve<T>({edges, rows, weight_rows, s.x, s.weights, s.width,
+                                                   block.matrices() + path.matrix * edge_block, sums.data() + s.sums},
+                                                  path.l_in, path.l_out, path.diagonal);
+                                  }
+                              }
+                          }
+                          plan.out.unpack(sums.data(), to + node * plan.out.dim());
+                      }
+                  });
     return y;
 }
 
-/// The gradients of the harmonics, stored in `dh`, and of the weights, given to their blocks.
+/// Ranges of rows for the gradients: few, as each has sums of its own for what many edges share.
+inline std::vector<index> gradient_chunks(const Csr& csr) {
+    return weft::detail::balanced_rows(csr.row_ptr, edge_block, 16);
+}
+/// The gradients of x, which are returned (or, unless `wants_x`, nothing is), of the harmonics, stored in `dh`, and of
+/// the weights, given to their blocks; the weights have the `chunks`.
 template <class T, class Weights>
-void differentiate_edges(const ConvolutionPlan& plan, const Csr& csr, const Tensor<T, 2>& dy, const Tensor<T, 2>& x,
-                         const Tensor<T, 2>& harmonics, Weights& weights, T* dh) {
-    const ConvolutionWay& way = plan.forward;
-    const Storage planes = planes_of(way.in, x);
+Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, const std::vector<index>& chunks,
+                                bool wants_x, const Tensor<T, 2>& dy, const Tensor<T, 2>& x,
+                                const Tensor<T, 2>& harmonics, Weights& weights, T* dh) {
+    const Storage planes = planes_of(plan.in, x);
     const T* const from = reinterpret_cast<const T*>(planes.data());
-    const std::int32_t* const ptr = csr.row_ptr.data();
-    const index dim = plan.dim_harmonics;
-    for_each_rows(plan, csr, [&](index chunk, index begin, index end) {
-        EdgeBlock<T> block(plan, way);
+    const std::int32_t *const ptr = csr.row_ptr.data(), *const col = csr.col.data();
+    const index dim = plan.dim_harmonics, of_matrices = plan.matrix_entries * lanes<T>;
+    SourceSums<T> dx(plan.in, csr, chunks, x.extent(0));
+    for_each_rows(plan, csr, chunks, [&](index chunk, index begin, index end) {
+        EdgeBlock<T> block(plan);
         typename Weights::Block weight_block(weights, chunk);
-        weft::detail::Scratch<T> memory(way.out.row() + plan.matrix_entries * lanes<T> + 32);
-        T* const gradient = memory.take(way.out.row());
-        T* const matrix_gradient = memory.take(plan.matrix_entries * lanes<T>);
+        std::optional<typename SourceSums<T>::Part> sums;
+        if (wants_x) sums.emplace(dx, chunk);
+        weft::detail::Scratch<T> memory(plan.out.row() + 2 * of_matrices + 2 * dim * lanes<T> + plan.in.row() + 128);
+        T *const gradient = memory.take(plan.out.row()), *const matrix_gradient = memory.take(2 * of_matrices),
+                 *const harmonics_sums = memory.take(2 * dim * lanes<T>), *const unwanted = memory.take(plan.in.row());
+        std::fill_n(matrix_gradient, 2 * of_matrices, T{});
+        std::fill_n(unwanted, plan.in.row(), T{});
         const T* weight_rows[edge_block];
+        std::vector<const T*> x_rows(static_cast<std::size_t>(2 * plan.in.planes()));
+        std::vector<T*> dx_rows(x_rows.size());
         for (index node = begin; node < end; ++node) {
             if (ptr[node] == ptr[node + 1]) continue;
-            way.out.pack(dy.data() + node * way.out.dim(), gradient, 1, 0);
+            plan.out.pack(dy.data() + node * plan.out.dim(), gradient, 1, 0);
             for (index first = ptr[node]; first < ptr[node + 1]; first += edge_block) {
                 const index edges = std::min<index>(edge_block, ptr[node + 1] - first);
                 const std::int32_t* const eid = csr.eid.data() + first;
                 block.load(eid, edges, harmonics.data());
                 weight_block.load(eid, edges, weight_rows);
-                for (index e = 0; e < edges; ++e) {
-                    T* const dw = weight_block.gradient(e);
-                    for (index p = 0; p < way.in.planes(); ++p) {
-                        const T* const x_row = from + way.in.at(p, x.extent(0), csr.col.data()[first + e]);
-                        for (const ConvolutionStep& s : way.steps[static_cast<std::size_t>(p)])
-                            differentiate<T>({x_row + s.x, gradient + s.sums, weight_rows[e] + s.weights, s.width,
-                                              block.matrices() + s.matrix * edge_block + e, dw + s.weights,
-                                              matrix_gradient + s.matrix * lanes<T>, p == 0},
-                                             s.l_in, s.l_out, s.diagonal);
+                for (index e = 0; e < edges; e += 2) {
+                    const index few = std::min<index>(2, edges - e);
+                    T *dw[2], *dh_rows[2];
+                    for (index i = 0; i < few; ++i) {
+                        const index source = col[first + e + i];
+                        dw[i] = weight_block.gradient(e + i);
+                        dh_rows[i] = dh + eid[e + i] * dim;
+                        for (index p = 0; p < plan.in.planes(); ++p) {
+                            const auto at = static_cast<std::size_t>(2 * p + i);
+                            x_rows[at] = from + plan.in.at(p, x.extent(0), source);
+                            dx_rows[at] = sums ? sums->row(p, source) : unwanted + plan.in.at(p, 1, 0);
+                        }
                     }
-                    weight_block.finish(e);
-                    plan.harmonics_gradient(matrix_gradient, dh + eid[e] * dim);
+                    for (const ConvolutionPath& path : plan.paths)
+                        differentiate<T>({path.steps, few, x_rows.data(), weight_rows + e, dx_rows.data(), dw, gradient,
+                                          block.matrices() + path.matrix * edge_block + e,
+                                          matrix_gradient + path.matrix * lanes<T>, of_matrices},
+                                         path.l_in, path.l_out, path.diagonal);
+                    for (index i = 0; i < few; ++i) weight_block.finish(e + i);
+                    plan.harmonics_gradient(matrix_gradient, few, harmonics_sums, dh_rows);
                 }
                 weight_block.finish_block(edges);
             }
         }
     });
+    return wants_x ? dx.sum() : Tensor<T, 2>();
 }
 
 } // namespace weft::inline WEFT_ABI::so3::detail

@@ -22,7 +22,7 @@ public:
     class Block {
     public:
         Block(const StoredWeights& all, index)
-            : all_(all), memory_(all.filled_ ? (edge_block + 1) * all.plan_.filled_weights : 1) {}
+            : all_(all), memory_(all.filled_ ? (edge_block + 2) * all.plan_.filled_weights : 1) {}
 
         /// Rows with the copies filled up to whole packets.
         void load(const std::int32_t* eid, index n, const T** rows) {
@@ -33,20 +33,21 @@ public:
                 if (!all_.filled_) continue;
                 T* const to = memory_.data() + e * plan.filled_weights;
                 std::fill_n(to, plan.filled_weights, T{});
-                for (const ConvolutionPath& path : plan.forward.paths)
+                for (const ConvolutionPath& path : plan.paths)
                     std::copy_n(rows[e] + path.weight, path.mul, to + path.filled_weight);
                 rows[e] = to;
             }
         }
-        /// Where the gradients of the weights of edge e of the block are to be put.
+        /// Where the gradients of the weights of edge e of the block are to be put until it is finished, with at most
+        /// one other edge, e + 1 of an even e, in the meantime.
         T* gradient(index e) {
-            return all_.filled_ ? memory_.data() + edge_block * all_.plan_.filled_weights
+            return all_.filled_ ? memory_.data() + (edge_block + e % 2) * all_.plan_.filled_weights
                                 : all_.gradient_ + eid_[e] * all_.plan_.weight_numel;
         }
         void finish(index e) {
             if (!all_.filled_) return;
             T* const to = all_.gradient_ + eid_[e] * all_.plan_.weight_numel;
-            for (const ConvolutionPath& path : all_.plan_.forward.paths)
+            for (const ConvolutionPath& path : all_.plan_.paths)
                 std::copy_n(gradient(e) + path.filled_weight, path.mul, to + path.weight);
         }
         void finish_block(index) {}
@@ -96,7 +97,7 @@ public:
         auto gradient = Tensor<T, 2>::empty({width_, plan_.weight_numel});
         T* const to = gradient.mutable_data();
         for (index h = 0; h < width_; ++h)
-            for (const ConvolutionPath& path : plan_.forward.paths)
+            for (const ConvolutionPath& path : plan_.paths)
                 std::copy_n(from + h * plan_.filled_weights + path.filled_weight, path.mul,
                             to + h * plan_.weight_numel + path.weight);
         return gradient;
@@ -161,7 +162,7 @@ private:
     void fill(const T* matrix, T* to) const {
         std::fill_n(to, width_ * plan_.filled_weights, T{});
         for (index h = 0; h < width_; ++h)
-            for (const ConvolutionPath& path : plan_.forward.paths)
+            for (const ConvolutionPath& path : plan_.paths)
                 std::copy_n(matrix + h * plan_.weight_numel + path.weight, path.mul,
                             to + h * plan_.filled_weights + path.filled_weight);
     }

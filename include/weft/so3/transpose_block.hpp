@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-/// Transposition of small matrices in registers.
+/// Transposition of small matrices in registers, and what is made of the same exchanges.
 namespace weft::inline WEFT_ABI::so3::detail {
 
 /// The elements of two vectors whose number does not have the bit `Bit` from a, the others from b: with `Low` those of
@@ -47,6 +47,32 @@ WEFT_NOINLINE void transpose_square(const T* from, index from_stride, T* to, ind
     transpose_step<8>(v, all, all);
 #pragma GCC unroll 16
     for (int r = 0; r < w; ++r) store_packet(to + r * to_stride, Packet<T>(v[r]));
+}
+
+/// Rows r and r + Bit become one, in whose lane e both halves of row r or, where e has the bit, of row r + Bit are
+/// added.
+template <int Bit, class V, class All>
+WEFT_ALWAYS_INLINE void add_halves(V* v, All all) {
+#pragma GCC unroll 8
+    for (int r = 0; r < Bit; ++r)
+        v[r] = exchange<Bit, true>(v[r], v[r + Bit], all) + exchange<Bit, false>(v[r], v[r + Bit], all);
+    if constexpr (Bit > 1) add_halves<Bit / 2>(v, all);
+}
+/// to[r] = the sum of the lanes of the r-th of n packets.
+template <class T>
+WEFT_ALWAYS_INLINE void sum_rows(const T* packets, index n, T* to) {
+    constexpr index w = lanes<T>;
+    index r = 0;
+    if constexpr (std::is_floating_point_v<T> && w > 1)
+        for (; r + w <= n; r += w) {
+            using V = typename Packet<T>::register_type;
+            V v[w];
+#pragma GCC unroll 16
+            for (index i = 0; i < w; ++i) v[i] = load_packet(packets + (r + i) * w);
+            add_halves<static_cast<int>(w / 2)>(v, std::make_index_sequence<static_cast<std::size_t>(w)>{});
+            store_packet(to + r, Packet<T>(v[0]));
+        }
+    for (; r < n; ++r) to[r] = sum_lanes<T>(load_packet(packets + r * w));
 }
 
 /// Elements of 16 bytes, the unit of memory and of shuffles.
