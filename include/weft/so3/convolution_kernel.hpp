@@ -15,16 +15,17 @@ namespace weft::inline WEFT_ABI::so3::detail {
 /// Edges of a node that are handled at once.
 inline constexpr index edge_block = 64;
 
-/// What a path's loop over the edges of a node reads and where it adds.
+/// What a path's loop over the edges of a node reads and where it adds. A component's packets are as far apart as there
+/// are components: with offsets that are known at compile time there are enough registers for addresses.
 template <class T>
 struct ConvolutionBlock {
     index edges;
     const T* const* x; // of each edge, its row
     const T* const* w; // and its weights
     index x_at, w_at;  // where the path's elements are in these
-    index width;       // copies, whole packets: components are so far apart
+    index width;       // copies, whole packets
     const T* matrix;   // M_ik of edge e at (i d_out + k) edge_block + e
-    T* out;            // component k at k width
+    T* out;
 };
 template <class T>
 using ConvolutionKernel = void (*)(const ConvolutionBlock<T>&);
@@ -49,17 +50,19 @@ constexpr int packets_at_once() {
     return n;
 }
 
+/// `U` packets of copies from the copy `at` on.
 template <class T, int In, int Out, int U>
 WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at) {
     constexpr index w = lanes<T>;
     Packet<T> sum[Out][U];
+    T* const out = b.out + at * Out;
 #pragma GCC unroll 16
     for (int k = 0; k < Out; ++k)
 #pragma GCC unroll 4
-        for (int u = 0; u < U; ++u) sum[k][u] = load_packet(b.out + k * b.width + at + u * w);
+        for (int u = 0; u < U; ++u) sum[k][u] = load_packet(out + (u * Out + k) * w);
     const T* matrix = b.matrix;
     for (index e = 0; e < b.edges; ++e, ++matrix) {
-        const T* const x = b.x[e] + b.x_at + at;
+        const T* const x = b.x[e] + b.x_at + at * In;
         const T* const weights = b.w[e] + b.w_at + at;
         Packet<T> weight[U], from[In][U];
 #pragma GCC unroll 4
@@ -67,7 +70,7 @@ WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at)
 #pragma GCC unroll 16
         for (int i = 0; i < In; ++i)
 #pragma GCC unroll 4
-            for (int u = 0; u < U; ++u) from[i][u] = load_packet(x + i * b.width + u * w);
+            for (int u = 0; u < U; ++u) from[i][u] = load_packet(x + (u * In + i) * w);
         if constexpr (Out <= In) {
 #pragma GCC unroll 16
             for (int k = 0; k < Out; ++k) {
@@ -99,7 +102,7 @@ WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at)
 #pragma GCC unroll 16
     for (int k = 0; k < Out; ++k)
 #pragma GCC unroll 4
-        for (int u = 0; u < U; ++u) store_packet(b.out + k * b.width + at + u * w, sum[k][u]);
+        for (int u = 0; u < U; ++u) store_packet(out + (u * Out + k) * w, sum[k][u]);
 }
 /// out_k += sum over the edges of w sum_i M_ik x_i
 template <class T, int LIn, int LOut>
@@ -113,43 +116,54 @@ WEFT_NOINLINE void convolve(const ConvolutionBlock<T>& b) {
 /// The same of degrees that are only known now, with the sums in memory.
 template <class T>
 WEFT_NOINLINE void convolve_any(const ConvolutionBlock<T>& b, int in, int out) {
+    constexpr index w = lanes<T>;
     for (index e = 0; e < b.edges; ++e)
-        for (index at = 0; at < b.width; at += lanes<T>) {
+        for (index at = 0; at < b.width; at += w) {
             const Packet<T> weight = load_packet(b.w[e] + b.w_at + at);
             for (int i = 0; i < in; ++i) {
-                const Packet<T> x = load_packet(b.x[e] + b.x_at + i * b.width + at) * weight;
+                const Packet<T> x = load_packet(b.x[e] + b.x_at + at * in + i * w) * weight;
                 for (int k = 0; k < out; ++k) {
-                    T* const to = b.out + k * b.width + at;
+                    T* const to = b.out + at * out + k * w;
                     store_packet(to, multiply_add(splat(b.matrix[(i * out + k) * edge_block + e]), x, load_packet(to)));
                 }
             }
         }
 }
-/// M is a number: out_k += sum over the edges of w M x_k, for `Few` of the components.
-template <class T, int Few>
-WEFT_ALWAYS_INLINE void convolve_diagonal_few(const ConvolutionBlock<T>& b, index component) {
-    for (index at = 0; at < b.width; at += lanes<T>) {
-        T* const to = b.out + component * b.width + at;
-        const index x_at = b.x_at + component * b.width + at, w_at = b.w_at + at;
-        Packet<T> sum[Few];
-#pragma GCC unroll 4
-        for (int k = 0; k < Few; ++k) sum[k] = load_packet(to + k * b.width);
-        for (index e = 0; e < b.edges; ++e) {
-            const Packet<T> weight = splat(b.matrix[e]) * load_packet(b.w[e] + w_at);
-            const T* const x = b.x[e] + x_at;
-#pragma GCC unroll 4
-            for (int k = 0; k < Few; ++k) sum[k] = multiply_add(weight, load_packet(x + k * b.width), sum[k]);
-        }
-#pragma GCC unroll 4
-        for (int k = 0; k < Few; ++k) store_packet(to + k * b.width, sum[k]);
+/// M is a number: out_k += sum over the edges of w M x_k, for the `Count` packets from `first` on.
+template <class T, int Count>
+WEFT_ALWAYS_INLINE void convolve_diagonal_packets(const ConvolutionBlock<T>& b, int components, index first) {
+    constexpr index w = lanes<T>;
+    T* const out = b.out + first * w;
+    Packet<T> sum[Count];
+    index weight_at[Count];
+#pragma GCC unroll 8
+    for (int k = 0; k < Count; ++k) {
+        sum[k] = load_packet(out + k * w);
+        weight_at[k] = b.w_at + (first + k) / components * w;
     }
+    for (index e = 0; e < b.edges; ++e) {
+        const T* const x = b.x[e] + b.x_at + first * w;
+        const Packet<T> m = splat(b.matrix[e]);
+#pragma GCC unroll 8
+        for (int k = 0; k < Count; ++k)
+            sum[k] = multiply_add(m * load_packet(b.w[e] + weight_at[k]), load_packet(x + k * w), sum[k]);
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < Count; ++k) store_packet(out + k * w, sum[k]);
 }
 template <class T>
 WEFT_NOINLINE void convolve_diagonal(const ConvolutionBlock<T>& b, int components) {
-    int k = 0;
-    for (; k + 4 <= components; k += 4) convolve_diagonal_few<T, 4>(b, k);
-    if (components - k == 3) return convolve_diagonal_few<T, 3>(b, k);
-    for (; k < components; ++k) convolve_diagonal_few<T, 1>(b, k);
+    const index packets = b.width / lanes<T> * components;
+    index first = 0;
+    for (; first + 8 <= packets; first += 8) convolve_diagonal_packets<T, 8>(b, components, first);
+    for (; first + 2 <= packets; first += 2) convolve_diagonal_packets<T, 2>(b, components, first);
+    for (; first < packets; ++first) convolve_diagonal_packets<T, 1>(b, components, first);
+}
+
+/// The compiler is not to take this address apart, and then to keep the addresses of all its elements.
+template <class T>
+WEFT_ALWAYS_INLINE void keep_in_register(const T*& p) {
+    asm("" : "+r"(p)); // NOLINT(hicpp-no-assembler)
 }
 
 /// What a path's gradients at one edge, or at two, read and write.
@@ -172,27 +186,24 @@ using ConvolutionGradientKernel = void (*)(const ConvolutionGradient<T>&);
 template <class T, int In, int Out, int First, int Rows>
 WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, index e) {
     constexpr index lane = lanes<T>;
-    const T* const matrix = g.matrix + e + First * Out * edge_block;
+    const T* matrix = g.matrix + e + First * Out * edge_block;
     Packet<T> dm[Rows][Out];
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
         for (int k = 0; k < Out; ++k) dm[i][k] = splat(T{});
     for (const ConvolutionStep& s : g.steps) {
-        const index width = s.width;
-        const T* const x = g.x[2 * s.plane + e] + s.x + First * width;
-        T* const dx = g.dx[2 * s.plane + e] + s.x + First * width;
-        const T* const w = g.w[e] + s.weights;
-        T* const dw = g.dw[e] + s.weights;
-        const T* const dy = g.dy + s.sums;
-        for (index at = 0; at < width; at += lane) {
-            const Packet<T> weight = load_packet(w + at);
+        const T *x = g.x[2 * s.plane + e] + s.x + First * lane, *w = g.w[e] + s.weights, *dy = g.dy + s.sums;
+        T *dx = g.dx[2 * s.plane + e] + s.x + First * lane, *dw = g.dw[e] + s.weights;
+        for (index n = s.width / lane; n > 0; --n) {
+            keep_in_register(matrix);
+            const Packet<T> weight = load_packet(w);
             Packet<T> wx[Rows], q[Rows];
 #pragma GCC unroll 32
-            for (int i = 0; i < Rows; ++i) wx[i] = weight * load_packet(x + i * width + at);
+            for (int i = 0; i < Rows; ++i) wx[i] = weight * load_packet(x + i * lane);
 #pragma GCC unroll 32
             for (int k = 0; k < Out; ++k) {
-                const Packet<T> gradient = load_packet(dy + k * width + at);
+                const Packet<T> gradient = load_packet(dy + k * lane);
 #pragma GCC unroll 32
                 for (int i = 0; i < Rows; ++i) {
                     const Packet<T> m = splat(matrix[(i * Out + k) * edge_block]);
@@ -200,14 +211,15 @@ WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, inde
                     dm[i][k] = multiply_add(wx[i], gradient, dm[i][k]);
                 }
             }
-            Packet<T> sum = load_packet(x + at) * q[0];
-            if constexpr (First > 0) sum = sum + load_packet(dw + at);
+            Packet<T> sum = load_packet(x) * q[0];
+            if constexpr (First > 0) sum = sum + load_packet(dw);
 #pragma GCC unroll 32
-            for (int i = 1; i < Rows; ++i) sum = multiply_add(load_packet(x + i * width + at), q[i], sum);
-            store_packet(dw + at, sum);
+            for (int i = 1; i < Rows; ++i) sum = multiply_add(load_packet(x + i * lane), q[i], sum);
+            store_packet(dw, sum);
 #pragma GCC unroll 32
             for (int i = 0; i < Rows; ++i)
-                store_packet(dx + i * width + at, multiply_add(weight, q[i], load_packet(dx + i * width + at)));
+                store_packet(dx + i * lane, multiply_add(weight, q[i], load_packet(dx + i * lane)));
+            x += In * lane, dx += In * lane, dy += Out * lane, w += lane, dw += lane;
         }
     }
     T* const to = g.dm + e * g.dm_edge + First * Out * lane;
@@ -238,13 +250,13 @@ WEFT_NOINLINE void differentiate_any(const ConvolutionGradient<T>& g, int in, in
         for (const ConvolutionStep& s : g.steps)
             for (int i = 0; i < in; ++i)
                 for (index at = 0; at < s.width; at += lane) {
-                    const index x_at = s.x + i * s.width + at;
+                    const index x_at = s.x + at * in + i * lane;
                     T *const dx = g.dx[2 * s.plane + e] + x_at, *const dw = g.dw[e] + s.weights + at;
                     const Packet<T> weight = load_packet(g.w[e] + s.weights + at),
                                     x = load_packet(g.x[2 * s.plane + e] + x_at), wx = weight * x;
                     Packet<T> q = splat(T{});
                     for (int k = 0; k < out; ++k) {
-                        const Packet<T> dy = load_packet(g.dy + s.sums + k * s.width + at);
+                        const Packet<T> dy = load_packet(g.dy + s.sums + at * out + k * lane);
                         T* const dm = matrix_gradient + (i * out + k) * lane;
                         q = multiply_add(splat(g.matrix[(i * out + k) * edge_block + e]), dy, q);
                         store_packet(dm, multiply_add(wx, dy, load_packet(dm)));
@@ -263,14 +275,15 @@ WEFT_NOINLINE void differentiate_diagonal(const ConvolutionGradient<T>& g, int c
         Packet<T> dm = splat(T{});
         for (const ConvolutionStep& s : g.steps)
             for (index at = 0; at < s.width; at += lane) {
-                const T *const x = g.x[2 * s.plane + e] + s.x + at, *const dy = g.dy + s.sums + at;
-                T* const dx = g.dx[2 * s.plane + e] + s.x + at;
+                const index x_at = s.x + at * components;
+                const T *const x = g.x[2 * s.plane + e] + x_at, *const dy = g.dy + s.sums + at * components;
+                T* const dx = g.dx[2 * s.plane + e] + x_at;
                 const Packet<T> weight = load_packet(g.w[e] + s.weights + at), scaled = m * weight;
                 Packet<T> dot = splat(T{});
                 for (int k = 0; k < components; ++k) {
-                    const Packet<T> gradient = load_packet(dy + k * s.width);
-                    dot = multiply_add(load_packet(x + k * s.width), gradient, dot);
-                    store_packet(dx + k * s.width, multiply_add(scaled, gradient, load_packet(dx + k * s.width)));
+                    const Packet<T> gradient = load_packet(dy + k * lane);
+                    dot = multiply_add(load_packet(x + k * lane), gradient, dot);
+                    store_packet(dx + k * lane, multiply_add(scaled, gradient, load_packet(dx + k * lane)));
                 }
                 store_packet(g.dw[e] + s.weights + at, m * dot);
                 dm = multiply_add(weight, dot, dm);

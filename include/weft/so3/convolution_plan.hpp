@@ -4,7 +4,7 @@
 #include <weft/so3/tensor_product.hpp>
 
 /// What equivariant convolutions know before they run. Features lie in planes there: of every term a few packets of
-/// copies, component by component, so that the lanes are copies and the rows of a plane are short.
+/// copies, of each its components one behind the other, so that the lanes are copies and the rows of a plane are short.
 namespace weft::inline WEFT_ABI::so3::detail {
 
 /// Where the terms of a feature vector lie in the planes. The copies are filled up with zeros to whole packets.
@@ -53,32 +53,20 @@ public:
     /// A row in the layout mul_ir, into the planes of node `node` of `nodes`.
     template <class T>
     void pack(const T* from, T* to, index nodes, index node) const {
-        for (index p = 0; p < planes(); ++p)
-            for (std::size_t t = 0; t < terms_.size(); ++t) {
-                const Part part = this->part(p, static_cast<index>(t));
-                const Term& term = terms_[t];
-                const index first = p * plane_width(), count = std::min(part.width, term.mul - first);
-                T* const row = to + at(p, nodes, node) + part.at;
-                if (count <= 0) continue;
-                transpose_block(from + term.at + first * term.components, term.components, count, term.components, row,
-                                part.width);
-                for (index i = 0; i < term.components; ++i)
-                    std::fill(row + i * part.width + count, row + (i + 1) * part.width, T{});
-            }
+        for_each_packet(nodes, node, [&](const Term& term, index first, index count, index at) {
+            T* const row = to + at;
+            if (count < lanes_) std::fill_n(row, term.components * lanes_, T{});
+            transpose_block(from + term.at + first * term.components, term.components, count, term.components, row,
+                            lanes_);
+        });
     }
     /// Back, of one node.
     template <class T>
     void unpack(const T* from, T* to) const {
-        for (index p = 0; p < planes(); ++p)
-            for (std::size_t t = 0; t < terms_.size(); ++t) {
-                const Part part = this->part(p, static_cast<index>(t));
-                const Term& term = terms_[t];
-                const index first = p * plane_width(), count = std::min(part.width, term.mul - first);
-                const T* const row = from + at(p, 1, 0) + part.at;
-                if (count > 0)
-                    transpose_block(row, part.width, term.components, count, to + term.at + first * term.components,
-                                    term.components);
-            }
+        for_each_packet(1, 0, [&](const Term& term, index first, index count, index at) {
+            transpose_block(from + at, lanes_, term.components, count, to + term.at + first * term.components,
+                            term.components);
+        });
     }
 
 private:
@@ -90,6 +78,21 @@ private:
         index first = 0, row = 0; // elements of the planes before, and of this one's rows
         std::vector<Part> parts;
     };
+
+    /// Calls f(term, first copy, copies, offset in the planes) for all packets of copies.
+    template <class F>
+    void for_each_packet(index nodes, index node, F&& f) const {
+        for (index p = 0; p < planes(); ++p)
+            for (std::size_t t = 0; t < terms_.size(); ++t) {
+                const Part part = this->part(p, static_cast<index>(t));
+                const Term& term = terms_[t];
+                for (index u = 0; u < part.width; u += lanes_) {
+                    const index first = p * plane_width() + u;
+                    f(term, first, std::min(lanes_, term.mul - first),
+                      at(p, nodes, node) + part.at + u * term.components);
+                }
+            }
+    }
 
     index lanes_ = 1, dim_ = 0, row_ = 0;
     std::vector<Term> terms_;
