@@ -24,6 +24,26 @@ TEMPLATE_TEST_CASE("transpose_block: all shapes", "[so3]", float, double, Dual<d
         }
 }
 
+TEMPLATE_TEST_CASE("transpose_block: rows without gaps, to columns and back", "[so3]", float, double, Dual<double>) {
+    using T = TestType;
+    for (weft::index rows = 0; rows <= 37; ++rows)
+        for (weft::index columns = 1; columns <= 9; ++columns) {
+            INFO(rows << " rows, " << columns << " columns");
+            const auto from = numbers<T, 2>({rows, columns});
+            auto turned = Tensor<T, 2>::full({columns + 1, rows}, T(7)),
+                 back = Tensor<T, 2>::full({rows + 1, columns}, T(7));
+            weft::so3::detail::transpose_block(from.data(), columns, rows, columns, turned.mutable_data(), rows);
+            weft::so3::detail::transpose_block(turned.data(), rows, columns, rows, back.mutable_data(), columns);
+            bool right = true;
+            for (weft::index r = 0; r <= rows; ++r)
+                for (weft::index c = 0; c < columns; ++c) {
+                    right = right && back(r, c) == (r < rows ? from(r, c) : T(7));
+                    if (r < rows) right = right && turned(c, r) == from(r, c) && turned(columns, r) == T(7);
+                }
+            REQUIRE(right);
+        }
+}
+
 TEMPLATE_TEST_CASE("point_block: coordinates of any number of points side by side, and back", "[so3]", float, double,
                    Dual<double>) {
     using T = TestType;

@@ -104,14 +104,17 @@ WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at)
 #pragma GCC unroll 4
         for (int u = 0; u < U; ++u) store_packet(out + (u * Out + k) * w, sum[k][u]);
 }
+template <class T, int In, int Out, int U>
+WEFT_ALWAYS_INLINE void convolve_from(const ConvolutionBlock<T>& b, index at) {
+    for (; at + U * lanes<T> <= b.width; at += U * lanes<T>) convolve_packets<T, In, Out, U>(b, at);
+    if constexpr (U > 1)
+        if (at < b.width) convolve_from<T, In, Out, U / 2>(b, at);
+}
 /// out_k += sum over the edges of w sum_i M_ik x_i
 template <class T, int LIn, int LOut>
 WEFT_NOINLINE void convolve(const ConvolutionBlock<T>& b) {
-    constexpr int in = 2 * LIn + 1, out = 2 * LOut + 1, u = packets_at_once<T, in, out>();
-    index at = 0;
-    for (; at + u * lanes<T> <= b.width; at += u * lanes<T>) convolve_packets<T, in, out, u>(b, at);
-    if constexpr (u > 1)
-        for (; at < b.width; at += lanes<T>) convolve_packets<T, in, out, 1>(b, at);
+    constexpr int in = 2 * LIn + 1, out = 2 * LOut + 1;
+    convolve_from<T, in, out, packets_at_once<T, in, out>()>(b, 0);
 }
 /// The same of degrees that are only known now, with the sums in memory.
 template <class T>

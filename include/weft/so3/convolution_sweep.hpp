@@ -23,27 +23,41 @@ public:
     /// The edges eid[0 ... n), n <= edge_block.
     void load(const std::int32_t* eid, index n, const T* harmonics) {
         const index dim = plan_.dim_harmonics, up_to = (n + lanes<T> - 1) / lanes<T> * lanes<T>;
-        for (index e = 0; e < n; ++e) {
-            const T* const row = harmonics + eid[e] * dim;
-            for (index j = 0; j < dim; ++j) harmonics_[j * edge_block + e] = row[j];
+        for (index e = 0; e < n;) { // edges that lie one behind the other at once
+            const index first = e++;
+            while (e < n && eid[e] == eid[e - 1] + 1) ++e;
+            transpose_block(harmonics + eid[first] * dim, dim, e - first, dim, harmonics_ + first, edge_block);
         }
         // What lies behind the last edge is read with it, and its results are not.
-        for (index j = 0; j < dim; ++j)
-            for (index e = n; e < up_to; ++e) harmonics_[j * edge_block + e] = T{};
+        if (n < up_to)
+            for (index j = 0; j < dim; ++j) std::fill_n(harmonics_ + j * edge_block + n, up_to - n, T{});
         for (const ConvolutionPath& path : plan_.paths) contract(path, up_to);
     }
     const T* matrices() const { return matrices_; }
 
 private:
     WEFT_NOINLINE void contract(const ConvolutionPath& path, index up_to) {
-        T* const matrix = matrices_ + path.matrix * edge_block;
-        std::fill_n(matrix, path.entries() * edge_block, T{});
-        for (const auto& term : path.terms) {
-            const Packet<T> value = splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(term.value)));
-            T* const to = matrix + term.entry * edge_block;
-            const T* const from = harmonics_ + term.j * edge_block;
-            for (index e = 0; e < up_to; e += lanes<T>)
-                store_packet(to + e, multiply_add(value, load_packet(from + e), load_packet(to + e)));
+        index e = 0;
+        for (; e + 4 * lanes<T> <= up_to; e += 4 * lanes<T>) contract_packets<4>(path, e);
+        for (; e < up_to; e += lanes<T>) contract_packets<1>(path, e);
+    }
+    template <int U>
+    WEFT_ALWAYS_INLINE void contract_packets(const ConvolutionPath& path, index e) {
+        using Scalar = typename weft::detail::DualScalar<T>::type;
+        T* to = matrices_ + path.matrix * edge_block + e;
+        const auto* term = path.terms.data();
+        const auto* const end = term + path.terms.size();
+        for (int entry = 0; entry < path.entries(); ++entry, to += edge_block) {
+            Packet<T> sum[U];
+            for (int u = 0; u < U; ++u) sum[u] = splat(T{});
+            for (; term != end && term->entry == entry; ++term) {
+                const Packet<T> value = splat(T(static_cast<Scalar>(term->value)));
+                const T* const from = harmonics_ + term->j * edge_block + e;
+#pragma GCC unroll 4
+                for (int u = 0; u < U; ++u) sum[u] = multiply_add(value, load_packet(from + u * lanes<T>), sum[u]);
+            }
+#pragma GCC unroll 4
+            for (int u = 0; u < U; ++u) store_packet(to + u * lanes<T>, sum[u]);
         }
     }
 

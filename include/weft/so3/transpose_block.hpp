@@ -3,6 +3,7 @@
 
 #include <weft/core/packet.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -152,27 +153,76 @@ private:
     }
 };
 
+/// Lane e of the result is element `from(e)` of three vectors one behind the other.
+template <class From, class V, std::size_t... E>
+WEFT_ALWAYS_INLINE V select(const V* v, From from, std::index_sequence<E...>) {
+    constexpr int w = sizeof...(E);
+    const V low = __builtin_shufflevector(v[0], v[1], (from(static_cast<int>(E)) % (2 * w))...);
+    return __builtin_shufflevector(
+        low, v[2], (from(static_cast<int>(E)) < 2 * w ? static_cast<int>(E) : from(static_cast<int>(E)) - w)...);
+}
+/// As many rows of three elements as a packet has lanes, without gaps, to three packets, and back.
+template <bool Back, class T, std::size_t... K>
+WEFT_ALWAYS_INLINE void transpose_triples(const T* from, index from_stride, T* to, index to_stride,
+                                          std::index_sequence<K...>) {
+    constexpr int w = static_cast<int>(lanes<T>);
+    using V = typename Packet<T>::register_type;
+    const V v[] = {load_packet(from + static_cast<index>(K) * from_stride)...};
+    constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(w)>{};
+    const auto store = [&](auto k) {
+        constexpr int n = decltype(k)::value;
+        constexpr auto source = [](int e) { return Back ? (n * w + e) % 3 * w + (n * w + e) / 3 : 3 * e + n; };
+        store_packet(to + n * to_stride, Packet<T>(select(v, source, all)));
+    };
+    (store(std::integral_constant<int, static_cast<int>(K)>{}), ...);
+}
+
 /// to[c * to_stride + r] = from[r * from_stride + c]. Squares of packets, then tiles of 16 bytes by a packet along the
-/// two edges, then what is left.
+/// two edges, the last of which may lie over the one before it; what is narrower without gaps is permuted as a whole.
 template <class T>
 void transpose_block(const T* from, index from_stride, index rows, index columns, T* to, index to_stride) {
     index r = 0;
     if constexpr (transposes_packets<T>) {
         constexpr index w = lanes<T>, q = quad<T>;
+        constexpr auto three = std::make_index_sequence<3>{};
         for (; r + w <= rows; r += w) {
             const T* const row = from + r * from_stride;
+            if (columns == 1 && from_stride == 1) {
+                store_packet(to + r, load_packet(row));
+                continue;
+            }
+            if (columns == 3 && from_stride == 3 && q > 3) {
+                transpose_triples<false>(row, w, to + r, to_stride, three);
+                continue;
+            }
             index c = 0;
             for (; c + w <= columns; c += w) transpose_square(row + c, from_stride, to + c * to_stride + r, to_stride);
-            for (; c + q <= columns; c += q) {
+            while (c < columns && columns >= q) {
+                c = std::min(c, columns - q);
                 NarrowTile<T> tile;
                 tile.load_columns(row + c, from_stride);
                 tile.transpose();
                 tile.store_rows(to + c * to_stride + r, to_stride);
+                c += q;
             }
             for (; c < columns; ++c)
                 for (index i = 0; i < w; ++i) to[c * to_stride + r + i] = row[i * from_stride + c];
         }
-        for (; r + q <= rows; r += q) {
+        if (rows == 1 && to_stride == 1) {
+            index c = 0;
+            for (; c + w <= columns; c += w) store_packet(to + c, load_packet(from + c));
+            for (; c < columns; ++c) to[c] = from[c];
+            return;
+        }
+        if (rows == 3 && to_stride == 3 && q > 3) {
+            index c = 0;
+            for (; c + w <= columns; c += w) transpose_triples<true>(from + c, from_stride, to + 3 * c, w, three);
+            for (; c < columns; ++c)
+                for (r = 0; r < rows; ++r) to[3 * c + r] = from[r * from_stride + c];
+            return;
+        }
+        while (r < rows && rows >= q) {
+            r = std::min(r, rows - q);
             const T* const row = from + r * from_stride;
             index c = 0;
             for (; c + w <= columns; c += w) {
@@ -183,6 +233,7 @@ void transpose_block(const T* from, index from_stride, index rows, index columns
             }
             for (; c < columns; ++c)
                 for (index i = 0; i < q; ++i) to[c * to_stride + r + i] = row[i * from_stride + c];
+            r += q;
         }
     }
     for (; r < rows; ++r)
