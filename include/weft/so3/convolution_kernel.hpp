@@ -12,9 +12,6 @@
 /// up to 3 are known at compile time, and everything else (copies, paths, edges) is not.
 namespace weft::inline WEFT_ABI::so3::detail {
 
-/// Edges of a node that are handled at once.
-inline constexpr index edge_block = 64;
-
 /// What a path's loop over the edges of a node reads and where it adds. A component's packets are as far apart as there
 /// are components: with offsets that are known at compile time there are enough registers for addresses.
 template <class T>
@@ -169,17 +166,16 @@ WEFT_ALWAYS_INLINE void keep_in_register(const T*& p) {
     asm("" : "+r"(p)); // NOLINT(hicpp-no-assembler)
 }
 
-/// What a path's gradients at one edge, or at two, read and write.
+/// What a path's gradients at a group of edges read and write.
 template <class T>
 struct ConvolutionGradient {
     std::span<const ConvolutionStep> steps; // the path's planes
     index edges;
-    const T *const *x, *const *w; // x of edge e in plane p at x[2 p + e]
+    const T *const *x, *const *w; // x of edge e in plane p at x[edge_group p + e]
     T *const *dx, *const *dw;     // added to, stored
     const T* dy;
     const T* matrix; // M_ik of edge e at (i d_out + k) edge_block + e
-    T* dm;           // of the first edge, a packet for each entry of M; of the second `dm_edge` behind: stored
-    index dm_edge;
+    T* dm;           // dM_ik of edge e, a packet, at ((i d_out + k) edge_group + e) lanes: stored
 };
 template <class T>
 using ConvolutionGradientKernel = void (*)(const ConvolutionGradient<T>&);
@@ -196,8 +192,8 @@ WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, inde
 #pragma GCC unroll 32
         for (int k = 0; k < Out; ++k) dm[i][k] = splat(T{});
     for (const ConvolutionStep& s : g.steps) {
-        const T *x = g.x[2 * s.plane + e] + s.x + First * lane, *w = g.w[e] + s.weights, *dy = g.dy + s.sums;
-        T *dx = g.dx[2 * s.plane + e] + s.x + First * lane, *dw = g.dw[e] + s.weights;
+        const T *x = g.x[edge_group * s.plane + e] + s.x + First * lane, *w = g.w[e] + s.weights, *dy = g.dy + s.sums;
+        T *dx = g.dx[edge_group * s.plane + e] + s.x + First * lane, *dw = g.dw[e] + s.weights;
         for (index n = s.width / lane; n > 0; --n) {
             keep_in_register(matrix);
             const Packet<T> weight = load_packet(w);
@@ -225,11 +221,11 @@ WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, inde
             x += In * lane, dx += In * lane, dy += Out * lane, w += lane, dw += lane;
         }
     }
-    T* const to = g.dm + e * g.dm_edge + First * Out * lane;
+    T* const to = g.dm + (First * Out * edge_group + e) * lane;
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-        for (int k = 0; k < Out; ++k) store_packet(to + (i * Out + k) * lane, dm[i][k]);
+        for (int k = 0; k < Out; ++k) store_packet(to + (i * Out + k) * edge_group * lane, dm[i][k]);
 }
 template <class T, int In, int Out, int First = 0>
 WEFT_ALWAYS_INLINE void differentiate_from(const ConvolutionGradient<T>& g, index e) {
@@ -248,19 +244,19 @@ template <class T>
 WEFT_NOINLINE void differentiate_any(const ConvolutionGradient<T>& g, int in, int out) {
     constexpr index lane = lanes<T>;
     for (index e = 0; e < g.edges; ++e) {
-        T* const matrix_gradient = g.dm + e * g.dm_edge;
-        std::fill_n(matrix_gradient, in * out * lane, T{});
+        T* const matrix_gradient = g.dm + e * lane;
+        for (int i = 0; i < in * out; ++i) store_packet(matrix_gradient + i * edge_group * lane, splat(T{}));
         for (const ConvolutionStep& s : g.steps)
             for (int i = 0; i < in; ++i)
                 for (index at = 0; at < s.width; at += lane) {
                     const index x_at = s.x + at * in + i * lane;
-                    T *const dx = g.dx[2 * s.plane + e] + x_at, *const dw = g.dw[e] + s.weights + at;
+                    T *const dx = g.dx[edge_group * s.plane + e] + x_at, *const dw = g.dw[e] + s.weights + at;
                     const Packet<T> weight = load_packet(g.w[e] + s.weights + at),
-                                    x = load_packet(g.x[2 * s.plane + e] + x_at), wx = weight * x;
+                                    x = load_packet(g.x[edge_group * s.plane + e] + x_at), wx = weight * x;
                     Packet<T> q = splat(T{});
                     for (int k = 0; k < out; ++k) {
                         const Packet<T> dy = load_packet(g.dy + s.sums + at * out + k * lane);
-                        T* const dm = matrix_gradient + (i * out + k) * lane;
+                        T* const dm = matrix_gradient + (i * out + k) * edge_group * lane;
                         q = multiply_add(splat(g.matrix[(i * out + k) * edge_block + e]), dy, q);
                         store_packet(dm, multiply_add(wx, dy, load_packet(dm)));
                     }
@@ -269,9 +265,10 @@ WEFT_NOINLINE void differentiate_any(const ConvolutionGradient<T>& g, int in, in
                 }
     }
 }
-/// M is a number.
-template <class T>
-WEFT_NOINLINE void differentiate_diagonal(const ConvolutionGradient<T>& g, int components) {
+/// M is a number; the number of components is only known now where `Components` is 0.
+template <class T, int Components>
+WEFT_NOINLINE void differentiate_diagonal(const ConvolutionGradient<T>& g, int any) {
+    const int components = Components == 0 ? any : Components;
     constexpr index lane = lanes<T>;
     for (index e = 0; e < g.edges; ++e) {
         const Packet<T> m = splat(g.matrix[e]);
@@ -279,8 +276,8 @@ WEFT_NOINLINE void differentiate_diagonal(const ConvolutionGradient<T>& g, int c
         for (const ConvolutionStep& s : g.steps)
             for (index at = 0; at < s.width; at += lane) {
                 const index x_at = s.x + at * components;
-                const T *const x = g.x[2 * s.plane + e] + x_at, *const dy = g.dy + s.sums + at * components;
-                T* const dx = g.dx[2 * s.plane + e] + x_at;
+                const T *const x = g.x[edge_group * s.plane + e] + x_at, *const dy = g.dy + s.sums + at * components;
+                T* const dx = g.dx[edge_group * s.plane + e] + x_at;
                 const Packet<T> weight = load_packet(g.w[e] + s.weights + at), scaled = m * weight;
                 Packet<T> dot = splat(T{});
                 for (int k = 0; k < components; ++k) {
@@ -291,7 +288,7 @@ WEFT_NOINLINE void differentiate_diagonal(const ConvolutionGradient<T>& g, int c
                 store_packet(g.dw[e] + s.weights + at, m * dot);
                 dm = multiply_add(weight, dot, dm);
             }
-        store_packet(g.dm + e * g.dm_edge, dm);
+        store_packet(g.dm + e * lane, dm);
     }
 }
 
@@ -320,8 +317,14 @@ void convolve(const ConvolutionBlock<T>& b, int l_in, int l_out, bool diagonal) 
 template <class T>
 void differentiate(const ConvolutionGradient<T>& g, int l_in, int l_out, bool diagonal) {
     static constexpr auto table = gradient_table<T>(std::make_integer_sequence<int, known_degrees * known_degrees>{});
-    if (diagonal)
-        differentiate_diagonal(g, 2 * l_in + 1);
+    if (diagonal) switch (l_in) {
+        case 0:
+            return differentiate_diagonal<T, 1>(g, 1);
+        case 1:
+            return differentiate_diagonal<T, 3>(g, 3);
+        default:
+            return differentiate_diagonal<T, 0>(g, 2 * l_in + 1);
+        }
     else if (l_in < known_degrees && l_out < known_degrees)
         table[static_cast<std::size_t>(l_in * known_degrees + l_out)](g);
     else

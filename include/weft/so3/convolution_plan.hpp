@@ -7,6 +7,10 @@
 /// copies, of each its components one behind the other, so that the lanes are copies and the rows of a plane are short.
 namespace weft::inline WEFT_ABI::so3::detail {
 
+/// Edges of a node that are handled at once, and of these, in the gradients, those of which the gradients of the
+/// matrices are kept at once.
+inline constexpr index edge_block = 64, edge_group = 2;
+
 /// Where the terms of a feature vector lie in the planes. The copies are filled up with zeros to whole packets.
 class PlanarLayout {
 public:
@@ -111,16 +115,27 @@ struct ConvolutionPath {
     };
     index in, out; // terms
     int l_in, l_out;
-    bool diagonal;                           // M is a number
-    index weight, mul;                       // where the weights of an edge begin, and their number
-    index filled_weight;                     // the same with the copies filled up to whole packets
-    index matrix = 0;                        // where M begins
-    std::vector<Term> terms = {};            // by entry
+    bool diagonal;       // M is a number
+    index weight, mul;   // where the weights of an edge begin, and their number
+    index filled_weight; // the same with the copies filled up to whole packets
+    index matrix = 0;    // where M begins
+    std::vector<Term> terms = {};
     std::vector<ConvolutionStep> steps = {}; // by plane
 
     int d_in() const { return 2 * l_in + 1; }
     int d_out() const { return 2 * l_out + 1; }
     index entries() const { return diagonal ? 1 : index{d_in()} * d_out(); }
+
+    /// By entry, and entries of as many terms one behind the other, so that loops over the terms of each are as long as
+    /// the one before: a processor foresees where they end.
+    void sort_terms() {
+        std::vector<index> count(static_cast<std::size_t>(entries()));
+        for (const Term& t : terms) ++count[static_cast<std::size_t>(t.entry)];
+        std::stable_sort(terms.begin(), terms.end(), [&](const Term& a, const Term& b) {
+            return std::pair(count[static_cast<std::size_t>(a.entry)], a.entry) <
+                   std::pair(count[static_cast<std::size_t>(b.entry)], b.entry);
+        });
+    }
 };
 
 /// All of it, for rows of T.
@@ -129,33 +144,38 @@ struct ConvolutionPlan {
     std::vector<ConvolutionPath> paths;
     index dim_harmonics = 0, weight_numel = 0, filled_weights = 0, matrix_entries = 0;
     double cost = 0; // nanoseconds an edge
-    /// Which entries of the matrices harmonic j is in: factors[begin_of_j[j]] to factors[begin_of_j[j + 1]].
+    /// Which entries of the matrices a harmonic is in; harmonics that are in as many lie one behind the other.
     struct Factor {
-        index entry;
+        std::int32_t entry;
+        float single; // the value for float
         double value;
     };
-    std::vector<Factor> factors;
-    std::vector<std::size_t> begin_of_j;
+    struct Factors {
+        index harmonic;
+        std::vector<Factor> of;
+    };
+    std::vector<Factors> factors;
 
-    /// The gradients of the harmonics of one or two edges, to `to`, from those of the matrices, of which each entry is
-    /// a packet, and those of the second edge lie behind those of the first. `sums` has room for 2 dim_harmonics
-    /// packets.
+    /// The gradients of the harmonics of a group of edges, of which there are `edges`, to `to`, from those of the
+    /// matrices: of each entry a packet for each edge of the group. `sums` has room for a packet for each harmonic and
+    /// edge of the group.
     template <class T>
     WEFT_NOINLINE void harmonics_gradient(const T* matrix_gradient, index edges, T* sums, T* const* to) const {
         using Scalar = typename weft::detail::DualScalar<T>::type;
         constexpr index w = lanes<T>;
-        const T* const second = matrix_gradient + matrix_entries * w;
-        for (index j = 0; j < dim_harmonics; ++j) {
-            Packet<T> a = splat(T{}), b = splat(T{});
-            const auto end = begin_of_j[static_cast<std::size_t>(j + 1)];
-            for (auto f = begin_of_j[static_cast<std::size_t>(j)]; f < end; ++f) {
-                const Packet<T> value = splat(T(static_cast<Scalar>(factors[f].value)));
-                const index at = factors[f].entry * w;
-                a = multiply_add(value, load_packet(matrix_gradient + at), a);
-                b = multiply_add(value, load_packet(second + at), b);
+        for (const Factors& f : factors) {
+            Packet<T> sum[edge_group];
+#pragma GCC unroll 4
+            for (Packet<T>& s : sum) s = splat(T{});
+            for (const Factor& factor : f.of) {
+                const Packet<T> value =
+                    splat(T(std::is_same_v<Scalar, float> ? factor.single : static_cast<Scalar>(factor.value)));
+                const T* const entry = matrix_gradient + factor.entry * (edge_group * w);
+#pragma GCC unroll 4
+                for (index e = 0; e < edge_group; ++e) sum[e] = multiply_add(value, load_packet(entry + e * w), sum[e]);
             }
-            store_packet(sums + j * w, a);
-            store_packet(sums + (dim_harmonics + j) * w, b);
+#pragma GCC unroll 4
+            for (index e = 0; e < edge_group; ++e) store_packet(sums + (e * dim_harmonics + f.harmonic) * w, sum[e]);
         }
         for (index e = 0; e < edges; ++e) sum_rows(sums + e * dim_harmonics * w, dim_harmonics, to[e]);
     }
@@ -185,8 +205,7 @@ struct ConvolutionPlan {
                                       product.coefficients[p] * coupling.value});
                 if (path.diagonal) break;
             }
-            std::stable_sort(path.terms.begin(), path.terms.end(),
-                             [](const auto& x, const auto& y) { return x.entry < y.entry; });
+            path.sort_terms();
             matrix_entries += path.entries();
             weight += a.mul;
             filled_weights += (a.mul + lanes<T> - 1) / lanes<T> * lanes<T>;
@@ -199,12 +218,15 @@ struct ConvolutionPlan {
             paths.push_back(std::move(path));
         }
         for (index j = 0; j < dim_harmonics; ++j) {
-            begin_of_j.push_back(factors.size());
+            Factors& f = factors.emplace_back(Factors{j, {}});
             for (const ConvolutionPath& path : paths)
                 for (const auto& term : path.terms)
-                    if (term.j == j && path.mul > 0) factors.push_back({path.matrix + term.entry, term.value});
+                    if (term.j == j && path.mul > 0)
+                        f.of.push_back({static_cast<std::int32_t>(path.matrix + term.entry),
+                                        static_cast<float>(term.value), term.value});
         }
-        begin_of_j.push_back(factors.size());
+        std::stable_sort(factors.begin(), factors.end(),
+                         [](const Factors& a, const Factors& b) { return a.of.size() < b.of.size(); });
     }
 
     /// Made once for each product and type.

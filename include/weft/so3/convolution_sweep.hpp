@@ -18,6 +18,7 @@ public:
         : plan_(plan), memory_((plan.dim_harmonics + plan.matrix_entries) * edge_block + 32) {
         harmonics_ = memory_.take(plan.dim_harmonics * edge_block);
         matrices_ = memory_.take(plan.matrix_entries * edge_block);
+        std::fill_n(matrices_, plan.matrix_entries * edge_block, T{}); // some entries have no terms
     }
 
     /// The edges eid[0 ... n), n <= edge_block.
@@ -44,18 +45,19 @@ private:
     template <int U>
     WEFT_ALWAYS_INLINE void contract_packets(const ConvolutionPath& path, index e) {
         using Scalar = typename weft::detail::DualScalar<T>::type;
-        T* to = matrices_ + path.matrix * edge_block + e;
-        const auto* term = path.terms.data();
-        const auto* const end = term + path.terms.size();
-        for (int entry = 0; entry < path.entries(); ++entry, to += edge_block) {
+        const auto *term = path.terms.data(), *const end = term + path.terms.size();
+        while (term != end) {
+            T* const to = matrices_ + (path.matrix + term->entry) * edge_block + e;
             Packet<T> sum[U];
             for (int u = 0; u < U; ++u) sum[u] = splat(T{});
-            for (; term != end && term->entry == entry; ++term) {
+            const int entry = term->entry;
+            do {
                 const Packet<T> value = splat(T(static_cast<Scalar>(term->value)));
                 const T* const from = harmonics_ + term->j * edge_block + e;
 #pragma GCC unroll 4
                 for (int u = 0; u < U; ++u) sum[u] = multiply_add(value, load_packet(from + u * lanes<T>), sum[u]);
-            }
+                ++term;
+            } while (term != end && term->entry == entry);
 #pragma GCC unroll 4
             for (int u = 0; u < U; ++u) store_packet(to + u * lanes<T>, sum[u]);
         }
@@ -141,20 +143,22 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
     const Storage planes = planes_of(plan.in, x);
     const T* const from = reinterpret_cast<const T*>(planes.data());
     const std::int32_t *const ptr = csr.row_ptr.data(), *const col = csr.col.data();
-    const index dim = plan.dim_harmonics, of_matrices = plan.matrix_entries * lanes<T>;
+    const index dim = plan.dim_harmonics, of_matrices = plan.matrix_entries * edge_group * lanes<T>;
     SourceSums<T> dx(plan.in, csr, chunks, x.extent(0));
     for_each_rows(plan, csr, chunks, [&](index chunk, index begin, index end) {
         EdgeBlock<T> block(plan);
         typename Weights::Block weight_block(weights, chunk);
         std::optional<typename SourceSums<T>::Part> sums;
         if (wants_x) sums.emplace(dx, chunk);
-        weft::detail::Scratch<T> memory(plan.out.row() + 2 * of_matrices + 2 * dim * lanes<T> + plan.in.row() + 128);
-        T *const gradient = memory.take(plan.out.row()), *const matrix_gradient = memory.take(2 * of_matrices),
-                 *const harmonics_sums = memory.take(2 * dim * lanes<T>), *const unwanted = memory.take(plan.in.row());
-        std::fill_n(matrix_gradient, 2 * of_matrices, T{});
+        weft::detail::Scratch<T> memory(plan.out.row() + of_matrices + edge_group * dim * lanes<T> + plan.in.row() +
+                                        128);
+        T *const gradient = memory.take(plan.out.row()), *const matrix_gradient = memory.take(of_matrices),
+                 *const harmonics_sums = memory.take(edge_group * dim * lanes<T>),
+                 *const unwanted = memory.take(plan.in.row());
+        std::fill_n(matrix_gradient, of_matrices, T{});
         std::fill_n(unwanted, plan.in.row(), T{});
         const T* weight_rows[edge_block];
-        std::vector<const T*> x_rows(static_cast<std::size_t>(2 * plan.in.planes()));
+        std::vector<const T*> x_rows(static_cast<std::size_t>(edge_group * plan.in.planes()));
         std::vector<T*> dx_rows(x_rows.size());
         for (index node = begin; node < end; ++node) {
             if (ptr[node] == ptr[node + 1]) continue;
@@ -164,15 +168,15 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
                 const std::int32_t* const eid = csr.eid.data() + first;
                 block.load(eid, edges, harmonics.data());
                 weight_block.load(eid, edges, weight_rows);
-                for (index e = 0; e < edges; e += 2) {
-                    const index few = std::min<index>(2, edges - e);
-                    T *dw[2], *dh_rows[2];
+                for (index e = 0; e < edges; e += edge_group) {
+                    const index few = std::min(edge_group, edges - e);
+                    T *dw[edge_group], *dh_rows[edge_group];
                     for (index i = 0; i < few; ++i) {
                         const index source = col[first + e + i];
                         dw[i] = weight_block.gradient(e + i);
                         dh_rows[i] = dh + eid[e + i] * dim;
                         for (index p = 0; p < plan.in.planes(); ++p) {
-                            const auto at = static_cast<std::size_t>(2 * p + i);
+                            const auto at = static_cast<std::size_t>(edge_group * p + i);
                             x_rows[at] = from + plan.in.at(p, x.extent(0), source);
                             dx_rows[at] = sums ? sums->row(p, source) : unwanted + plan.in.at(p, 1, 0);
                         }
@@ -180,7 +184,7 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
                     for (const ConvolutionPath& path : plan.paths)
                         differentiate<T>({path.steps, few, x_rows.data(), weight_rows + e, dx_rows.data(), dw, gradient,
                                           block.matrices() + path.matrix * edge_block + e,
-                                          matrix_gradient + path.matrix * lanes<T>, of_matrices},
+                                          matrix_gradient + path.matrix * edge_group * lanes<T>},
                                          path.l_in, path.l_out, path.diagonal);
                     for (index i = 0; i < few; ++i) weight_block.finish(e + i);
                     plan.harmonics_gradient(matrix_gradient, few, harmonics_sums, dh_rows);

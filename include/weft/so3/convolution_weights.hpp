@@ -22,7 +22,7 @@ public:
     class Block {
     public:
         Block(const StoredWeights& all, index)
-            : all_(all), memory_(all.filled_ ? (edge_block + 2) * all.plan_.filled_weights : 1) {}
+            : all_(all), memory_(all.filled_ ? (edge_block + edge_group) * all.plan_.filled_weights : 1) {}
 
         /// Rows with the copies filled up to whole packets.
         void load(const std::int32_t* eid, index n, const T** rows) {
@@ -41,7 +41,7 @@ public:
         /// Where the gradients of the weights of edge e of the block are to be put until it is finished, with at most
         /// one other edge, e + 1 of an even e, in the meantime.
         T* gradient(index e) {
-            return all_.filled_ ? memory_.data() + (edge_block + e % 2) * all_.plan_.filled_weights
+            return all_.filled_ ? memory_.data() + (edge_block + e % edge_group) * all_.plan_.filled_weights
                                 : all_.gradient_ + eid_[e] * all_.plan_.weight_numel;
         }
         void finish(index e) {
