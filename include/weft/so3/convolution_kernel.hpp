@@ -23,6 +23,7 @@ struct ConvolutionBlock {
     index width;       // copies, whole packets
     const T* matrix;   // M_ik of edge e at (i d_out + k) edge_block + e
     T* out;
+    const T* ahead; // as many elements as the weights of this path: what is read soon, to be fetched meanwhile
 };
 template <class T>
 using ConvolutionKernel = void (*)(const ConvolutionBlock<T>&);
@@ -47,12 +48,20 @@ constexpr int packets_at_once() {
     return n;
 }
 
+/// `U` packets to the second-level cache, by every other line: processors fetch lines in pairs.
+template <int U, class T>
+WEFT_ALWAYS_INLINE void fetch(const T* p) {
+    constexpr index pair = std::max<index>(1, 128 / static_cast<index>(sizeof(T)));
+    for (index k = 0; k < U * lanes<T>; k += pair) __builtin_prefetch(p + k, 0, 2);
+}
+
 /// `U` packets of copies from the copy `at` on.
 template <class T, int In, int Out, int U>
 WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at) {
     constexpr index w = lanes<T>;
     Packet<T> sum[Out][U];
     T* const out = b.out + at * Out;
+    const T* ahead = b.ahead + at * b.edges;
 #pragma GCC unroll 16
     for (int k = 0; k < Out; ++k)
 #pragma GCC unroll 4
@@ -64,6 +73,8 @@ WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at)
         Packet<T> weight[U], from[In][U];
 #pragma GCC unroll 4
         for (int u = 0; u < U; ++u) weight[u] = load_packet(weights + u * w);
+        fetch<U>(ahead);
+        ahead += U * w;
 #pragma GCC unroll 16
         for (int i = 0; i < In; ++i)
 #pragma GCC unroll 4

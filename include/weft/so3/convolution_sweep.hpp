@@ -100,33 +100,35 @@ Tensor<T, 2> convolve_rows(const ConvolutionPlan& plan, const Csr& csr, const Te
     auto y = Tensor<T, 2>::empty({to_nodes, plan.out.dim()});
     T* const to = y.mutable_data();
     const std::int32_t* const ptr = csr.row_ptr.data();
-    for_each_rows(plan, csr, weft::detail::balanced_rows(csr.row_ptr, edge_block),
-                  [&](index chunk, index begin, index end) {
-                      EdgeBlock<T> block(plan);
-                      typename Weights::Block weight_block(weights, chunk);
-                      weft::detail::Scratch<T> sums(plan.out.row() + 16);
-                      const T *rows[edge_block], *weight_rows[edge_block];
-                      for (index node = begin; node < end; ++node) {
-                          std::fill_n(sums.data(), plan.out.row(), T{});
-                          for (index first = ptr[node]; first < ptr[node + 1]; first += edge_block) {
-                              const index edges = std::min<index>(edge_block, ptr[node + 1] - first);
-                              block.load(csr.eid.data() + first, edges, harmonics.data());
-                              weight_block.load(csr.eid.data() + first, edges, weight_rows);
-                              for (index p = 0; p < plan.in.planes(); ++p) {
-                                  for (index e = 0; e < edges; ++e)
-                                      rows[e] = from + plan.in.at(p, from_nodes, csr.col.data()[first + e]);
-                                  for (const ConvolutionPath& path : plan.paths) {
-                                      if (static_cast<std::size_t>(p) >= path.steps.size()) continue;
-                                      const ConvolutionStep& s = path.steps[static_cast<std::size_t>(p)];
-                                      convolve<T>({edges, rows, weight_rows, s.x, s.weights, s.width,
-                                                   block.matrices() + path.matrix * edge_block, sums.data() + s.sums},
-                                                  path.l_in, path.l_out, path.diagonal);
-                                  }
-                              }
-                          }
-                          plan.out.unpack(sums.data(), to + node * plan.out.dim());
-                      }
-                  });
+    for_each_rows(
+        plan, csr, weft::detail::balanced_rows(csr.row_ptr, edge_block), [&](index chunk, index begin, index end) {
+            EdgeBlock<T> block(plan);
+            typename Weights::Block weight_block(weights, chunk);
+            weft::detail::Scratch<T> sums(plan.out.row() + 16);
+            const T *rows[edge_block], *weight_rows[edge_block];
+            for (index node = begin; node < end; ++node) {
+                std::fill_n(sums.data(), plan.out.row(), T{});
+                for (index first = ptr[node]; first < ptr[node + 1]; first += edge_block) {
+                    const index edges = std::min<index>(edge_block, ptr[node + 1] - first);
+                    block.load(csr.eid.data() + first, edges, harmonics.data());
+                    weight_block.load(csr.eid.data() + first, edges, weight_rows);
+                    const T* ahead = weight_block.ahead(edges);
+                    for (index p = 0; p < plan.in.planes(); ++p) {
+                        for (index e = 0; e < edges; ++e)
+                            rows[e] = from + plan.in.at(p, from_nodes, csr.col.data()[first + e]);
+                        for (const ConvolutionPath& path : plan.paths) {
+                            if (static_cast<std::size_t>(p) >= path.steps.size()) continue;
+                            const ConvolutionStep& s = path.steps[static_cast<std::size_t>(p)];
+                            convolve<T>({edges, rows, weight_rows, s.x, s.weights, s.width,
+                                         block.matrices() + path.matrix * edge_block, sums.data() + s.sums, ahead},
+                                        path.l_in, path.l_out, path.diagonal);
+                            ahead += s.width * edges;
+                        }
+                    }
+                }
+                plan.out.unpack(sums.data(), to + node * plan.out.dim());
+            }
+        });
     return y;
 }
 

@@ -38,6 +38,11 @@ public:
                 rows[e] = to;
             }
         }
+        /// What is likely to be read after this block of n edges, as long as its weights.
+        const T* ahead(index n) {
+            const bool in_order = eid_[n - 1] - eid_[0] == n - 1;
+            return in_order && !all_.filled_ ? all_.weights_ + (eid_[0] + n) * all_.plan_.weight_numel : memory_.data();
+        }
         /// Where the gradients of the weights of edge e of the block are to be put until it is finished, with at most
         /// one other edge, e + 1 of an even e, in the meantime.
         T* gradient(index e) {
@@ -124,6 +129,7 @@ public:
             }
             multiply(all_.panels_, all_.packed_.data(), n, width, {hidden_, width, 1}, weights_);
         }
+        const T* ahead(index) const { return weights_; }
         T* gradient(index e) { return gradient_ + e * all_.plan_.filled_weights; }
         void finish(index) {}
         void finish_block(index n) {
