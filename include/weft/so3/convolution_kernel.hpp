@@ -21,7 +21,7 @@ struct ConvolutionBlock {
     const T* const* w; // and its weights
     index x_at, w_at;  // where the path's elements are in these
     index width;       // copies, whole packets
-    const T* matrix;   // M_ik of edge e at (i d_out + k) edge_block + e
+    const T* matrix;   // M_ik of edge e at (i d_out + k) matrix_step + e
     T* out;
     const T* ahead; // as many elements as the weights of this path: what is read soon, to be fetched meanwhile
 };
@@ -85,7 +85,7 @@ WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at)
                 Packet<T> coupled[U];
 #pragma GCC unroll 16
                 for (int i = 0; i < In; ++i) {
-                    const Packet<T> m = splat(matrix[(i * Out + k) * edge_block]);
+                    const Packet<T> m = splat(matrix[(i * Out + k) * matrix_step]);
 #pragma GCC unroll 4
                     for (int u = 0; u < U; ++u)
                         coupled[u] = i == 0 ? Packet<T>(m * from[i][u]) : multiply_add(m, from[i][u], coupled[u]);
@@ -100,7 +100,7 @@ WEFT_ALWAYS_INLINE void convolve_packets(const ConvolutionBlock<T>& b, index at)
                 for (int u = 0; u < U; ++u) from[i][u] = from[i][u] * weight[u];
 #pragma GCC unroll 16
                 for (int k = 0; k < Out; ++k) {
-                    const Packet<T> m = splat(matrix[(i * Out + k) * edge_block]);
+                    const Packet<T> m = splat(matrix[(i * Out + k) * matrix_step]);
 #pragma GCC unroll 4
                     for (int u = 0; u < U; ++u) sum[k][u] = multiply_add(m, from[i][u], sum[k][u]);
                 }
@@ -135,7 +135,7 @@ WEFT_NOINLINE void convolve_any(const ConvolutionBlock<T>& b, int in, int out) {
                 const Packet<T> x = load_packet(b.x[e] + b.x_at + at * in + i * w) * weight;
                 for (int k = 0; k < out; ++k) {
                     T* const to = b.out + at * out + k * w;
-                    store_packet(to, multiply_add(splat(b.matrix[(i * out + k) * edge_block + e]), x, load_packet(to)));
+                    store_packet(to, multiply_add(splat(b.matrix[(i * out + k) * matrix_step + e]), x, load_packet(to)));
                 }
             }
         }
@@ -185,7 +185,7 @@ struct ConvolutionGradient {
     const T *const *x, *const *w; // x of edge e in plane p at x[edge_group p + e]
     T *const *dx, *const *dw;     // added to, stored
     const T* dy;
-    const T* matrix; // M_ik of edge e at (i d_out + k) edge_block + e
+    const T* matrix; // M_ik of edge e at (i d_out + k) matrix_step + e
     T* dm;           // dM_ik of edge e, a packet, at ((i d_out + k) edge_group + e) lanes: stored
 };
 template <class T>
@@ -196,7 +196,7 @@ using ConvolutionGradientKernel = void (*)(const ConvolutionGradient<T>&);
 template <class T, int In, int Out, int First, int Rows>
 WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, index e) {
     constexpr index lane = lanes<T>;
-    const T* matrix = g.matrix + e + First * Out * edge_block;
+    const T* matrix = g.matrix + e + First * Out * matrix_step;
     Packet<T> dm[Rows][Out];
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
@@ -216,7 +216,7 @@ WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, inde
                 const Packet<T> gradient = load_packet(dy + k * lane);
 #pragma GCC unroll 32
                 for (int i = 0; i < Rows; ++i) {
-                    const Packet<T> m = splat(matrix[(i * Out + k) * edge_block]);
+                    const Packet<T> m = splat(matrix[(i * Out + k) * matrix_step]);
                     q[i] = k == 0 ? Packet<T>(m * gradient) : multiply_add(m, gradient, q[i]);
                     dm[i][k] = multiply_add(wx[i], gradient, dm[i][k]);
                 }
@@ -268,7 +268,7 @@ WEFT_NOINLINE void differentiate_any(const ConvolutionGradient<T>& g, int in, in
                     for (int k = 0; k < out; ++k) {
                         const Packet<T> dy = load_packet(g.dy + s.sums + at * out + k * lane);
                         T* const dm = matrix_gradient + (i * out + k) * edge_group * lane;
-                        q = multiply_add(splat(g.matrix[(i * out + k) * edge_block + e]), dy, q);
+                        q = multiply_add(splat(g.matrix[(i * out + k) * matrix_step + e]), dy, q);
                         store_packet(dm, multiply_add(wx, dy, load_packet(dm)));
                     }
                     store_packet(dw, i == 0 ? Packet<T>(x * q) : multiply_add(x, q, load_packet(dw)));

@@ -15,10 +15,10 @@ template <class T>
 class EdgeBlock {
 public:
     explicit EdgeBlock(const ConvolutionPlan& plan)
-        : plan_(plan), memory_((plan.dim_harmonics + plan.matrix_entries) * edge_block + 32) {
-        harmonics_ = memory_.take(plan.dim_harmonics * edge_block);
-        matrices_ = memory_.take(plan.matrix_entries * edge_block);
-        std::fill_n(matrices_, plan.matrix_entries * edge_block, T{}); // some entries have no terms
+        : plan_(plan), memory_((plan.dim_harmonics + plan.matrix_entries) * matrix_step + 32) {
+        harmonics_ = memory_.take(plan.dim_harmonics * matrix_step);
+        matrices_ = memory_.take(plan.matrix_entries * matrix_step);
+        std::fill_n(matrices_, plan.matrix_entries * matrix_step, T{}); // some entries have no terms
     }
 
     /// The edges eid[0 ... n), n <= edge_block.
@@ -27,11 +27,11 @@ public:
         for (index e = 0; e < n;) { // edges that lie one behind the other at once
             const index first = e++;
             while (e < n && eid[e] == eid[e - 1] + 1) ++e;
-            transpose_block(harmonics + eid[first] * dim, dim, e - first, dim, harmonics_ + first, edge_block);
+            transpose_block(harmonics + eid[first] * dim, dim, e - first, dim, harmonics_ + first, matrix_step);
         }
         // What lies behind the last edge is read with it, and its results are not.
         if (n < up_to)
-            for (index j = 0; j < dim; ++j) std::fill_n(harmonics_ + j * edge_block + n, up_to - n, T{});
+            for (index j = 0; j < dim; ++j) std::fill_n(harmonics_ + j * matrix_step + n, up_to - n, T{});
         for (const ConvolutionPath& path : plan_.paths) contract(path, up_to);
     }
     const T* matrices() const { return matrices_; }
@@ -47,13 +47,13 @@ private:
         using Scalar = typename weft::detail::DualScalar<T>::type;
         const auto *term = path.terms.data(), *const end = term + path.terms.size();
         while (term != end) {
-            T* const to = matrices_ + (path.matrix + term->entry) * edge_block + e;
+            T* const to = matrices_ + (path.matrix + term->entry) * matrix_step + e;
             Packet<T> sum[U];
             for (int u = 0; u < U; ++u) sum[u] = splat(T{});
             const int entry = term->entry;
             do {
                 const Packet<T> value = splat(T(static_cast<Scalar>(term->value)));
-                const T* const from = harmonics_ + term->j * edge_block + e;
+                const T* const from = harmonics_ + term->j * matrix_step + e;
 #pragma GCC unroll 4
                 for (int u = 0; u < U; ++u) sum[u] = multiply_add(value, load_packet(from + u * lanes<T>), sum[u]);
                 ++term;
@@ -120,7 +120,7 @@ Tensor<T, 2> convolve_rows(const ConvolutionPlan& plan, const Csr& csr, const Te
                             if (static_cast<std::size_t>(p) >= path.steps.size()) continue;
                             const ConvolutionStep& s = path.steps[static_cast<std::size_t>(p)];
                             convolve<T>({edges, rows, weight_rows, s.x, s.weights, s.width,
-                                         block.matrices() + path.matrix * edge_block, sums.data() + s.sums, ahead},
+                                         block.matrices() + path.matrix * matrix_step, sums.data() + s.sums, ahead},
                                         path.l_in, path.l_out, path.diagonal);
                             ahead += s.width * edges;
                         }
@@ -185,7 +185,7 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
                     }
                     for (const ConvolutionPath& path : plan.paths)
                         differentiate<T>({path.steps, few, x_rows.data(), weight_rows + e, dx_rows.data(), dw, gradient,
-                                          block.matrices() + path.matrix * edge_block + e,
+                                          block.matrices() + path.matrix * matrix_step + e,
                                           matrix_gradient + path.matrix * edge_group * lanes<T>},
                                          path.l_in, path.l_out, path.diagonal);
                     for (index i = 0; i < few; ++i) weight_block.finish(e + i);
