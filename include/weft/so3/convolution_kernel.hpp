@@ -135,7 +135,8 @@ WEFT_NOINLINE void convolve_any(const ConvolutionBlock<T>& b, int in, int out) {
                 const Packet<T> x = load_packet(b.x[e] + b.x_at + at * in + i * w) * weight;
                 for (int k = 0; k < out; ++k) {
                     T* const to = b.out + at * out + k * w;
-                    store_packet(to, multiply_add(splat(b.matrix[(i * out + k) * matrix_step + e]), x, load_packet(to)));
+                    store_packet(to,
+                                 multiply_add(splat(b.matrix[(i * out + k) * matrix_step + e]), x, load_packet(to)));
                 }
             }
         }

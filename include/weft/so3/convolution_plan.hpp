@@ -123,31 +123,6 @@ struct ConvolutionPath {
     index filled_weight; // the same with the copies filled up to whole packets
     index matrix = 0;    // where M begins
     std::vector<Term> terms = {};
-    std::vector<ConvolutionStep> steps = {}; // by plane
-
-    int d_in() const { return 2 * l_in + 1; }
-    int d_out() const { return 2 * l_out + 1; }
-    index entries() const { return diagonal ? 1 : index{d_in()} * d_out(); }
-
-    /// By entry, and entries of as many terms one behind the other, so that loops over the terms of each are as long as
-    /// the one before: a processor foresees where they end.
-    void sort_terms() {
-        std::vector<index> count(static_cast<std::size_t>(entries()));
-        for (const Term& t : terms) ++count[static_cast<std::size_t>(t.entry)];
-        std::stable_sort(terms.begin(), terms.end(), [&](const Term& a, const Term& b) {
-            return std::pair(count[static_cast<std::size_t>(a.entry)], a.entry) <
-                   std::pair(count[static_cast<std::size_t>(b.entry)], b.entry);
-        });
-    }
-};
-
-/// All of it, for rows of T.
-struct ConvolutionPlan {
-    PlanarLayout in, out;
-    std::vector<ConvolutionPath> paths;
-    index dim_harmonics = 0, weight_numel = 0, filled_weights = 0, matrix_entries = 0;
-    double cost = 0; // nanoseconds an edge
-    /// Which entries of the matrices a harmonic is in; harmonics that are in as many lie one behind the other.
     struct Factor {
         std::int32_t entry;
         float single; // the value for float
@@ -157,19 +132,43 @@ struct ConvolutionPlan {
         index harmonic;
         std::vector<Factor> of;
     };
-    std::vector<Factors> factors;
+    std::vector<Factors> factors = {};       // the terms by harmonic
+    std::vector<ConvolutionStep> steps = {}; // by plane
 
-    /// The gradients of the harmonics of a group of edges, of which there are `edges`, to `to`, from those of the
-    /// matrices: of each entry a packet for each edge of the group. `sums` has room for a packet for each harmonic and
-    /// edge of the group.
+    int d_in() const { return 2 * l_in + 1; }
+    int d_out() const { return 2 * l_out + 1; }
+    index entries() const { return diagonal ? 1 : index{d_in()} * d_out(); }
+
+    /// Sorts the terms by entry, and makes the factors of them. Entries of as many terms, and harmonics of as many
+    /// factors, lie one behind the other, so that loops over these are as long as the one before: a processor foresees
+    /// where they end.
+    void arrange() {
+        std::vector<index> count(static_cast<std::size_t>(entries()));
+        for (const Term& t : terms) ++count[static_cast<std::size_t>(t.entry)];
+        std::stable_sort(terms.begin(), terms.end(), [&](const Term& a, const Term& b) {
+            return std::pair(count[static_cast<std::size_t>(a.entry)], a.entry) <
+                   std::pair(count[static_cast<std::size_t>(b.entry)], b.entry);
+        });
+        for (const Term& t : terms) {
+            auto f = std::find_if(factors.begin(), factors.end(), [&](const Factors& f) { return f.harmonic == t.j; });
+            if (f == factors.end()) f = factors.insert(f, Factors{t.j, {}});
+            f->of.push_back({t.entry, static_cast<float>(t.value), t.value});
+        }
+        std::stable_sort(factors.begin(), factors.end(),
+                         [](const Factors& a, const Factors& b) { return a.of.size() < b.of.size(); });
+    }
+
+    /// Adds to the gradients of the harmonics of a group of edges, [edge_group][harmonics] packets, what follows from
+    /// those of this path's matrices, [entries][edge_group] packets.
     template <class T>
-    WEFT_NOINLINE void harmonics_gradient(const T* matrix_gradient, index edges, T* sums, T* const* to) const {
+    WEFT_NOINLINE void add_harmonics_gradient(const T* matrix_gradient, T* to, index harmonics) const {
         using Scalar = typename weft::detail::DualScalar<T>::type;
         constexpr index w = lanes<T>;
         for (const Factors& f : factors) {
+            T* const sums = to + f.harmonic * w;
             Packet<T> sum[edge_group];
 #pragma GCC unroll 4
-            for (Packet<T>& s : sum) s = splat(T{});
+            for (index e = 0; e < edge_group; ++e) sum[e] = load_packet(sums + e * harmonics * w);
             for (const Factor& factor : f.of) {
                 const Packet<T> value =
                     splat(T(std::is_same_v<Scalar, float> ? factor.single : static_cast<Scalar>(factor.value)));
@@ -178,11 +177,17 @@ struct ConvolutionPlan {
                 for (index e = 0; e < edge_group; ++e) sum[e] = multiply_add(value, load_packet(entry + e * w), sum[e]);
             }
 #pragma GCC unroll 4
-            for (index e = 0; e < edge_group; ++e) store_packet(sums + (e * dim_harmonics + f.harmonic) * w, sum[e]);
+            for (index e = 0; e < edge_group; ++e) store_packet(sums + e * harmonics * w, sum[e]);
         }
-        for (index e = 0; e < edges; ++e) sum_rows(sums + e * dim_harmonics * w, dim_harmonics, to[e]);
     }
+};
 
+/// All of it, for rows of T.
+struct ConvolutionPlan {
+    PlanarLayout in, out;
+    std::vector<ConvolutionPath> paths;
+    index dim_harmonics = 0, weight_numel = 0, filled_weights = 0, matrix_entries = 0, largest_matrix = 0;
+    double cost = 0; // nanoseconds an edge
     /// Of a product all of whose paths have mode uvu, weights and multiplicity 1 of the second input.
     template <class T>
     ConvolutionPlan(const TensorProductPlan& product, std::type_identity<T>)
@@ -208,8 +213,9 @@ struct ConvolutionPlan {
                                       product.coefficients[p] * coupling.value});
                 if (path.diagonal) break;
             }
-            path.sort_terms();
+            path.arrange();
             matrix_entries += path.entries();
+            largest_matrix = std::max(largest_matrix, path.entries());
             weight += a.mul;
             filled_weights += (a.mul + lanes<T> - 1) / lanes<T> * lanes<T>;
             cost += 0.02 * static_cast<double>(a.mul) * static_cast<double>(path.entries() + path.d_out());
@@ -220,16 +226,6 @@ struct ConvolutionPlan {
                                           path.filled_weight + plane * in.plane_width(), part.width});
             paths.push_back(std::move(path));
         }
-        for (index j = 0; j < dim_harmonics; ++j) {
-            Factors& f = factors.emplace_back(Factors{j, {}});
-            for (const ConvolutionPath& path : paths)
-                for (const auto& term : path.terms)
-                    if (term.j == j && path.mul > 0)
-                        f.of.push_back({static_cast<std::int32_t>(path.matrix + term.entry),
-                                        static_cast<float>(term.value), term.value});
-        }
-        std::stable_sort(factors.begin(), factors.end(),
-                         [](const Factors& a, const Factors& b) { return a.of.size() < b.of.size(); });
     }
 
     /// Made once for each product and type.

@@ -145,19 +145,18 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
     const Storage planes = planes_of(plan.in, x);
     const T* const from = reinterpret_cast<const T*>(planes.data());
     const std::int32_t *const ptr = csr.row_ptr.data(), *const col = csr.col.data();
-    const index dim = plan.dim_harmonics, of_matrices = plan.matrix_entries * edge_group * lanes<T>;
+    const index dim = plan.dim_harmonics, of_matrix = plan.largest_matrix * edge_group * lanes<T>,
+                of_harmonics = edge_group * dim * lanes<T>;
     SourceSums<T> dx(plan.in, csr, chunks, x.extent(0));
     for_each_rows(plan, csr, chunks, [&](index chunk, index begin, index end) {
         EdgeBlock<T> block(plan);
         typename Weights::Block weight_block(weights, chunk);
         std::optional<typename SourceSums<T>::Part> sums;
         if (wants_x) sums.emplace(dx, chunk);
-        weft::detail::Scratch<T> memory(plan.out.row() + of_matrices + edge_group * dim * lanes<T> + plan.in.row() +
-                                        128);
-        T *const gradient = memory.take(plan.out.row()), *const matrix_gradient = memory.take(of_matrices),
-                 *const harmonics_sums = memory.take(edge_group * dim * lanes<T>),
-                 *const unwanted = memory.take(plan.in.row());
-        std::fill_n(matrix_gradient, of_matrices, T{});
+        weft::detail::Scratch<T> memory(plan.out.row() + of_matrix + of_harmonics + plan.in.row() + 128);
+        T *const gradient = memory.take(plan.out.row()), *const matrix_gradient = memory.take(of_matrix),
+                 *const harmonics_sums = memory.take(of_harmonics), *const unwanted = memory.take(plan.in.row());
+        std::fill_n(matrix_gradient, of_matrix, T{}); // a last group may have fewer edges
         std::fill_n(unwanted, plan.in.row(), T{});
         const T* weight_rows[edge_block];
         std::vector<const T*> x_rows(static_cast<std::size_t>(edge_group * plan.in.planes()));
@@ -172,24 +171,27 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
                 weight_block.load(eid, edges, weight_rows);
                 for (index e = 0; e < edges; e += edge_group) {
                     const index few = std::min(edge_group, edges - e);
-                    T *dw[edge_group], *dh_rows[edge_group];
+                    T* dw[edge_group];
                     for (index i = 0; i < few; ++i) {
                         const index source = col[first + e + i];
                         dw[i] = weight_block.gradient(e + i);
-                        dh_rows[i] = dh + eid[e + i] * dim;
                         for (index p = 0; p < plan.in.planes(); ++p) {
                             const auto at = static_cast<std::size_t>(edge_group * p + i);
                             x_rows[at] = from + plan.in.at(p, x.extent(0), source);
                             dx_rows[at] = sums ? sums->row(p, source) : unwanted + plan.in.at(p, 1, 0);
                         }
                     }
-                    for (const ConvolutionPath& path : plan.paths)
+                    std::fill_n(harmonics_sums, of_harmonics, T{});
+                    for (const ConvolutionPath& path : plan.paths) {
                         differentiate<T>({path.steps, few, x_rows.data(), weight_rows + e, dx_rows.data(), dw, gradient,
-                                          block.matrices() + path.matrix * matrix_step + e,
-                                          matrix_gradient + path.matrix * edge_group * lanes<T>},
+                                          block.matrices() + path.matrix * matrix_step + e, matrix_gradient},
                                          path.l_in, path.l_out, path.diagonal);
-                    for (index i = 0; i < few; ++i) weight_block.finish(e + i);
-                    plan.harmonics_gradient(matrix_gradient, few, harmonics_sums, dh_rows);
+                        path.add_harmonics_gradient(matrix_gradient, harmonics_sums, dim);
+                    }
+                    for (index i = 0; i < few; ++i) {
+                        sum_rows(harmonics_sums + i * dim * lanes<T>, dim, dh + eid[e + i] * dim);
+                        weight_block.finish(e + i);
+                    }
                 }
                 weight_block.finish_block(edges);
             }
