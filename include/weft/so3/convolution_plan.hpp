@@ -9,7 +9,7 @@ namespace weft::inline WEFT_ABI::so3::detail {
 
 /// Edges of a node that are handled at once, and of these, in the gradients, those of which the gradients of the
 /// matrices are kept at once.
-inline constexpr index edge_block = 64, edge_group = 2;
+inline constexpr index edge_block = 64, edge_group = 4;
 /// From an entry of the matrices of a block to the next one: no power of 2, or one edge's entries would meet in a few
 /// sets of the first-level cache.
 inline constexpr index matrix_step = edge_block + 16;
