@@ -193,19 +193,19 @@ template <class T>
 using ConvolutionGradientKernel = void (*)(const ConvolutionGradient<T>&);
 
 /// dx_i += w q_i and dw = sum_i x_i q_i with q_i = sum_k M_ik dy_k, and dM_ik = w x_i dy_k, for `Rows` of the
-/// components i, whose dM stay in registers.
-template <class T, int In, int Out, int First, int Rows>
-WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, index e) {
+/// components i from the `first` on, whose dM stay in registers.
+template <class T, int In, int Out, int Rows>
+WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, index e, index first) {
     constexpr index lane = lanes<T>;
-    const T* matrix = g.matrix + e + First * Out * matrix_step;
+    const T* matrix = g.matrix + e + first * Out * matrix_step;
     Packet<T> dm[Rows][Out];
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
         for (int k = 0; k < Out; ++k) dm[i][k] = splat(T{});
     for (const ConvolutionStep& s : g.steps) {
-        const T *x = g.x[edge_group * s.plane + e] + s.x + First * lane, *w = g.w[e] + s.weights, *dy = g.dy + s.sums;
-        T *dx = g.dx[edge_group * s.plane + e] + s.x + First * lane, *dw = g.dw[e] + s.weights;
+        const T *x = g.x[edge_group * s.plane + e] + s.x + first * lane, *w = g.w[e] + s.weights, *dy = g.dy + s.sums;
+        T *dx = g.dx[edge_group * s.plane + e] + s.x + first * lane, *dw = g.dw[e] + s.weights;
         for (index n = s.width / lane; n > 0; --n) {
             keep_in_register(matrix);
             const Packet<T> weight = load_packet(w);
@@ -223,7 +223,7 @@ WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, inde
                 }
             }
             Packet<T> sum = load_packet(x) * q[0];
-            if constexpr (First > 0) sum = sum + load_packet(dw);
+            if (first > 0) sum = sum + load_packet(dw);
 #pragma GCC unroll 32
             for (int i = 1; i < Rows; ++i) sum = multiply_add(load_packet(x + i * lane), q[i], sum);
             store_packet(dw, sum);
@@ -233,23 +233,22 @@ WEFT_ALWAYS_INLINE void differentiate_rows(const ConvolutionGradient<T>& g, inde
             x += In * lane, dx += In * lane, dy += Out * lane, w += lane, dw += lane;
         }
     }
-    T* const to = g.dm + (First * Out * edge_group + e) * lane;
+    T* const to = g.dm + (first * Out * edge_group + e) * lane;
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
         for (int k = 0; k < Out; ++k) store_packet(to + (i * Out + k) * edge_group * lane, dm[i][k]);
 }
-template <class T, int In, int Out, int First = 0>
-WEFT_ALWAYS_INLINE void differentiate_from(const ConvolutionGradient<T>& g, index e) {
-    // Of each row its dM, w x and q; as many passes as that takes, of about as many rows each.
-    constexpr int most = std::max(1, (vector_registers - 4) / packet_registers<T> / (Out + 2));
-    constexpr int passes = (In - First + most - 1) / most, rows = (In - First + passes - 1) / passes;
-    differentiate_rows<T, In, Out, First, rows>(g, e);
-    if constexpr (First + rows < In) differentiate_from<T, In, Out, First + rows>(g, e);
-}
 template <class T, int LIn, int LOut>
 WEFT_NOINLINE void differentiate(const ConvolutionGradient<T>& g) {
-    for (index e = 0; e < g.edges; ++e) differentiate_from<T, 2 * LIn + 1, 2 * LOut + 1>(g, e);
+    constexpr int in = 2 * LIn + 1, out = 2 * LOut + 1;
+    // Of each row its dM, w x and q; as many passes as that takes, of about as many rows each.
+    constexpr int most = std::max(1, (vector_registers - 4) / packet_registers<T> / (out + 2));
+    constexpr int passes = (in + most - 1) / most, rows = (in + passes - 1) / passes, rest = in % rows;
+    for (index e = 0; e < g.edges; ++e) {
+        for (index first = 0; first + rows <= in; first += rows) differentiate_rows<T, in, out, rows>(g, e, first);
+        if constexpr (rest > 0) differentiate_rows<T, in, out, rest>(g, e, in - rest);
+    }
 }
 /// The same of degrees that are only known now, with the sums in memory.
 template <class T>
