@@ -129,7 +129,7 @@ E3NN_EAGER = "e3nn"
 MACE = "mace dense scripted"
 SPHERICART = "sphericart"
 GEOMETRIC_SPARSE = "torch_geometric sparse"  # cached where the layer has it, the graph as a CSR matrix
-COMPARED = (E3NN, E3NN_EAGER, MACE, SPHERICART)  # the peers whose weights are given, so that their results can be compared
+COMPARED = (E3NN, E3NN_EAGER, MACE, SPHERICART)  # whose weights are given, so that results can be compared
 ALLOCATORS = ("default", "recycling")
 
 
@@ -371,9 +371,10 @@ def so3_linear(copies, rows):
 def fully_connected_tensor_product(copies, rows):
     def make(grad):
         irreps, one = natural_irreps(copies, 2), natural_irreps(1, 2)
-        function = script(o3.FullyConnectedTensorProduct(irreps, one, irreps, internal_weights=False, shared_weights=True))
+        product = o3.FullyConnectedTensorProduct(irreps, one, irreps, internal_weights=False, shared_weights=True)
+        function = script(product)
         x, y = tensor((rows, irreps.dim), 1, grad), tensor((rows, one.dim), 2, grad)
-        w = tensor((function.weight_numel,), 3, grad)
+        w = tensor((product.weight_numel,), 3, grad)
         return lambda: function(x, y, w), [x, y, w]
 
     return make
@@ -433,8 +434,7 @@ class Contraction(torch.nn.Module):
         self.paths = paths
         free, dim = "wxvnzrt", irreps.dim
         vector = min(ir.l, 1)
-        a, w, x, y = (torch.randn(10, channels, *[2 * ir.l + 1] * vector, *[dim] * correlation),
-                      torch.randn(elements, 1, channels), torch.randn(10, channels, dim), torch.randn(10, elements))
+        x, y = torch.randn(10, channels, dim), torch.randn(10, elements)
 
         def optimized(equation, *examples):
             traced = torch.fx.symbolic_trace({
@@ -646,7 +646,8 @@ def cases():
             name = "convolution/l{}{}{}_c{}_e{}".format(*shape)
             found += both(name, E3NN, convolution(*shape))
             # weft makes the weights too; the peer is given them
-            found += [Case("radial_" + case.name, case.peer, case.build) for case in both(name, E3NN, convolution(*shape))]
+            found += [Case("radial_" + case.name, case.peer, case.build)
+                      for case in both(name, E3NN, convolution(*shape))]
         for copies in (32, 64, 128):
             found += both(f"so3_linear/c{copies}_n2000", E3NN, so3_linear(copies, 2000))
         found += both("fully_connected_tensor_product/c32_n2000", E3NN, fully_connected_tensor_product(32, 2000))

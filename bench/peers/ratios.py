@@ -216,7 +216,8 @@ def main():
                 times = f"{threads:7} {peer_time:11.3e} {weft_time:11.3e} {ratio:8.2f}"
                 shown = [f"{'-' if number is None else format(number, style):>8}"
                          for number, style in [(differ, ".0e"), (share, ".2f")]]
-                print(f"{name:41} {peer:23} {allocator:10} {times} {' '.join(shown)}  {', '.join(verdicts)}", flush=True)
+                row = f"{name:41} {peer:23} {allocator:10} {times} {' '.join(shown)}  {', '.join(verdicts)}"
+                print(row, flush=True)
 
     for name in sorted(n for n in theirs if n not in ours and re.search(options.filter, n)):
         print(f"not found: no C++ benchmark is called {name}", file=sys.stderr)
