@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <string>
+#include <tuple>
 #include <vector>
 
 /// What every benchmark has in common: the number of threads from WEFT_THREADS, inputs, and how near a result is to
@@ -120,8 +123,27 @@ struct Operations {
     double count;
 };
 
+/// Two numbers of each tensor: its norm, and its product with random numbers. bench/peers/peers.py makes the same of
+/// what a peer computes, so that ratios.py, which sets WEFT_PROBES, can tell whether both computed the same.
+template <class... Tensors>
+void add_probes(benchmark::State& state, const Tensors&... results) {
+    int number = 0;
+    const auto add = [&](const auto& x) {
+        const auto random = uniform<1>({x.size()}, 98);
+        double product = 0, squares = 0;
+        for (weft::index i = 0; i < x.size(); ++i) {
+            const double v = x.data()[i];
+            product += v * random.data()[i];
+            squares += v * v;
+        }
+        state.counters["probe" + std::to_string(number)] = product;
+        state.counters["norm" + std::to_string(number++)] = std::sqrt(squares);
+    };
+    (add(results), ...);
+}
+
 /// Times f, after one call that is not timed, and adds GB/s and the share of the triad's bandwidth, or GFLOP/s and the
-/// share of the multiply-add peak.
+/// share of the multiply-add peak. Where f returns a tuple of tensors, and WEFT_PROBES is set, adds probes of them.
 template <class Work, class F>
 void repeat(benchmark::State& state, Work work, const F& f) {
     f();
@@ -132,6 +154,8 @@ void repeat(benchmark::State& state, Work work, const F& f) {
     constexpr bool moves = std::is_same_v<Work, Bytes>;
     state.counters[moves ? "GB/s" : "GFLOP/s"] = rate * 1e-9;
     state.counters[moves ? "of_triad" : "of_peak"] = rate / (moves ? triad_bandwidth() : multiply_add_peak());
+    if constexpr (!std::is_void_v<decltype(f())>)
+        if (std::getenv("WEFT_PROBES")) std::apply([&](const auto&... results) { add_probes(state, results...); }, f());
 }
 
 /// The main function of a benchmark program.

@@ -3,7 +3,7 @@
 
 Optional: nothing in weft needs Python. To get the peers:
 
-    python3 -m venv peers && peers/bin/pip install torch torch_geometric e3nn
+    python3 -m venv peers && peers/bin/pip install torch torch_geometric e3nn sphericart
     peers/bin/python bench/peers/peers.py --threads 2 --filter '^spmm' --json out.json
 
 (a CPU build of torch is enough, and smaller).
@@ -33,12 +33,23 @@ the result:
     rgcn/NxExF               RGCNConv, 8 relations, mean
     hgt/NxE/HxC              HGTConv, the nodes in two types, the edges in four relations, those between their types
     spherical_harmonics/NxlL SphericalHarmonics of e3nn (where it is installed), scripted, degrees 0 to L of N points,
-                             normalized, `component`; backward: the points
+                             normalized, `integral`; backward: the points. Of sphericart (where it is installed) the
+                             array of values, and as backward the arrays of values and of all their derivatives: what
+                             is left, to multiply the derivatives with a gradient, is not timed
+    spherical_harmonics_fused/NxlL
+                             the same of e3nn; weft's results stay in the cache, for what goes on with them
     convolution, radial_convolution/lIYO_cC_eE
                              TensorProduct of e3nn (uvu), scripted, between index_select and index_add: C copies of
                              degrees 0 to I, harmonics to Y, results to O, E edges; backward: features, harmonics and
                              weights. Of radial_convolution the weights, which weft makes on the way, are given
     so3_linear/cC_nN         Linear of e3nn, C copies of degrees 0 to 3, N rows; backward: rows and weights
+    symmetric_contraction/cC_nN
+                             the contraction with dense couplings of MACE (class Contraction below), scripted, of N
+                             nodes of three elements, C channels of degrees 0 to 3, up to three at a time, to 0e+1o;
+                             backward: features and weights; _force: forward and the gradient of the features
+    gate/cC_nN               Gate of e3nn, scripted: silu of C scalars, C copies of degrees 1 to 3 times a sigmoid each
+    s2_activation/lL_nN      S2Activation of e3nn, not scripted, which e3nn 0.6 fails at: tanh of functions of degrees 0
+                             to L on the smallest grid
     fully_connected_tensor_product/cC_nN
                              C copies of degrees 0 to 2 with one copy of them, to the same; backward: all operands
     neighbor_sampling/NxE    1024 seeds, 15 neighbours of each, then 10 of each of these, per batch; 10 batches
@@ -52,6 +63,9 @@ the result:
 
 The peer "torch_geometric sparse" gets the graph as a CSR matrix and keeps its normalisation. Its GCNConv adds a self
 loop also to a node that has one, which the others do not: the work is the same, the values of those few rows are not.
+
+What is given has the same numbers and the same order on both sides; the results are shown by their norm and their
+product with random numbers (`probes`), which ratios.py compares with weft's.
 
 Two things would otherwise decide the numbers unseen. What ran before in a process changes where the C library finds
 memory: every entry therefore runs in a fresh process. And glibc gives large blocks back to the system at once, so that
@@ -94,10 +108,16 @@ try:
 except ImportError:
     torch_geometric = None
 try:
+    import e3nn.nn
     from e3nn import o3
     from e3nn.util.jit import script
+    from opt_einsum_fx import optimize_einsums_full
 except ImportError:
     o3 = None
+try:
+    import sphericart
+except ImportError:
+    sphericart = None
 
 TORCH_SPARSE_MM = "torch sparse.mm"
 TORCH_INDEX_ADD = "torch index_add"
@@ -105,7 +125,11 @@ TORCH = "torch"
 GEOMETRIC = "torch_geometric"
 GEOMETRIC_CACHED = "torch_geometric cached"
 E3NN = "e3nn scripted"
+E3NN_EAGER = "e3nn"
+MACE = "mace dense scripted"
+SPHERICART = "sphericart"
 GEOMETRIC_SPARSE = "torch_geometric sparse"  # cached where the layer has it, the graph as a CSR matrix
+COMPARED = (E3NN, E3NN_EAGER, MACE, SPHERICART)  # whose weights are given, so that results can be compared
 ALLOCATORS = ("default", "recycling")
 
 
@@ -114,6 +138,7 @@ class Case:
     name: str
     peer: str
     build: Callable  # makes the inputs and returns the function to time
+    compared: Callable = lambda result: result  # what weft computes, of what that function returns
 
 
 def tensor(shape, stream, grad=False):
@@ -125,7 +150,7 @@ def forward(function):
 
     def run():
         with torch.no_grad():
-            function()
+            return function()
 
     return run
 
@@ -269,11 +294,32 @@ def conv2d(size, kernel, stride, groups, memory_format):
 def spherical_harmonics(points, lmax):
     def make(grad):
         irreps = o3.Irreps.spherical_harmonics(lmax)
-        function = script(o3.SphericalHarmonics(irreps, normalize=True, normalization="component"))
+        function = script(o3.SphericalHarmonics(irreps, normalize=True, normalization="integral"))
         x = tensor((points, 3), 1, grad)
         return lambda: function(x), [x]
 
     return make
+
+
+def sphericart_harmonics(points, lmax):
+    """Both entries. sphericart's polar axis is z, e3nn's is y: its x, y, z are their z, x, y."""
+    x = lambda: np.ascontiguousarray(inputs.uniform((points, 3), 1)[:, [2, 0, 1]])
+
+    def values():
+        function, at = sphericart.SphericalHarmonics(lmax), x()
+        return lambda: function.compute(at)
+
+    def derivatives():
+        function, at = sphericart.SphericalHarmonics(lmax), x()
+        return lambda: function.compute_with_gradients(at)
+
+    def gradient(result):
+        return np.einsum("nc,nxc->nx", inputs.uniform(result[0].shape, 99), result[1])[:, [1, 2, 0]]
+
+    return [
+        Case(f"spherical_harmonics/{points}xl{lmax}", SPHERICART, values),
+        Case(f"spherical_harmonics_backward/{points}xl{lmax}", SPHERICART, derivatives, gradient),
+    ]
 
 
 def natural_irreps(copies, lmax):
@@ -325,10 +371,112 @@ def so3_linear(copies, rows):
 def fully_connected_tensor_product(copies, rows):
     def make(grad):
         irreps, one = natural_irreps(copies, 2), natural_irreps(1, 2)
-        function = script(o3.FullyConnectedTensorProduct(irreps, one, irreps, internal_weights=False, shared_weights=True))
+        product = o3.FullyConnectedTensorProduct(irreps, one, irreps, internal_weights=False, shared_weights=True)
+        function = script(product)
         x, y = tensor((rows, irreps.dim), 1, grad), tensor((rows, one.dim), 2, grad)
-        w = tensor((function.weight_numel,), 3, grad)
+        w = tensor((product.weight_numel,), 3, grad)
         return lambda: function(x, y, w), [x, y, w]
+
+    return make
+
+
+def gate(copies, rows):
+    def make(grad):
+        irreps, gated = natural_irreps(copies, 3), natural_irreps(copies, 3)[1:]
+        module = e3nn.nn.Gate(irreps[:1], [F.silu], o3.Irreps([(3 * copies, (0, 1))]), [torch.sigmoid], gated)
+        x = tensor((rows, module.irreps_in.dim), 1, grad)
+        function = script(module)
+        return lambda: function(x), [x]
+
+    return make
+
+
+def s2_activation(lmax, rows):
+    def make(grad):
+        irreps = o3.Irreps.spherical_harmonics(lmax)
+        function = e3nn.nn.S2Activation(irreps, torch.tanh, (2 * (lmax + 1), 2 * lmax + 1))
+        x = tensor((rows, irreps.dim), 1, grad)
+        return lambda: function(x), [x]
+
+    return make
+
+
+def coupling_basis(irreps, ir, order):
+    """All couplings of `order` copies of the irreps to ir: [2l + 1, dim, ..., dim, paths], the U of MACE."""
+    found = [(term.ir, torch.eye(irreps.dim)[s]) for term, s in zip(irreps, irreps.slices())]
+    for _ in range(order - 1):
+        longer = []
+        for left, coupling in found:
+            for term, s in zip(irreps, irreps.slices()):
+                for out in left * term.ir:
+                    c = torch.zeros(out.dim, *coupling.shape[1:], irreps.dim)
+                    c[..., s] = out.dim**0.5 * torch.einsum(
+                        "j...,ijl->i...l", coupling, o3.wigner_3j(out.l, left.l, term.ir.l)
+                    )
+                    longer.append((out, c))
+        found = sorted(longer, key=lambda pair: pair[0])
+    return torch.stack([coupling for out, coupling in found if out == ir], dim=-1)
+
+
+class Contraction(torch.nn.Module):
+    """Products of up to `correlation` features of one channel, to one irrep, as mace.modules.symmetric_contraction
+    contracts them (Batatia et al., arXiv 2206.07697): the couplings of the largest order with the weights of each
+    node's element and one factor, then order by order with the next; each einsum optimised for ten nodes."""
+
+    def __init__(self, irreps, ir, correlation, elements, channels):
+        super().__init__()
+        self.correlation = correlation
+        paths = []
+        for order in range(1, correlation + 1):
+            basis = coupling_basis(irreps, ir, order)
+            paths.append(basis.shape[-1])
+            self.register_buffer(f"u{order}", basis.squeeze(0))
+        self.paths = paths
+        free, dim = "wxvnzrt", irreps.dim
+        vector = min(ir.l, 1)
+        x, y = torch.randn(10, channels, dim), torch.randn(10, elements)
+
+        def optimized(equation, *examples):
+            traced = torch.fx.symbolic_trace({
+                2: lambda p, q: torch.einsum(equation, p, q),
+                3: lambda p, q, r: torch.einsum(equation, p, q, r),
+                4: lambda p, q, r, s: torch.einsum(equation, p, q, r, s),
+            }[len(examples)])
+            return torch.jit.script(optimize_einsums_full(traced, examples))
+
+        weights = lambda order: torch.randn(elements, paths[order - 1], channels)
+        basis = lambda order: getattr(self, f"u{order}")
+        kept = free[: correlation + vector - 1]
+        self.first = optimized(f"{kept}ik,ekc,bci,be->bc{kept}", basis(correlation), weights(correlation), x, y)
+        self.weighting, self.features = torch.nn.ModuleList(), torch.nn.ModuleList()
+        for order in range(correlation - 1, 0, -1):
+            kept, left = free[: order + vector], free[: order + vector - 1]
+            self.weighting.append(optimized(f"{kept}k,ekc,be->bc{kept}", basis(order), weights(order), y))
+            example = torch.randn(10, channels, *[2 * ir.l + 1] * vector, *[dim] * order)
+            self.features.append(optimized(f"bc{left}i,bci->bc{left}", example, x))
+
+    def forward(self, x, y, weights):
+        """x [nodes, channels, dim], y [nodes, elements], weights [elements, paths, channels] by order."""
+        weights = weights.split(self.paths, dim=1)
+        out = self.first(getattr(self, f"u{self.correlation}"), weights[-1], x, y)
+        for weighting, features, order in zip(self.weighting, self.features, range(self.correlation - 1, 0, -1)):
+            out = features(weighting(getattr(self, f"u{order}"), weights[order - 1], y) + out, x)
+        return out.flatten(1)
+
+
+def symmetric_contraction(channels, nodes, weight_grad):
+    def make(grad):
+        elements, irreps = 3, natural_irreps(1, 3)
+        parts = [Contraction(irreps, ir, 3, elements, channels) for _, ir in natural_irreps(1, 1)]
+        paths = [sum(part.paths) for part in parts]
+        x = tensor((nodes, channels, irreps.dim), 1, grad)
+        w = tensor((elements, sum(paths), channels), 2, grad and weight_grad)
+        y = F.one_hot(torch.arange(nodes) % elements, elements).float()
+
+        def function():
+            return torch.cat([part(x, y, own) for part, own in zip(parts, w.split(paths, dim=1))], dim=1)
+
+        return function, [x, w] if weight_grad else [x]
 
     return make
 
@@ -491,16 +639,29 @@ def cases():
             found += both(full, TORCH, conv2d(size, kernel, stride, groups, memory_format))
     if o3 is not None:
         for lmax in (2, 3, 6):
-            found += both(f"spherical_harmonics/100000xl{lmax}", E3NN, spherical_harmonics(100_000, lmax))
+            for name in ("spherical_harmonics/1000", "spherical_harmonics/100000", "spherical_harmonics_fused/102400"):
+                found += both(f"{name}xl{lmax}", E3NN, spherical_harmonics(int(name.split("/")[1]), lmax))
         for shape in [(1, 3, 3, 32, 4000), (1, 3, 3, 64, 2000), (1, 3, 3, 128, 2000), (2, 3, 3, 32, 4000),
                       (2, 2, 2, 64, 2000), (3, 3, 3, 32, 4000)]:
             name = "convolution/l{}{}{}_c{}_e{}".format(*shape)
             found += both(name, E3NN, convolution(*shape))
             # weft makes the weights too; the peer is given them
-            found += [Case("radial_" + case.name, case.peer, case.build) for case in both(name, E3NN, convolution(*shape))]
+            found += [Case("radial_" + case.name, case.peer, case.build)
+                      for case in both(name, E3NN, convolution(*shape))]
         for copies in (32, 64, 128):
             found += both(f"so3_linear/c{copies}_n2000", E3NN, so3_linear(copies, 2000))
         found += both("fully_connected_tensor_product/c32_n2000", E3NN, fully_connected_tensor_product(32, 2000))
+        found += both("symmetric_contraction/c128_n100", MACE, symmetric_contraction(128, 100, True))
+        found += [Case("symmetric_contraction_force/c128_n100", MACE, case.build)
+                  for case in both("", MACE, symmetric_contraction(128, 100, False))[1:]]
+        for copies in (32, 128):
+            found += both(f"gate/c{copies}_n2000", E3NN, gate(copies, 2000))
+        for lmax in (3, 6):
+            found += both(f"s2_activation/l{lmax}_n20000", E3NN_EAGER, s2_activation(lmax, 20_000))
+    if sphericart is not None:
+        for lmax in (2, 3, 6):
+            for points in (1000, 100_000):
+                found += sphericart_harmonics(points, lmax)
     if torch_geometric is None:
         return found
 
@@ -553,6 +714,15 @@ def measure(run, seconds=1.0, least=5, most=1000):
     return samples, (page_faults() - faults) / (len(samples) * calls)
 
 
+def probes(result):
+    """Of each tensor of a result its product with random numbers, and its norm."""
+    found = []
+    for values in result if isinstance(result, tuple) else (result,):
+        values = np.asarray(values).astype(np.float64).ravel()
+        found.append((float(values @ inputs.uniform(values.shape, 98)), float(np.linalg.norm(values))))
+    return found
+
+
 def page_faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
@@ -577,7 +747,8 @@ def work(sender, name, peer, threads, allocator, seconds):
         keep_memory()
     torch.set_num_threads(threads)
     case = next(case for case in cases() if (case.name, case.peer) == (name, peer))
-    samples, faults = measure(case.build(), seconds)
+    run = case.build()
+    samples, faults = measure(run, seconds)
     sender.send({
         "name": name,
         "peer": peer,
@@ -587,6 +758,7 @@ def work(sender, name, peer, threads, allocator, seconds):
         "min": min(samples),
         "repeats": len(samples),
         "page_faults_per_call": round(faults, 1),
+        "probes": probes(case.compared(run())) if case.peer in COMPARED else [],
     })
 
 
@@ -595,6 +767,7 @@ def entry(case, threads, allocator="default", seconds=1.0):
     # Spawned, not forked: in a forked child torch.softmax was measured 24 times slower than in a process of its own.
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for what asks OpenMP, not torch
     process = context.Process(target=work, args=(sender, case.name, case.peer, threads, allocator, seconds))
     process.start()
     sender.close()

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Equivariant convolutions, tensor products, contractions and linear maps in float. Features of C copies of degrees 0
+// Equivariant convolutions, tensor products and linear maps in float. Features of C copies of degrees 0
 // to l_in of natural parity, harmonics to l_Y, results to l_out; nodes with 50 edges each, from the nodes around them.
 #include "roofline.hpp"
 
 #include <weft/grad/backward.hpp>
 #include <weft/so3/convolution.hpp>
 #include <weft/so3/linear.hpp>
-#include <weft/so3/symmetric_contraction.hpp>
 
 namespace {
 
@@ -72,15 +71,13 @@ struct Convolution {
 
 void convolution(benchmark::State& state, const Shape& s, bool gradient) {
     const Convolution c(s);
-    repeat(state, Operations{(gradient ? 3.3 : 1) * c.operations()}, [&] {
-        if (!gradient) {
-            const Tensor<float, 2> y = so3::convolution(c.product, c.graph, c.x, c.harmonics, c.weights);
-            benchmark::DoNotOptimize(y.data());
-            return;
-        }
+    if (!gradient)
+        return repeat(state, Operations{c.operations()},
+                      [&] { return std::tuple(so3::convolution(c.product, c.graph, c.x, c.harmonics, c.weights)); });
+    repeat(state, Operations{3.3 * c.operations()}, [&] {
         const Var<float, 2> x{c.x}, harmonics{c.harmonics}, weights{c.weights};
         backward(so3::convolution(c.product, c.graph, x, harmonics, weights), c.dy);
-        benchmark::DoNotOptimize(weights.grad().data());
+        return std::tuple(x.grad(), harmonics.grad(), weights.grad());
     });
 }
 /// With the last layer of the radial network, which is a product of 64 x weights for each edge.
@@ -105,16 +102,12 @@ void linear(benchmark::State& state, index n, index rows, bool gradient) {
     const auto x = uniform<2>({rows, irreps.dim()}, 1), dy = uniform<2>(x.shape(), 99);
     const auto weight = uniform<1>({layer.weight_numel()}, 2);
     const double operations = 2 * static_cast<double>(rows * 16 * n * n);
-    repeat(state, Operations{(gradient ? 3 : 1) * operations}, [&] {
-        if (!gradient) {
-            const Tensor<float, 2> y = layer(x, weight);
-            benchmark::DoNotOptimize(y.data());
-            return;
-        }
+    if (!gradient) return repeat(state, Operations{operations}, [&] { return std::tuple(layer(x, weight)); });
+    repeat(state, Operations{3 * operations}, [&] {
         const Var<float, 2> vx{x};
         const Var<float, 1> vw{weight};
         backward(layer(vx, vw), dy);
-        benchmark::DoNotOptimize(vw.grad().data());
+        return std::tuple(vx.grad(), vw.grad());
     });
 }
 
@@ -126,35 +119,12 @@ void fully_connected(benchmark::State& state, index n, index rows, bool gradient
     double operations = 0;
     for (const so3::Instruction& i : product.instructions())
         operations += 2 * static_cast<double>(rows * n * n * product.irreps_out()[i.out].ir.dim());
-    repeat(state, Operations{(gradient ? 3 : 1) * operations}, [&] {
-        if (!gradient) {
-            const Tensor<float, 2> z = product(x, y, weight);
-            benchmark::DoNotOptimize(z.data());
-            return;
-        }
+    if (!gradient) return repeat(state, Operations{operations}, [&] { return std::tuple(product(x, y, weight)); });
+    repeat(state, Operations{3 * operations}, [&] {
         const Var<float, 2> vx{x}, vy{y};
         const Var<float, 1> vw{weight};
         backward(product(vx, vy, vw), dy);
-        benchmark::DoNotOptimize(vw.grad().data());
-    });
-}
-
-void contraction(benchmark::State& state, index n, index rows, bool gradient) {
-    const so3::SymmetricContraction<float> layer(copies(n, 3), copies(n, 1), {.correlation = 3, .num_elements = 3});
-    const auto x = uniform<2>({rows, layer.irreps_in().dim()}, 1),
-               dy = uniform<2>({rows, layer.irreps_out().dim()}, 99);
-    auto element = Tensor<index, 1>::empty({rows});
-    for (index i = 0; i < rows; ++i) element.mutable_data()[i] = i % 3;
-    const double operations = 2 * static_cast<double>(rows * layer.multiplications());
-    repeat(state, Operations{(gradient ? 4 : 1) * operations}, [&] {
-        if (!gradient) {
-            const Tensor<float, 2> y = layer(x, element);
-            benchmark::DoNotOptimize(y.data());
-            return;
-        }
-        const Var<float, 2> vx{x};
-        backward(layer(vx, element), dy);
-        benchmark::DoNotOptimize(vx.grad().data());
+        return std::tuple(vx.grad(), vy.grad(), vw.grad());
     });
 }
 
@@ -175,9 +145,6 @@ void add_all() {
     for (const index n : {32, 64, 128})
         add("so3_linear", "c" + std::to_string(n) + "_n2000",
             [=](benchmark::State& state, bool gradient) { linear(state, n, 2000, gradient); });
-    for (const index rows : {100, 2000})
-        add("symmetric_contraction", "c128_n" + std::to_string(rows),
-            [=](benchmark::State& state, bool gradient) { contraction(state, 128, rows, gradient); });
     add("fully_connected_tensor_product", "c32_n2000",
         [](benchmark::State& state, bool gradient) { fully_connected(state, 32, 2000, gradient); });
 }

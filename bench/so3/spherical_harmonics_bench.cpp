@@ -143,19 +143,37 @@ void block(benchmark::State& state, int lmax, bool gradient) {
 void rows(benchmark::State& state, int lmax, index n, bool gradient) {
     const auto x = uniform<2>({n, 3}, 1);
     const auto degrees = so3::degrees_up_to(lmax);
-    const so3::SphericalHarmonicsOptions options{.normalization = so3::Normalization::component};
     const index components = (lmax + 1) * (lmax + 1);
     const auto dy = uniform<2>({n, components}, 99);
     const auto bytes = 4 * static_cast<double>(n * (gradient ? 3 + 2 * (components + 3) : components + 3));
+    if (!gradient) return repeat(state, Bytes{bytes}, [&] { return std::tuple(so3::spherical_harmonics(degrees, x)); });
     repeat(state, Bytes{bytes}, [&] {
-        if (!gradient) {
-            const Tensor<float, 2> y = spherical_harmonics(degrees, x, options);
-            benchmark::DoNotOptimize(y.data());
-            return;
-        }
         const Var<float, 2> leaf{x};
-        backward(so3::spherical_harmonics(degrees, leaf, options), dy);
-        benchmark::DoNotOptimize(leaf.grad().data());
+        backward(so3::spherical_harmonics(degrees, leaf), dy);
+        return std::tuple(leaf.grad());
+    });
+}
+
+/// The harmonics of n points as an operation that goes on with them has them: block by block, in the cache. With their
+/// gradient for adjoints that are there in the same way, the values of the next block.
+void fused(benchmark::State& state, int lmax, index n, bool gradient) {
+    const so3::SolidHarmonics<float> harmonics(lmax, so3::Normalization::integral, true);
+    const index blocks = n / points, components = harmonics.components();
+    const auto x = uniform<2>({blocks, 3 * points}, 1);
+    auto dx = Tensor<float, 2>::empty(x.shape());
+    float* const to = dx.mutable_data();
+    const double bytes = 12 * static_cast<double>(blocks * points) * (gradient ? 2 : 1);
+    repeat(state, Bytes{bytes}, [&] {
+        parallel_for_ranges(blocks, 64, [&](index begin, index end) {
+            weft::detail::Scratch<float> work(components * points);
+            for (index b = begin; b < end; ++b) {
+                harmonics.values(x.data() + b * 3 * points, work.data(), points, points);
+                benchmark::ClobberMemory();
+                if (gradient)
+                    harmonics.gradient(x.data() + b * 3 * points, work.data(), to + b * 3 * points, points, points);
+            }
+        });
+        benchmark::ClobberMemory();
     });
 }
 
@@ -166,14 +184,16 @@ void add_all() {
             const std::string suffix = std::string(gradient ? "_gradient" : "") + "/l" + std::to_string(l);
             add("harmonics_block" + suffix, [=](benchmark::State& s) { block(s, l, gradient); })->Iterations(1);
         }
-    constexpr index n = 100'000;
     for (const int l : {2, 3, 6})
         for (const bool gradient : {false, true}) {
-            const std::string suffix = std::string(gradient ? "_backward" : "") + "/" + std::to_string(n) + "xl";
-            add("spherical_harmonics" + suffix + std::to_string(l),
-                [=](benchmark::State& s) { rows(s, l, n, gradient); })
-                ->Unit(benchmark::kMicrosecond)
-                ->UseRealTime();
+            const std::string backward = gradient ? "_backward/" : "/", degree = "xl" + std::to_string(l);
+            const auto add_rows = [&](const char* name, index n, auto run) {
+                add(name + backward + std::to_string(n) + degree, [=](benchmark::State& s) { run(s, l, n, gradient); })
+                    ->Unit(benchmark::kMicrosecond)
+                    ->UseRealTime();
+            };
+            for (const index n : {1000, 100'000}) add_rows("spherical_harmonics", n, rows);
+            add_rows("spherical_harmonics_fused", 102'400, fused);
         }
 }
 
