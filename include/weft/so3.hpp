@@ -22,6 +22,7 @@
 #include <weft/so3/norm_activation.hpp>
 #include <weft/so3/normalize2mom.hpp>
 #include <weft/so3/radial.hpp>
+#include <weft/so3/radial_table.hpp>
 #include <weft/so3/reduced_tensor_products.hpp>
 #include <weft/so3/rotation.hpp>
 #include <weft/so3/sphere_grid.hpp>
