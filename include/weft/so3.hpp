@@ -15,6 +15,7 @@
 #include <weft/so3/gaunt_tensor_product.hpp>
 #include <weft/so3/irreps.hpp>
 #include <weft/so3/layer_norm.hpp>
+#include <weft/so3/layout.hpp>
 #include <weft/so3/linear.hpp>
 #include <weft/so3/matrix_tensor_product.hpp>
 #include <weft/so3/named_products.hpp>
