@@ -47,6 +47,7 @@ struct ProductPath {
     }
 
     bool mixes() const { return pairs.columns > 0; }
+    WeightMatrix matrix() const { return {weight, pairs.rows, pairs.columns}; }
     /// Multiplications for one row.
     double cost() const {
         return static_cast<double>(pairs.pairs.size()) * static_cast<double>(entries.size()) +
@@ -68,11 +69,10 @@ public:
     void forward(const T* x1, const T* x2, const W& weights, T* out) {
         for (const ProductPath& path : paths_) forward(path, x1, x2, weights, out);
     }
-    /// Adds gradients to those of d1, d2, dw that are not null, given that of the result. `dw` is in the lanes.
-    /// `turned`: of SharedWeights the matrices of mixing paths transposed.
+    /// Adds gradients to those of d1, d2, dw that are not null, given that of the result; `dw` is in the lanes.
     template <class W>
-    void backward(const T* x1, const T* x2, const W& weights, const T* turned, const T* dy, T* d1, T* d2, T* dw) {
-        for (const ProductPath& path : paths_) backward(path, x1, x2, weights, turned, dy, d1, d2, dw);
+    void backward(const T* x1, const T* x2, const W& weights, const T* dy, T* d1, T* d2, T* dw) {
+        for (const ProductPath& path : paths_) backward(path, x1, x2, weights, dy, d1, d2, dw);
     }
 
 private:
@@ -134,14 +134,12 @@ private:
         }
         if (!path.mixes()) return;
         for (int k = 0; k < path.d3; ++k)
-            mix(weights,
-                {path.pairs.columns, path.pairs.rows, path.weight, 1, path.pairs.columns, path.d3 * w, path.d3 * w}, 1,
-                pairs_.data() + k * w, out + k * w);
+            mix(weights, path.matrix(), path.d3 * w, 1, pairs_.data() + k * w, out + k * w);
     }
 
     template <class W>
-    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* turned,
-                                const T* dy, T* d1, T* d2, T* dw) {
+    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* dy, T* d1,
+                                T* d2, T* dw) {
         const ProductPairs& pairs = path.pairs;
         x1 += path.at1 * w;
         x2 += path.at2 * w;
@@ -151,15 +149,8 @@ private:
         T* const dz = pairs_.data() + pairs.rows * path.d3 * w;
         if (path.mixes()) {
             std::fill_n(dz, pairs.rows * path.d3 * w, T{});
-            constexpr bool shared = std::is_same_v<W, SharedWeights<T>>;
-            const index step = path.d3 * w;
             for (int k = 0; k < path.d3; ++k)
-                if constexpr (shared)
-                    mix(W{turned}, {pairs.rows, pairs.columns, path.weight, 1, pairs.rows, step, step}, 1, dy + k * w,
-                        dz + k * w);
-                else
-                    mix(weights, {pairs.rows, pairs.columns, path.weight, pairs.columns, 1, step, step}, 1, dy + k * w,
-                        dz + k * w);
+                mix_turned(weights, path.matrix(), path.d3 * w, 1, dy + k * w, dz + k * w);
         }
         Packet<T> gradient[max_components];
         for (std::size_t at = 0; at < pairs.pairs.size();) {

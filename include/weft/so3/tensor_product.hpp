@@ -33,20 +33,19 @@ struct TensorProductOperation {
     std::shared_ptr<const TensorProductPlan> plan;
 
     template <class T, class... W>
-    Tensor<T, 2> forward(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2, const W&... weights) const {
-        require(x1, x2, weights...);
+    Tensor<T, 2> forward(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2, const W&... w) const {
+        require(x1, x2, w...);
         const index n = x1.extent(0), dim = plan->out.dim();
         auto y = Tensor<T, 2>::empty({n, dim});
         T* const to = y.mutable_data();
+        const LayerWeights<T, W...> weights(w...);
         for_each_row_chunk(n, plan->cost, [&](index, index begin, index end) {
             Block<T> block(*plan);
             for (index row = begin; row < end; row += lanes<T>) {
                 const index count = std::min(lanes<T>, end - row);
                 block.load(x1, x2, row, count);
                 std::fill_n(block.out, dim * lanes<T>, T{});
-                block.with_weights(
-                    row, count, [&](const auto& w) { block.product.forward(block.x1, block.x2, w, block.out); },
-                    weights...);
+                block.product.forward(block.x1, block.x2, weights.of(row, count, block.w), block.out);
                 lanes_to_rows(block.out, dim, count, to + row * dim);
             }
         });
@@ -55,84 +54,51 @@ struct TensorProductOperation {
 
     template <class T, class Sink, class... W>
     void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x1,
-                  const Tensor<T, 2>& x2, const W&... weights) const {
+                  const Tensor<T, 2>& x2, const W&... w) const {
         const index n = x1.extent(0), dim1 = plan->in1.dim(), dim2 = plan->in2.dim(), dim = plan->out.dim();
         const bool wants1 = sink.template wants<0>(), wants2 = sink.template wants<1>();
         bool wants_weights = false;
         if constexpr (sizeof...(W) > 0) wants_weights = sink.template wants<2>();
-        constexpr bool shared = is_shared<W...>;
         auto d1 = Tensor<T, 2>::empty({wants1 ? n : 0, dim1}), d2 = Tensor<T, 2>::empty({wants2 ? n : 0, dim2});
-        const index numel = plan->weight_numel;
-        auto dw = Tensor<T, 2>::empty({wants_weights && !shared ? n : 0, numel});
         T* const to1 = d1.mutable_data();
         T* const to2 = d2.mutable_data();
-        T* const tow = dw.mutable_data();
-        WeightSums<T> sums(wants_weights && shared ? n : 0, numel);
-        Tensor<T, 1> turned;
-        if constexpr (sizeof...(W) > 0) turned = turn(weights...);
+        LayerWeights<T, W...> weights(w...);
+        weights.turn(plan->paths);
+        LayerWeightGradients<T, LayerWeights<T, W...>::of_rows> dw(wants_weights, n, plan->weight_numel);
         for_each_row_chunk(n, 3 * plan->cost, [&](index chunk, index begin, index end) {
             Block<T> block(*plan, true);
-            if (wants_weights) std::fill_n(block.dw, numel * lanes<T>, T{});
+            dw.begin_chunk(block.dw);
             for (index row = begin; row < end; row += lanes<T>) {
                 const index count = std::min(lanes<T>, end - row);
                 block.load(x1, x2, row, count);
                 rows_to_lanes(dy.data() + row * dim, dim, count, block.out);
                 std::fill_n(block.d1, dim1 * lanes<T>, T{});
                 std::fill_n(block.d2, dim2 * lanes<T>, T{});
-                if (wants_weights && !shared) std::fill_n(block.dw, numel * lanes<T>, T{});
-                block.with_weights(
-                    row, count,
-                    [&](const auto& w) {
-                        block.product.backward(block.x1, block.x2, w, turned.data(), block.out,
-                                               wants1 ? block.d1 : nullptr, wants2 ? block.d2 : nullptr,
-                                               wants_weights ? block.dw : nullptr);
-                    },
-                    weights...);
+                dw.begin_block(block.dw);
+                block.product.backward(block.x1, block.x2, weights.of(row, count, block.w), block.out,
+                                       wants1 ? block.d1 : nullptr, wants2 ? block.d2 : nullptr,
+                                       wants_weights ? block.dw : nullptr);
                 if (wants1) lanes_to_rows(block.d1, dim1, count, to1 + row * dim1);
                 if (wants2) lanes_to_rows(block.d2, dim2, count, to2 + row * dim2);
-                if (wants_weights && !shared) lanes_to_rows(block.dw, numel, count, tow + row * numel);
+                dw.end_block(row, count, block.dw);
             }
-            if (wants_weights && shared) sums.put(chunk, block.dw);
+            dw.end_chunk(chunk, block.dw);
         });
         if (wants1) sink.template add<0>(d1);
         if (wants2) sink.template add<1>(d2);
-        if constexpr (sizeof...(W) > 0) {
-            if (!wants_weights) return;
-            if constexpr (shared)
-                sink.template add<2>(sums.sum());
-            else
-                sink.template add<2>(dw);
-        }
+        if constexpr (sizeof...(W) > 0)
+            if (wants_weights) sink.template add<2>(dw.gradient());
     }
 
 private:
-    /// The matrices of mixing paths transposed, of weights that all rows share.
-    template <class T>
-    Tensor<T, 1> turn(const Tensor<T, 1>& weights) const {
-        auto turned = Tensor<T, 1>::empty(weights.shape());
-        for (const ProductPath& p : plan->paths)
-            if (p.mixes())
-                transpose_block(weights.data() + p.weight, p.pairs.columns, p.pairs.rows, p.pairs.columns,
-                                turned.mutable_data() + p.weight, p.pairs.rows);
-        return turned;
-    }
-    template <class T>
-    Tensor<T, 1> turn(const Tensor<T, 2>&) const {
-        return {};
-    }
-
-    template <class... W>
-    static constexpr bool is_shared = ((W::rank == 1) || ...);
-
     template <class T>
     struct Block {
-        const TensorProductPlan& plan;
         weft::detail::Scratch<T> memory;
         ProductBlock<T> product;
-        T *x1, *x2, *out, *w = nullptr, *d1 = nullptr, *d2 = nullptr, *dw = nullptr;
+        T *x1, *x2, *out, *w, *d1 = nullptr, *d2 = nullptr, *dw = nullptr;
 
         explicit Block(const TensorProductPlan& p, bool gradients = false)
-            : plan(p), memory((2 * (p.in1.dim() + p.in2.dim()) + p.out.dim() + 2 * p.weight_numel) * lanes<T> + 128),
+            : memory((2 * (p.in1.dim() + p.in2.dim()) + p.out.dim() + 2 * p.weight_numel) * lanes<T> + 128),
               product(p.paths) {
             x1 = memory.take(p.in1.dim() * lanes<T>);
             x2 = memory.take(p.in2.dim() * lanes<T>);
@@ -146,20 +112,6 @@ private:
         void load(const Tensor<T, 2>& a, const Tensor<T, 2>& b, index row, index count) {
             rows_to_lanes(a.data() + row * a.extent(1), a.extent(1), count, x1);
             rows_to_lanes(b.data() + row * b.extent(1), b.extent(1), count, x2);
-        }
-        template <class F>
-        void with_weights(index, index, F&& f) {
-            f(SharedWeights<T>{nullptr});
-        }
-        template <class F>
-        void with_weights(index, index, F&& f, const Tensor<T, 1>& shared) {
-            f(SharedWeights<T>{shared.data()});
-        }
-        template <class F>
-        void with_weights(index row, index count, F&& f, const Tensor<T, 2>& of_rows) {
-            const index numel = of_rows.extent(1);
-            rows_to_lanes(of_rows.data() + row * numel, numel, count, w);
-            f(RowWeights<T>{w});
         }
     };
 
