@@ -38,7 +38,7 @@ template <class X, class... W>
 void require_product_weights(const TensorProductPlan& plan, const char* what, const X& x, const W&... weights) {
     const index numel = plan.weight_numel;
     if (sizeof...(W) == 0 && numel != 0) throw error("TensorProduct", "there are no weights: {} are needed", numel);
-    const auto require = [&](const auto& w) {
+    [[maybe_unused]] const auto require = [&](const auto& w) {
         if (w.extent(w.rank - 1) != numel)
             throw error("TensorProduct",
                         "the weights are {}: the last extent must be {}, their number for {} x {} -> {}",
