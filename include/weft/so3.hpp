@@ -9,6 +9,7 @@
 #include <weft/so3/convolution.hpp>
 #include <weft/so3/coupling_basis.hpp>
 #include <weft/so3/dropout.hpp>
+#include <weft/so3/feature_product.hpp>
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/function.hpp>
 #include <weft/so3/gate.hpp>

@@ -3,6 +3,7 @@
 
 #include <weft/core/derived_values.hpp>
 #include <weft/core/evaluate.hpp>
+#include <weft/so3/components.hpp>
 #include <weft/so3/product_kernel.hpp>
 
 namespace weft::inline WEFT_ABI::so3 {
@@ -281,13 +282,18 @@ public:
         return mask;
     }
 
-    /// x1 [N, dim1], x2 [N, dim2], to [N, dim of the result], without weights. Errors: there are weights; the extents
-    /// do not fit.
+    /// x1 [..., dim1], x2 [..., dim2], to [..., dim of the result], without weights. Errors: there are weights; the
+    /// extents do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
-        return apply_operation(detail::TensorProductOperation{plan_}, x1, x2);
+        const detail::TensorProductOperation operation{plan_};
+        if constexpr (X1::rank == 2)
+            return apply_operation(operation, x1, x2);
+        else
+            return detail::apply_to_rows("TensorProduct", operation, x1, plan_->in1.dim(), x2, plan_->in2.dim(),
+                                         plan_->out.dim());
     }
-    /// With weights [weight_numel()], or [N, weight_numel()], one set for each row.
+    /// x1 [N, dim1], x2 [N, dim2], with weights [weight_numel()], or [N, weight_numel()], one set for each row.
     template <Expression X1, Expression X2, Expression W>
     auto operator()(const X1& x1, const X2& x2, const W& weights) const {
         static_assert(W::rank == 1 || W::rank == 2, "weft: TensorProduct: the weights are [numel] or [N, numel]");
