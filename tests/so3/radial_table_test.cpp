@@ -81,12 +81,13 @@ TEST_CASE("RadialTable: a network at the errors that it says", "[so3]") {
         REQUIRE(table.derivative_error() <= derivative_tolerance);
         REQUIRE(table.vanishes());
         REQUIRE(table.weight_numel() == 37);
-        const auto r = with_unit_tangent(lengths<T>(3000, 0, Radial<T>::r_max));
-        const Tensor<Dual<T>, 2> made = table(r), exact = radial(r);
-        const auto part = [](const Tensor<Dual<T>, 2>& x, bool tangent) {
-            auto y = Tensor<T, 2>::empty(x.shape());
+        const auto r = lengths<T>(3000, 0, Radial<T>::r_max);
+        const Tensor<Dual<T>, 2> made = table(with_unit_tangent(r));
+        const Tensor<Dual<double>, 2> exact = radial(with_unit_tangent(Tensor<double, 1>(r)));
+        const auto part = [](const auto& x, bool tangent) {
+            auto y = Tensor<double, 2>::empty(x.shape());
             for (weft::index i = 0; i < x.size(); ++i)
-                y.mutable_data()[i] = tangent ? x.data()[i].tangent : x.data()[i].value;
+                y.mutable_data()[i] = double(tangent ? x.data()[i].tangent : x.data()[i].value);
             return y;
         };
         // The root of the mean square is here that of other lengths.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/combine.hpp>
 #include <weft/core/ops/multiply.hpp>
 #include <weft/linalg/matmul.hpp>
 #include <weft/nn/init.hpp>
@@ -79,7 +80,8 @@ struct FullyConnectedNet {
             throw error("FullyConnectedNet", "x is {}: its last extent must be {}, the number of features in",
                         weft::detail::shape_text(x.shape()), in_features());
         // The root of a layer's inputs is taken into what is multiplied before anyway.
-        auto h = eval(x * T(scale(0)));
+        using Scalar = typename weft::detail::DualScalar<weft::detail::compute_type<X>>::type;
+        auto h = eval(x * static_cast<Scalar>(scale(0)));
         for (std::size_t i = 1; i < layers.size(); ++i)
             h = apply_function(function, matmul(h, weight_for<X>(layers[i - 1])), factor() * scale(i));
         return h;
@@ -93,10 +95,11 @@ struct FullyConnectedNet {
 private:
     template <class X>
     static decltype(auto) weight_for(const Layer& layer) {
-        if constexpr (std::same_as<typename X::value_type, T>)
+        using U = typename X::value_type;
+        if constexpr (std::same_as<U, T>)
             return (layer.weight);
         else
-            return layer.weight.value();
+            return Tensor<U, 2>(cast<typename weft::detail::DualScalar<U>::type>(layer.weight.value()));
     }
     double factor() const { return normalize2mom(function, options.moment); }
     double scale(std::size_t i) const {

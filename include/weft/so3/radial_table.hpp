@@ -170,14 +170,13 @@ struct RadialTableOperation {
 };
 
 /// The function at lengths(0) ... lengths(n - 1), some at a time: take(first, lengths, weights and their derivatives).
-template <class T, class F, class Lengths, class Take>
+template <class F, class Lengths, class Take>
 void sample_radial(const F& f, index n, Lengths&& length_of, Take&& take) {
     constexpr index at_once = 1024;
     for (index first = 0; first < n; first += at_once) {
-        auto lengths = Tensor<Dual<T>, 1>::empty({std::min(at_once, n - first)});
-        for (index i = 0; i < lengths.size(); ++i)
-            lengths.mutable_data()[i] = Dual<T>(static_cast<T>(length_of(first + i)), T(1));
-        const Tensor<Dual<T>, 2> weights = f(lengths);
+        auto lengths = Tensor<Dual<double>, 1>::empty({std::min(at_once, n - first)});
+        for (index i = 0; i < lengths.size(); ++i) lengths.mutable_data()[i] = Dual<double>(length_of(first + i), 1.0);
+        const Tensor<Dual<double>, 2> weights = f(lengths);
         if (weights.extent(0) != lengths.size())
             throw weft::error("RadialTable", "the function makes {} of lengths {}: must give a row for each",
                               weft::detail::shape_text(weights.shape()), weft::detail::shape_text(lengths.shape()));
@@ -194,20 +193,20 @@ Tensor<T, 2> spline_rows(const F& f, double length, index knots) {
     // slopes: what is known on the right, of both ends without the rows beyond.
     std::vector<double> rows, first_slope, last_slope;
     std::size_t width = 0;
-    sample_radial<T>(
+    sample_radial(
         f, knots + 1, [&](index i) { return static_cast<double>(i) * step; },
-        [&](index first, const auto&, const Tensor<Dual<T>, 2>& weights) {
+        [&](index first, const auto&, const Tensor<Dual<double>, 2>& weights) {
             width = static_cast<std::size_t>(weights.extent(1));
             rows.resize((n + 3) * width);
             for (index i = 0; i < weights.extent(0); ++i)
                 for (std::size_t c = 0; c < width; ++c) {
-                    const Dual<T> weight = weights.data()[static_cast<std::size_t>(i) * width + c];
+                    const Dual<double> weight = weights.data()[static_cast<std::size_t>(i) * width + c];
                     if (!std::isfinite(weight.value) || !std::isfinite(weight.tangent))
                         throw weft::error("RadialTable", "the function or its derivative is not finite at length {}",
                                           static_cast<double>(first + i) * step);
-                    rows[static_cast<std::size_t>(first + i + 1) * width + c] = 6 * static_cast<double>(weight.value);
-                    if (first + i == 0) first_slope.push_back(2 * step * static_cast<double>(weight.tangent));
-                    if (first + i == knots) last_slope.push_back(2 * step * static_cast<double>(weight.tangent));
+                    rows[static_cast<std::size_t>(first + i + 1) * width + c] = 6 * weight.value;
+                    if (first + i == 0) first_slope.push_back(2 * step * weight.tangent);
+                    if (first + i == knots) last_slope.push_back(2 * step * weight.tangent);
                 }
         });
     for (std::size_t c = 0; c < width; ++c) {
@@ -256,24 +255,25 @@ struct RelativeError {
 template <class T>
 class RadialTable {
 public:
-    RadialTable() : RadialTable([](const auto& r) { return Tensor<Dual<T>, 2>::zeros({r.size(), 0}); }, 1) {}
-    /// `function`: of lengths Tensor<Dual<T>, 1> [N], whose tangents are 1, to weights [N, numel], each row of its own
-    /// length: `[&](const auto& r) { return network(eval(bessel_basis(r, r_max, 8) * unsqueeze(polynomial_cutoff(r,
-    /// r_max), 1))); }`. The knots, of even distance, are doubled until the errors are what the options allow: measured
-    /// in T at three places between each two of them, where errors of cubic splines and of their derivatives are
-    /// largest. Errors: r_max is not positive; no knots; the errors are still too large at the most knots allowed; the
-    /// function gives another number of rows, or what is not finite.
+    RadialTable() : RadialTable([](const auto& r) { return Tensor<Dual<double>, 2>::zeros({r.size(), 0}); }, 1) {}
+    /// `function`: of lengths Tensor<Dual<double>, 1> [N], whose tangents are 1, to weights [N, numel], each row of its
+    /// own length; in double also for a table and a network of float, whose rounding would be most of the errors:
+    /// `[&](const auto& r) { return network(eval(bessel_basis(r, r_max, 8) * unsqueeze(polynomial_cutoff(r, r_max),
+    /// 1))); }`. The knots, of even distance, are doubled until the errors are what the options allow: measured at
+    /// three places between each two of them, where errors of cubic splines and of their derivatives are largest.
+    /// Errors: r_max is not positive; no knots; the errors are still too large at the most knots allowed; the function
+    /// gives another number of rows, or what is not finite.
     template <class F>
     RadialTable(const F& function, double r_max, const RadialTableOptions& options = {}) {
-        static_assert(std::is_invocable_v<const F&, const Tensor<Dual<T>, 1>&>,
-                      "weft: RadialTable: the function must take Tensor<Dual<T>, 1>, as [](const auto& r) does");
+        static_assert(std::is_invocable_v<const F&, const Tensor<Dual<double>, 1>&>,
+                      "weft: RadialTable: the function must take Tensor<Dual<double>, 1>, as [](const auto& r) does");
         if (!(r_max > 0 && std::isfinite(r_max)))
             throw weft::error("RadialTable", "r_max is {}: must be positive", r_max);
         if (options.first_knots < 4 || options.most_knots < options.first_knots)
             throw weft::error("RadialTable", "from {} to {} knots: there must be at least 4, and not fewer at the end",
                               options.first_knots, options.most_knots);
         for (index knots = options.first_knots;; knots *= 2) {
-            table_ = measured(function, r_max, knots, options);
+            table_ = measured(function, static_cast<T>(r_max), knots, options);
             if (table_->error <= options.tolerance && table_->derivative_error <= options.derivative_tolerance) return;
             if (knots > options.most_knots / 2)
                 throw weft::error(
@@ -308,22 +308,29 @@ public:
 
 private:
     template <class F>
-    static auto measured(const F& function, double r_max, index knots, const RadialTableOptions& options) {
+    static auto measured(const F& function, T r_max, index knots, const RadialTableOptions& options) {
         auto table = std::make_shared<detail::RadialTableData<T>>();
-        table->r_max = static_cast<T>(r_max);
+        table->r_max = r_max;
         table->knots = knots;
-        table->rows = detail::spline_rows<T>(function, r_max, knots);
+        table->rows = detail::spline_rows<T>(function, static_cast<double>(r_max), knots);
         detail::RelativeError values, slopes;
         // Where t (1 - t) (1 - 2 t), the course of the derivative's error between two knots, is largest, and where that
         // of the value's, t^2 (1 - t)^2, is.
         constexpr double places[] = {0.2113248654051871, 0.5, 0.7886751345948129};
-        detail::sample_radial<T>(
-            function, 3 * knots, [&](index i) { return (static_cast<double>(i / 3) + places[i % 3]) * table->step(); },
-            [&](index, const Tensor<Dual<T>, 1>& lengths, const Tensor<Dual<T>, 2>& exact) {
-                const auto made = table->weights(lengths);
+        detail::sample_radial(
+            function, 3 * knots,
+            [&](index i) {
+                return static_cast<double>(
+                    static_cast<T>((static_cast<double>(i / 3) + places[i % 3]) * table->step()));
+            },
+            [&](index, const Tensor<Dual<double>, 1>& lengths, const Tensor<Dual<double>, 2>& exact) {
+                auto rounded = Tensor<Dual<T>, 1>::empty(lengths.shape()); // which changes none of them
+                for (index i = 0; i < lengths.size(); ++i)
+                    rounded.mutable_data()[i] = Dual<T>(static_cast<T>(lengths.data()[i].value), T(1));
+                const auto made = table->weights(rounded);
                 for (index i = 0; i < exact.size(); ++i) {
-                    values.add(made.data()[i].value, exact.data()[i].value);
-                    slopes.add(made.data()[i].tangent, exact.data()[i].tangent);
+                    values.add(static_cast<double>(made.data()[i].value), exact.data()[i].value);
+                    slopes.add(static_cast<double>(made.data()[i].tangent), exact.data()[i].tangent);
                 }
             });
         table->error = values.value();
