@@ -5,7 +5,10 @@
 
 #include <weft/grad/backward.hpp>
 #include <weft/so3/convolution.hpp>
+#include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/linear.hpp>
+#include <weft/so3/radial.hpp>
+#include <weft/so3/radial_table.hpp>
 
 namespace {
 
@@ -95,6 +98,33 @@ void radial_convolution(benchmark::State& state, const Shape& s, bool gradient) 
         benchmark::DoNotOptimize(matrix.grad().data());
     });
 }
+/// With weights of lengths, from a table of a radial network of three layers of 64: four rows of it for each edge.
+void table_convolution(benchmark::State& state, const Shape& s, bool gradient) {
+    const Convolution c(s);
+    constexpr double r_max = 5;
+    Generator generator{1};
+    const index width = Convolution::hidden_width;
+    const so3::FullyConnectedNet<float> network({8, width, width, width, c.product.weight_numel()}, so3::Function::silu,
+                                                {.generator = &generator});
+    const auto radial = [&](const auto& r) {
+        return network(eval(so3::bessel_basis(r, r_max, 8) * unsqueeze(so3::polynomial_cutoff(r, r_max), 1)));
+    };
+    const so3::RadialTable<float> table(radial, r_max);
+    state.counters["knots"] = static_cast<double>(table.knots());
+    const Tensor<float, 1> lengths = 2.75f + 2.25f * uniform<1>({s.edges}, 6);
+    const double rows = 8 * static_cast<double>(c.weights.size());
+    repeat(state, Operations{gradient ? 3.3 * c.operations() + 3 * rows : c.operations() + rows}, [&] {
+        if (!gradient) {
+            const Tensor<float, 2> y = so3::convolution(c.product, c.graph, c.x, c.harmonics, lengths, table);
+            benchmark::DoNotOptimize(y.data());
+            return;
+        }
+        const Var<float, 2> x{c.x}, harmonics{c.harmonics};
+        const Var<float, 1> r{lengths};
+        backward(so3::convolution(c.product, c.graph, x, harmonics, r, table), c.dy);
+        benchmark::DoNotOptimize(r.grad().data());
+    });
+}
 
 void linear(benchmark::State& state, index n, index rows, bool gradient) {
     const Irreps irreps = copies(n, 3);
@@ -141,6 +171,8 @@ void add_all() {
         add("convolution", s.text(), [=](benchmark::State& state, bool gradient) { convolution(state, s, gradient); });
         add("radial_convolution", s.text(),
             [=](benchmark::State& state, bool gradient) { radial_convolution(state, s, gradient); });
+        add("table_convolution", s.text(),
+            [=](benchmark::State& state, bool gradient) { table_convolution(state, s, gradient); });
     }
     for (const index n : {32, 64, 128})
         add("so3_linear", "c" + std::to_string(n) + "_n2000",

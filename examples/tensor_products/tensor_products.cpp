@@ -35,8 +35,9 @@ void declare(CLI::App& app, Options& o) {
 }
 
 struct Measured {
-    double nanoseconds;
-    index outputs, paths, expressivity;
+    double nanoseconds = 0;
+    index outputs = 0, paths = 0, expressivity = 0; // 0: not counted
+    double flops = 0;
 };
 
 /// The processor time of a call, in nanoseconds a row. By the clock on the wall, a call of more than a few milliseconds
@@ -62,95 +63,119 @@ Tensor<float, 2> numbers(index rows, index columns, std::uint64_t seed) {
     return x;
 }
 
-template <class Product>
-double time_of_product(const Options& o, const Product& product, index dim1, index dim2) {
-    const auto x1 = numbers(o.rows, dim1, 1), x2 = numbers(o.rows, dim2, 2);
-    return time_of(o, [&] { const Tensor<float, 2> y = product(x1, x2); });
-}
+/// The product of functions again, on a grid, as two products with dense matrices: what a product of one's own looks
+/// like.
+class GridProduct {
+public:
+    explicit GridProduct(int l)
+        : l_(l), resolution_(exact(l)), first_(l, resolution_, integral), back_(2 * l, resolution_, integral),
+          first_double_(l, resolution_, integral), back_double_(2 * l, resolution_, integral) {}
 
-/// A product that has one result for each degree.
-template <class Product>
-Measured measure(const Options& o, const Product& product, int l) {
-    const auto couplings = so3::interactions(product, l, l, 2 * l);
-    return {time_of_product(o, product, so3::components_up_to(l), so3::components_up_to(l)),
-            so3::components_up_to(2 * l), static_cast<index>(couplings.size()), so3::expressivity(couplings)};
+    static std::string_view name() { return "grid-matrices"; }
+    so3::Irreps irreps_in1() const { return so3::Irreps::spherical_harmonics(l_); }
+    so3::Irreps irreps_in2() const { return irreps_in1(); }
+    so3::Irreps irreps_out() const { return so3::Irreps::spherical_harmonics(2 * l_); }
+    static bool parity() { return true; }
+    index paths() const {
+        return static_cast<index>(so3::copy_couplings(*this, irreps_in1(), irreps_in2(), irreps_out()).size());
+    }
+    double flops() const {
+        const auto points = static_cast<double>(resolution_.beta * resolution_.alpha);
+        return points * static_cast<double>(4 * irreps_in1().dim() + 1 + 2 * irreps_out().dim());
+    }
+    template <class X1, class X2>
+    auto operator()(const X1& x1, const X2& x2) const {
+        if constexpr (std::is_same_v<typename X1::value_type, float>)
+            return multiply(first_, back_, x1, x2);
+        else
+            return multiply(first_double_, back_double_, x1, x2);
+    }
+
+private:
+    static constexpr auto integral = so3::Normalization::integral;
+    /// Of a grid that integrates the degrees of all three functions.
+    static so3::SphereResolution exact(int l) {
+        const index beta = 4 * l + 2;
+        return {beta + beta % 2, 4 * l + 1};
+    }
+    template <class To, class From, class X>
+    auto multiply(const To& to, const From& from, const X& x1, const X& x2) const {
+        const index dim = irreps_in1().dim();
+        const auto rows = [&](const X& x) { return to(reshape(x, Extents<2>{x.size() / dim, dim})); };
+        Extents<X::rank> shape = x1.shape();
+        shape.back() = irreps_out().dim();
+        return contiguous(reshape(from(eval(rows(x1) * rows(x2))), shape));
+    }
+
+    int l_;
+    so3::SphereResolution resolution_;
+    so3::ToS2Grid<float> first_;
+    so3::FromS2Grid<float> back_;
+    so3::ToS2Grid<double> first_double_;
+    so3::FromS2Grid<double> back_double_;
+};
+
+/// Of a product of all degrees up to l with results up to 2 l.
+template <so3::ProductOfFeatures P>
+Measured measure(const Options& o, const P& product, int l) {
+    Measured m{.outputs = product.irreps_out().dim(), .paths = product.paths(), .flops = product.flops()};
+    const auto x1 = numbers(o.rows, product.irreps_in1().dim(), 1), x2 = numbers(o.rows, product.irreps_in2().dim(), 2);
+    m.nanoseconds = time_of(o, [&] { const Tensor<float, 2> y = product(x1, x2); });
+    if (m.paths == product.irreps_out().num_irreps()) // each path has a result of its own, and its own weight there
+        m.expressivity = m.paths;
+    else if (product.irreps_out().dim() == so3::components_up_to(2 * l))
+        m.expressivity = so3::expressivity(so3::interactions(product, l, l, 2 * l));
+    return m;
 }
 
 struct Product {
-    const char* name;
-    const char* what;
+    std::string_view name, what;
     int largest; // L beyond which it takes too long
-    Measured (*measure)(const Options&, int);
+    Measured (*measure)(const Options&, std::string_view, int);
 };
 
-/// Natural parities: 0e, 1o, 2e, ...
-Measured clebsch_gordan(const Options& o, int l) {
-    const auto in = so3::Irreps::spherical_harmonics(l);
-    const so3::FullTensorProduct product(in, in);
-    const auto paths = static_cast<index>(product.instructions().size());
-    // Each path has a result of its own, with its own weight in what follows.
-    return {time_of_product(o, product, in.dim(), in.dim()), product.irreps_out().dim(), paths, paths};
-}
-Measured gaunt_list(const Options& o, int l) {
-    return measure(o, so3::GauntTensorProduct(l, l, 2 * l, so3::GauntMethod::list), l);
-}
-Measured gaunt_circles(const Options& o, int l) {
-    return measure(o, so3::GauntTensorProduct(l, l, 2 * l, so3::GauntMethod::circles), l);
-}
-Measured gaunt_grid(const Options& o, int l) {
-    // Exact on a grid that integrates the degrees of all three functions.
-    const index beta = 4 * l + 2;
-    const so3::SphereResolution resolution{beta + beta % 2, 4 * l + 1};
-    const auto n = so3::Normalization::integral;
-    const auto product = [&]<class T>(std::type_identity<T>) {
-        return [first = so3::ToS2Grid<T>(l, resolution, n),
-                back = so3::FromS2Grid<T>(2 * l, resolution, n)](const Tensor<T, 2>& a, const Tensor<T, 2>& b) {
-            return Tensor<T, 2>(back(eval(first(a) * first(b))));
-        };
+std::vector<Product> all_products() {
+    const auto largest = [](std::string_view name) {
+        return name == "clebsch-gordan" || name == "matrix-block" ? 6
+               : name == "gaunt-list"                             ? 7
+               : name == "vector-signal"                          ? 10
+               : name == "matrix"                                 ? 12
+                                                                  : 16;
     };
-    const auto couplings = so3::interactions(product(std::type_identity<double>{}), l, l, 2 * l);
-    return {
-        time_of_product(o, product(std::type_identity<float>{}), so3::components_up_to(l), so3::components_up_to(l)),
-        so3::components_up_to(2 * l), static_cast<index>(couplings.size()), so3::expressivity(couplings)};
+    std::vector<Product> all;
+    for (const so3::FeatureProductChoice& choice : so3::feature_products)
+        all.push_back(
+            {choice.name, choice.what, largest(choice.name), [](const Options& o, std::string_view name, int l) {
+                 return measure(o, so3::FeatureProduct(name, l, l, 2 * l), l);
+             }});
+    all.push_back({GridProduct::name(), "product of functions on a grid, by matrices", 12,
+                   [](const Options& o, std::string_view, int l) { return measure(o, GridProduct(l), l); }});
+    return all;
 }
-Measured matrices(const Options& o, int l) { return measure(o, so3::MatrixTensorProduct(l, l, 2 * l), l); }
-Measured vector_signals(const Options& o, int l) {
-    const so3::VectorSignalTensorProduct<float> product(l, l, 2 * l);
-    // All couplings of J but those of two scalars; counted by blocks, of which there are several for a J.
-    return {time_of_product(o, product, product.in1().dim(), product.in2().dim()), product.out().dim(), 0, 0};
-}
-
-constexpr Product products[] = {
-    {"Clebsch-Gordan", "every coupling by itself", 6, clebsch_gordan},
-    {"Gaunt, list", "product of functions, by its couplings", 7, gaunt_list},
-    {"Gaunt, circles", "the same, O(L^3)", 16, gaunt_circles},
-    {"Gaunt, grid", "the same, as two matrix products", 12, gaunt_grid},
-    {"matrices", "product of matrices, rotations only", 12, matrices},
-    {"vector signals", "cross product of vector fields", 10, vector_signals},
-};
 
 void run(const Options& o) {
     set_thread_count(1); // more of them would wait for one another, which is processor time too
     const StatusLine status;
     Chart chart("Products of all degrees up to L", "L", "nanoseconds per product");
     fmt::print("{} products at once, float, results up to degree 2 L; ns of a processor per product\n", o.rows);
-    fmt::print("{:<16}{:>3}{:>12}{:>10}{:>8}{:>14}{:>13}{:>18}\n", "product", "L", "ns", "outputs", "paths",
-               "expressivity", "ns per path", "ns per parameter");
-    for (const Product& product : products) {
+    fmt::print("{:<16}{:>3}{:>12}{:>10}{:>8}{:>14}{:>13}{:>18}{:>9}\n", "product", "L", "ns", "outputs", "paths",
+               "expressivity", "ns per path", "ns per parameter", "GFLOP/s");
+    for (const Product& product : all_products()) {
         std::vector<std::pair<double, double>> line;
         for (int l = 1; l <= std::min(o.lmax, product.largest); ++l) {
             if (!o.quiet && status.terminal()) status.write(fmt::format("{}, L = {}", product.name, l));
-            const Measured m = product.measure(o, l);
+            const Measured m = product.measure(o, product.name, l);
             if (!o.quiet && status.terminal()) status.finish();
             const auto per = [&](index n) {
                 return n > 0 ? fmt::format("{:.2f}", m.nanoseconds / static_cast<double>(n)) : std::string("-");
             };
             const auto count = [](index n) { return n > 0 ? fmt::format("{}", n) : std::string("-"); };
-            fmt::print("{:<16}{:>3}{:>12.1f}{:>10}{:>8}{:>14}{:>13}{:>18}\n", product.name, l, m.nanoseconds, m.outputs,
-                       count(m.paths), count(m.expressivity), per(m.paths), per(m.expressivity));
+            fmt::print("{:<16}{:>3}{:>12.1f}{:>10}{:>8}{:>14}{:>13}{:>18}{:>9.1f}\n", product.name, l, m.nanoseconds,
+                       m.outputs, count(m.paths), count(m.expressivity), per(m.paths), per(m.expressivity),
+                       m.flops / m.nanoseconds);
             line.push_back({l, m.nanoseconds});
         }
-        chart.add(product.name, line);
+        chart.add(std::string(product.name), line);
     }
     if (o.svg.empty()) return;
     std::FILE* const file = std::fopen(o.svg.c_str(), "w");
@@ -168,7 +193,7 @@ int main(int argc, char** argv) {
         "Times equivariant products of all degrees up to L with themselves, and counts what they couple "
         "(paths) and how many parameters the maps have that can be made of them with linear layers around "
         "(expressivity):";
-    for (const Product& product : products) about += fmt::format("\n  {:<16}{}", product.name, product.what);
+    for (const Product& product : all_products()) about += fmt::format("\n  {:<16}{}", product.name, product.what);
     CLI::App app(about);
     declare(app, o);
     return run_program("tensor_products", app, argc, argv, [&] { run(o); });

@@ -9,12 +9,14 @@
 #include <weft/so3/convolution.hpp>
 #include <weft/so3/coupling_basis.hpp>
 #include <weft/so3/dropout.hpp>
+#include <weft/so3/feature_product.hpp>
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/function.hpp>
 #include <weft/so3/gate.hpp>
 #include <weft/so3/gaunt_tensor_product.hpp>
 #include <weft/so3/irreps.hpp>
 #include <weft/so3/layer_norm.hpp>
+#include <weft/so3/layout.hpp>
 #include <weft/so3/linear.hpp>
 #include <weft/so3/matrix_tensor_product.hpp>
 #include <weft/so3/named_products.hpp>
@@ -22,6 +24,7 @@
 #include <weft/so3/norm_activation.hpp>
 #include <weft/so3/normalize2mom.hpp>
 #include <weft/so3/radial.hpp>
+#include <weft/so3/radial_table.hpp>
 #include <weft/so3/reduced_tensor_products.hpp>
 #include <weft/so3/rotation.hpp>
 #include <weft/so3/sphere_grid.hpp>

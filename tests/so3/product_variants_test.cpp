@@ -3,6 +3,7 @@
 #include "so3/derivatives.hpp"
 
 #include <weft/linalg/matmul.hpp>
+#include <weft/so3/feature_product.hpp>
 #include <weft/so3/matrix_tensor_product.hpp>
 #include <weft/so3/named_products.hpp>
 #include <weft/so3/sphere_grid.hpp>
@@ -140,7 +141,7 @@ TEST_CASE("VectorSignalTensorProduct: as by brute force", "[so3][golden]") {
             return;
         }
         const auto sizes = g.get<std::int64_t, 1>("L1_L2_L3");
-        const VectorSignalTensorProduct<double> product(degree(sizes, 0), degree(sizes, 1), degree(sizes, 2));
+        const VectorSignalTensorProduct product(degree(sizes, 0), degree(sizes, 1), degree(sizes, 2));
         const so3::VectorHarmonics* const harmonics[] = {&product.in1(), &product.in2(), &product.out()};
         for (std::size_t k = 0; k < 3; ++k) {
             const auto blocks = g.get<std::int64_t, 2>("J_l_of_blocks" + std::to_string(k + 1));
@@ -151,16 +152,9 @@ TEST_CASE("VectorSignalTensorProduct: as by brute force", "[so3][golden]") {
                 REQUIRE(blocks(b, 1) == own[static_cast<std::size_t>(b)].l);
             }
         }
-        const auto run = [&](const auto& x1, const auto& x2) {
-            using X = std::remove_cvref_t<decltype(x1)>;
-            const VectorSignalTensorProduct<typename X::value_type> p(degree(sizes, 0), degree(sizes, 1),
-                                                                      degree(sizes, 2));
-            const weft::index rows = x1.extent(0) * x1.extent(1);
-            return reshape(p(reshape(x1, Extents<2>{rows, x1.extent(2)}), reshape(x2, Extents<2>{rows, x2.extent(2)})),
-                           Extents<3>{x1.extent(0), x1.extent(1), p.out().dim()});
-        };
-        check_derivatives(g, run, Input<3>{"x1"}, Input<3>{"x2"});
+        check_derivatives(g, product, Input<3>{"x1"}, Input<3>{"x2"});
         const auto paths = g.get<std::int64_t, 2>("path_blocks");
+        REQUIRE(so3::VectorSignalProduct(product).paths() == paths.extent(0));
         auto factors = Tensor<double, 1>::empty({paths.extent(0)});
         for (weft::index p = 0; p < paths.extent(0); ++p) {
             weft::index at[3] = {};
@@ -187,7 +181,7 @@ TEST_CASE("products: equivariance, antisymmetry, no rows, errors", "[so3]") {
         const auto x = numbers<double, 2>({7, 9}), y = numbers<double, 2>({7, 16}, 2);
         same(product(turned(x, in1, rotation), turned(y, in2, rotation)), turned(product(x, y), out, rotation), 1e-12);
     }
-    const VectorSignalTensorProduct<double> cross(2, 2, 3);
+    const VectorSignalTensorProduct cross(2, 2, 3);
     const auto a = numbers<double, 2>({7, cross.in1().dim()}), b = numbers<double, 2>({7, cross.in2().dim()}, 2);
     const Tensor<double, 2> there = cross(a, b), back = cross(b, a);
     same(there, Tensor<double, 2>(-back), 1e-13);
@@ -200,7 +194,6 @@ TEST_CASE("products: equivariance, antisymmetry, no rows, errors", "[so3]") {
     REQUIRE(error_of([] { MatrixTensorProduct(1, 1, 3); }) ==
             "weft: MatrixTensorProduct: l3 is 3: matrices of degree 1 have components up to 2");
     REQUIRE_THAT(error_of([] { MatrixTensorProduct(-1, 1, 0); }), ContainsSubstring("must not be negative"));
-    REQUIRE_THAT(error_of([] { VectorSignalTensorProduct<float>(1, 1, -2); }),
-                 ContainsSubstring("must not be negative"));
+    REQUIRE_THAT(error_of([] { VectorSignalTensorProduct(1, 1, -2); }), ContainsSubstring("must not be negative"));
     REQUIRE_THAT(error_of([&] { (void)cross(numbers<double, 2>({7, 3}), b); }), ContainsSubstring("must be 27"));
 }

@@ -4,7 +4,10 @@
 
 #include <weft/core/format.hpp>
 #include <weft/core/views.hpp>
+#include <weft/grad/expect_grad.hpp>
+#include <weft/linalg/matmul.hpp>
 #include <weft/so3/named_products.hpp>
+#include <weft/so3/weighted_tensor_product.hpp>
 
 using namespace weft_test;
 using weft::Extents, weft::Tensor, weft::Var;
@@ -129,6 +132,106 @@ TEST_CASE("TensorProduct: the paths of convolutions", "[so3]") {
     const so3::ConvolutionTensorProduct sorted("3x0e+2x1o", "0e+1o", Irreps("0e+1o"), so3::ConvolutionOrder::by_output);
     for (std::size_t i = 0; i < 4; ++i) REQUIRE(sorted.instructions()[i].out == static_cast<weft::index>(i));
     REQUIRE_THAT(error_of([] { so3::ElementwiseTensorProduct("2x0e", "3x1o"); }), ContainsSubstring("2x0e has 2"));
+}
+
+TEST_CASE("TensorProduct::right: the matrix that takes x1 to the product, in every mode", "[so3]") {
+    const auto check = [](const TensorProduct& product, const auto&... w) {
+        const auto x1 = numbers<double, 2>({21, product.irreps_in1().dim()}),
+                   x2 = numbers<double, 2>({21, product.irreps_in2().dim()}, 2);
+        const weft::index dim1 = x1.extent(1), dim3 = product.irreps_out().dim();
+        const auto gy = numbers<double, 2>({21, dim3}, 4);
+        const Var<double, 2> a2{x2}, b2{x2};
+        const auto times = [&](const auto& matrix) {
+            return reshape(matmul(unsqueeze(x1, 1), matrix), Extents<2>{21, dim3});
+        };
+        const auto same = [](const auto& a, const auto& b) {
+            REQUIRE(a.shape() == b.shape());
+            for (weft::index i = 0; i < a.size(); ++i)
+                REQUIRE(std::abs(a.data()[i] - b.data()[i]) < 1e-12 * (1 + std::abs(b.data()[i])));
+        };
+        if constexpr (sizeof...(w) == 0) {
+            const auto matrix = product.right(a2);
+            REQUIRE(matrix.shape() == Extents<3>{21, dim1, dim3});
+            const auto a = times(matrix), b = product(x1, b2);
+            same(a.value(), b.value());
+            weft::backward(a, gy);
+            weft::backward(b, gy);
+        } else {
+            const auto with_weights = [&](const auto& weights) {
+                using W = std::remove_cvref_t<decltype(weights)>;
+                const Var<double, W::rank> aw{weights}, bw{weights};
+                const auto matrix = product.right(a2, aw);
+                REQUIRE(matrix.shape() == Extents<3>{21, dim1, dim3});
+                const auto a = times(matrix), b = product(x1, b2, bw);
+                same(a.value(), b.value());
+                weft::backward(a, gy);
+                weft::backward(b, gy);
+                same(aw.grad(), bw.grad());
+            };
+            (with_weights(w), ...);
+        }
+        same(a2.grad(), b2.grad());
+    };
+    struct Case {
+        const char *in1, *in2, *out;
+        ProductMode mode;
+    };
+    const Case cases[] = {
+        {"3x1o", "2x1o", "4x2e", ProductMode::uvw},   {"3x1o", "2x2e", "3x1o", ProductMode::uvu},
+        {"3x1o", "2x1o", "2x1e", ProductMode::uvv},   {"3x2e", "3x1o", "2x3o", ProductMode::uuw},
+        {"3x1o", "3x1o", "3x0e", ProductMode::uuu},   {"3x0o", "2x1o", "6x1e", ProductMode::uvuv},
+        {"3x1o", "3x1o", "3x1e", ProductMode::upper}, {"4x1o", "4x1o", "2x2e", ProductMode::upper_mixed}};
+    for (const Case& c : cases)
+        for (const bool weighted : {true, false}) {
+            const bool mixes = c.mode == ProductMode::uvw || c.mode == ProductMode::upper_mixed;
+            if (!weighted && mixes) continue; // they have weights
+            INFO(so3::detail::mode_name(c.mode) << (weighted ? "" : " without weights"));
+            const bool sums = !weighted && c.mode == ProductMode::uuw;
+            // Terms before and behind, and the term of the result reached twice.
+            const TensorProduct product(
+                Irreps("2x0e") + c.in1, Irreps(c.in2) + "0e", Irreps("2x0e") + (sums ? "1x3o" : c.out) + "1x4e",
+                {{1, 0, 1, c.mode, weighted}, {0, 1, 0, ProductMode::uvu, weighted}, {1, 0, 1, c.mode, weighted, 0.5}});
+            if (weighted)
+                check(product, numbers<double, 1>({product.weight_numel()}, 3),
+                      numbers<double, 2>({21, product.weight_numel()}, 3));
+            else
+                check(product);
+        }
+    check(so3::FullTensorProduct("2x0e+1o", "1o+0x2e"));
+}
+
+TEST_CASE("TensorProduct::right: second order, threads, no rows, errors", "[so3]") {
+    const TensorProduct product(
+        "2x0e+2x1o", "1o+0e", "3x1o+2x0e",
+        {{0, 0, 0}, {1, 1, 0}, {1, 0, 1, ProductMode::uvu}, {0, 1, 1, ProductMode::uvu, false}});
+    const auto x2 = numbers<double, 2>({3, 4});
+    weft::expect_grad<2>([&](const auto& x, const auto& w) { return product.right(x, w); }, x2,
+                         numbers<double, 1>({product.weight_numel()}, 2));
+    weft::expect_grad<2>([&](const auto& x, const auto& w) { return product.right(x, w); }, x2,
+                         numbers<double, 2>({3, product.weight_numel()}, 2));
+    const so3::WeightedTensorProduct<float> layer(product);
+    const auto many = numbers<float, 2>({1000, 4});
+    const auto dy = numbers<float, 3>({1000, 8, 11});
+    require_thread_independent([&] {
+        const Var v{many};
+        weft::backward(layer.right(v), dy);
+        return v.grad();
+    });
+    require_thread_independent([&] {
+        const Var<float, 1> w{numbers<float, 1>({product.weight_numel()}, 5)};
+        weft::backward(product.right(many, w), dy);
+        return w.grad();
+    });
+    REQUIRE(layer.right(Tensor<float, 2>::zeros({0, 4})).shape() == Extents<3>{0, 8, 11});
+    REQUIRE(error_of([&] {
+                (void)product.right(numbers<double, 2>({3, 5}), numbers<double, 1>({12}));
+            }) == "weft: TensorProduct: x2 is [3, 5]: its last extent must be 4, the dimension of 1x1o+1x0e");
+    REQUIRE_THAT(error_of([&] { (void)product.right(x2, numbers<double, 1>({12})); }), ContainsSubstring("must be 14"));
+    REQUIRE_THAT(error_of([&] {
+                     (void)product.right(x2, numbers<double, 2>({2, 14}));
+                 }),
+                 ContainsSubstring("the weights are [2, 14], x2 is [3, 4]: each row"));
+    REQUIRE_THAT(error_of([&] { (void)product.right(x2); }), ContainsSubstring("14 are needed"));
 }
 
 TEST_CASE("TensorProduct: errors", "[so3]") {

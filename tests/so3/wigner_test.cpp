@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/tensor_checks.hpp"
-#include "golden.hpp"
+#include "so3/derivatives.hpp"
 
 #include <weft/core/views.hpp>
 #include <weft/so3/wigner_d.hpp>
@@ -147,11 +147,7 @@ TEST_CASE("wigner_d: as in e3nn", "[so3][golden]") {
         for (int l = 0; g.has("generators_l" + std::to_string(l)); ++l)
             g.compare("generators_l" + std::to_string(l), weft::so3::so3_generators(l));
 
-        const auto terms = g.get<std::int64_t, 2>("irreps");
-        std::vector<weft::so3::MulIrrep> list;
-        for (weft::index i = 0; i < terms.shape()[0]; ++i)
-            list.push_back({terms(i, 0), {static_cast<int>(terms(i, 1)), static_cast<int>(terms(i, 2))}});
-        const Irreps irreps(list);
+        const Irreps irreps = irreps_of(g, "irreps");
         REQUIRE(irreps == Irreps(std::string_view(g.metadata().at("irreps"))));
         const auto improper = g.get<double, 3>("improper_R");
         const weft::index dim = irreps.dim(), count = improper.shape()[0];

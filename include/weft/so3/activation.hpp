@@ -4,6 +4,9 @@
 #include <weft/so3/copies.hpp>
 #include <weft/so3/normalize2mom.hpp>
 
+#include <span>
+#include <vector>
+
 namespace weft::inline WEFT_ABI::so3 {
 
 namespace detail {
@@ -115,16 +118,22 @@ inline Irreps activated_irreps(const char* layer, const Irreps& irreps, const st
     return out;
 }
 
-/// What the functions do to neighbouring terms from `in` to `out`.
+/// What the functions do to the terms, which begin at the first of `places`; results one behind the other.
 inline void add_functions(std::vector<FunctionTerm>& to, const Irreps& irreps, const std::vector<Function>& functions,
-                          SecondMoment moment, index in, index out) {
+                          SecondMoment moment, std::span<const index> places) {
+    index out = 0;
     for (index i = 0; i < irreps.size(); ++i) {
-        const Function f = functions[static_cast<std::size_t>(i)];
+        const auto term = static_cast<std::size_t>(i);
         const index n = irreps[i].dim();
-        if (n > 0) to.push_back({in, out, n, f, normalize2mom(f, moment)});
-        in += n;
+        if (n > 0) to.push_back({places[term], out, n, functions[term], normalize2mom(functions[term], moment)});
         out += n;
     }
+}
+/// Where the terms begin in a feature vector.
+inline std::vector<index> term_places(const Irreps& irreps) {
+    std::vector<index> places;
+    for (const IrrepSlice& slice : irreps.slices()) places.push_back(slice.begin);
+    return places;
 }
 
 } // namespace detail
@@ -142,7 +151,7 @@ public:
         auto plan = std::make_shared<detail::ActivationPlan>();
         plan->in = irreps_in;
         plan->out = detail::activated_irreps("Activation", irreps_in, functions);
-        detail::add_functions(plan->terms, irreps_in, functions, moment, 0, 0);
+        detail::add_functions(plan->terms, irreps_in, functions, moment, detail::term_places(irreps_in));
         plan_ = plan;
     }
 

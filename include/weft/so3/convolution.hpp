@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/so3/convolution_sweep.hpp>
+#include <weft/so3/convolution_table.hpp>
 #include <weft/so3/convolution_weights.hpp>
 #include <weft/so3/named_products.hpp>
 
@@ -64,6 +65,37 @@ struct RadialConvolution {
     }
 };
 
+/// The same with weights of lengths [E], from a table.
+template <class Scalar>
+struct TableConvolution {
+    static constexpr auto name = "convolution";
+    std::shared_ptr<const TensorProductPlan> product;
+    Graph graph;
+    std::shared_ptr<const RadialTableData<Scalar>> table;
+
+    template <class T>
+    Tensor<T, 2> forward(const Tensor<T, 2>& x, const Tensor<T, 2>& harmonics, const Tensor<T, 1>& lengths) const {
+        table->require(lengths);
+        const auto plan = ConvolutionPlan::of<T>(*product);
+        const TableWeights<T> weights(*plan, *table, lengths.data());
+        return convolve_rows(*plan, graph.in(), x, harmonics, weights);
+    }
+    template <class T, class Sink>
+    void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x,
+                  const Tensor<T, 2>& harmonics, const Tensor<T, 1>& lengths) const {
+        const auto plan = ConvolutionPlan::of<T>(*product);
+        auto dh = Tensor<T, 2>::empty(harmonics.shape());
+        auto dr = Tensor<T, 1>::empty(lengths.shape());
+        const TableWeights<T> weights(*plan, *table, lengths.data(),
+                                      sink.template wants<2>() ? dr.mutable_data() : nullptr);
+        const auto dx = differentiate_rows(*plan, graph.in(), gradient_chunks(graph.in()), sink.template wants<0>(), dy,
+                                           x, harmonics, weights, dh.mutable_data());
+        if (sink.template wants<0>()) sink.template add<0>(dx);
+        if (sink.template wants<1>()) sink.template add<1>(dh);
+        if (sink.template wants<2>()) sink.template add<2>(dr);
+    }
+};
+
 template <class X>
 void require_matrix(const char* what, const X& x, index rows, index columns) {
     static_assert(X::rank == 2, "weft: convolution: its operands are matrices");
@@ -98,6 +130,25 @@ auto convolution(const TensorProduct& product, const Graph& g, const X& x, const
     detail::require_matrix("hidden", hidden, g.num_edges(), hidden.extent(-1));
     detail::require_matrix("matrix", matrix, hidden.extent(-1), plan->weight_numel);
     return apply_operation(detail::RadialConvolution{plan, g}, x, harmonics, hidden, matrix);
+}
+
+/// The convolution below with the weights of lengths [E], read from a table for a few edges at a time and never stored,
+/// nor are their gradients: that of a length is made at once. Gradients of any order by x, harmonics and lengths; the
+/// table is a constant. Errors: another product; extents that do not fit, also of the table; a length that the table
+/// does not have (see RadialTable).
+template <Expression X, Expression Y, Expression R, class T>
+auto convolution(const TensorProduct& product, const Graph& g, const X& x, const Y& harmonics, const R& lengths,
+                 const RadialTable<T>& table) {
+    static_assert(R::rank == 1, "weft: convolution: lengths are [E]");
+    const auto& plan = product.plan();
+    detail::require_convolution(*plan, g, x, harmonics);
+    if (lengths.extent(0) != g.num_edges())
+        throw error("convolution", "lengths is {}: must be [{}]", weft::detail::shape_text(lengths.shape()),
+                    g.num_edges());
+    if (table.weight_numel() != plan->weight_numel)
+        throw error("convolution", "the table has {} weights: the product needs {}", table.weight_numel(),
+                    plan->weight_numel);
+    return apply_operation(detail::TableConvolution<T>{plan, g, table.data()}, x, harmonics, lengths);
 }
 
 /// The equivariant convolution: for each destination of the graph the sum over its edges of

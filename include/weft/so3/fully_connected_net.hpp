@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/combine.hpp>
 #include <weft/core/ops/multiply.hpp>
 #include <weft/linalg/matmul.hpp>
 #include <weft/nn/init.hpp>
@@ -63,10 +64,11 @@ struct FullyConnectedNet {
         for (Layer& layer : layers) nn::normal(layer.weight, generator);
     }
 
-    /// x [N, in] to [N, out]. Errors: x does not fit.
+    /// x [N, in] to [N, out]. Of Dual numbers x, whose tangents are derivatives by something, the weights are
+    /// constants. Errors: x does not fit.
     template <Expression X>
     auto operator()(const X& x) const {
-        const auto y = matmul(hidden(x), layers.back().weight);
+        const auto y = matmul(hidden(x), weight_for<X>(layers.back()));
         return options.out_act ? apply_function(function, y, factor() * std::sqrt(options.variance_out)) : eval(y);
     }
     /// What the last weight is multiplied by, [N, channels before it]: for so3::convolution, which makes that product
@@ -78,9 +80,10 @@ struct FullyConnectedNet {
             throw error("FullyConnectedNet", "x is {}: its last extent must be {}, the number of features in",
                         weft::detail::shape_text(x.shape()), in_features());
         // The root of a layer's inputs is taken into what is multiplied before anyway.
-        auto h = eval(x * T(scale(0)));
+        using Scalar = typename weft::detail::DualScalar<weft::detail::compute_type<X>>::type;
+        auto h = eval(x * static_cast<Scalar>(scale(0)));
         for (std::size_t i = 1; i < layers.size(); ++i)
-            h = apply_function(function, matmul(h, layers[i - 1].weight), factor() * scale(i));
+            h = apply_function(function, matmul(h, weight_for<X>(layers[i - 1])), factor() * scale(i));
         return h;
     }
     const Parameter<T, 2>& last_weight() const { return layers.back().weight; }
@@ -90,6 +93,14 @@ struct FullyConnectedNet {
     }
 
 private:
+    template <class X>
+    static decltype(auto) weight_for(const Layer& layer) {
+        using U = typename X::value_type;
+        if constexpr (std::same_as<U, T>)
+            return (layer.weight);
+        else
+            return Tensor<U, 2>(cast<typename weft::detail::DualScalar<U>::type>(layer.weight.value()));
+    }
     double factor() const { return normalize2mom(function, options.moment); }
     double scale(std::size_t i) const {
         const auto in = static_cast<double>(layers[i].weight.extent(0));

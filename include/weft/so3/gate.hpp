@@ -27,21 +27,24 @@ public:
         plan->num_gates = gates.num_irreps();
 
         // Terms of the three groups are where sorting puts them.
-        const Irreps groups[] = {scalars.simplify(), gates.simplify(), gated.simplify()};
-        const auto sorted = (groups[0] + groups[1] + groups[2]).sort();
+        const Irreps terms = gated.simplify();
+        const auto sorted = (scalars + gates + terms).sort();
         plan->in = sorted.irreps.simplify();
-        const auto slices = sorted.irreps.slices();
-        std::size_t next = 0;
-        const auto begin_of_next = [&] { return slices[static_cast<std::size_t>(sorted.p[next++])].begin; };
-        add_functions(plan->terms, scalars, groups[0], scalar_functions, moment, begin_of_next);
-        add_functions(plan->gates, gates, groups[1], gate_functions, moment, begin_of_next);
+        const auto sorted_places = detail::term_places(sorted.irreps);
+        std::vector<index> places;
+        for (const index p : sorted.p) places.push_back(sorted_places[static_cast<std::size_t>(p)]);
+        const std::span<const index> of_scalars = places, of_gates = of_scalars.subspan(size_of(scalars)),
+                                     of_gated = of_gates.subspan(size_of(gates));
+        detail::add_functions(plan->terms, scalars, scalar_functions, moment, of_scalars);
+        detail::add_functions(plan->gates, gates, gate_functions, moment, of_gates);
 
         // A gated term is split where its gates change parity.
         index out = plan->out.dim(), gate = 0, left = 0;
         auto opened_term = opened.begin();
         std::vector<MulIrrep> results;
-        for (const MulIrrep& term : groups[2]) {
-            index in = begin_of_next();
+        auto place = of_gated.begin();
+        for (const MulIrrep& term : terms) {
+            index in = *place++;
             for (index done = 0; done < term.mul;) {
                 if (left == 0) left = opened_term++->mul;
                 const index copies = std::min(left, term.mul - done), d = term.ir.dim();
@@ -72,26 +75,10 @@ public:
     void visit(auto&&) {}
 
 private:
+    static std::size_t size_of(const Irreps& irreps) { return static_cast<std::size_t>(irreps.size()); }
     static void require_scalars(const Irreps& irreps, const char* what) {
         if (irreps.lmax() > 0)
             throw error("Gate", "the {} are {}: all must have l = 0", what, detail::irreps_text(irreps));
-    }
-    /// The functions of the terms of a group, which lies where its simplified terms do.
-    template <class Begin>
-    static void add_functions(std::vector<detail::FunctionTerm>& to, const Irreps& irreps, const Irreps& simplified,
-                              const std::vector<Function>& functions, SecondMoment moment, Begin&& begin_of_next) {
-        index term = 0, out = 0;
-        for (const MulIrrep& whole : simplified) {
-            index in = begin_of_next();
-            for (index covered = 0; covered < whole.mul; ++term) {
-                const index n = irreps[term].mul;
-                detail::add_functions(to, Irreps{irreps[term]}, {functions[static_cast<std::size_t>(term)]}, moment, in,
-                                      out);
-                in += n;
-                out += n;
-                covered += n;
-            }
-        }
     }
 
     std::shared_ptr<const detail::ActivationPlan> plan_;

@@ -15,9 +15,12 @@ namespace detail {
 
 /// A path of a linear map: the copies of a term mixed, component by component.
 struct LinearPath {
-    index at_in, at_out, mul_in, mul_out, weight;
+    index at_in, at_out;
+    WeightMatrix weights;
     int components;
     double coefficient;
+
+    const WeightMatrix& matrix() const { return weights; }
 };
 struct LinearPlan {
     Irreps in, out;
@@ -38,26 +41,26 @@ struct LinearOperation {
     std::shared_ptr<const LinearPlan> plan;
 
     template <class T, int WeightRank, class... Bias>
-    Tensor<T, 2> forward(const Tensor<T, 2>& x, const Tensor<T, WeightRank>& weights, const Bias&... bias) const {
+    Tensor<T, 2> forward(const Tensor<T, 2>& x, const Tensor<T, WeightRank>& w, const Bias&... bias) const {
         const index n = x.extent(0), in = plan->dim_in(), out = plan->dim_out();
         auto y = Tensor<T, 2>::empty({n, out});
         T* const to = y.mutable_data();
+        const LayerWeights<T, Tensor<T, WeightRank>> weights(w);
         for_each_row_chunk(n, plan->cost, [&](index, index begin, index end) {
             weft::detail::Scratch<T> memory((in + out + plan->weight_numel) * lanes<T> + 64);
             T* const from_lanes = memory.take(in * lanes<T>);
             T* const to_lanes = memory.take(out * lanes<T>);
-            T* const weight_lanes = memory.take(plan->weight_numel * lanes<T>);
+            T* const w_lanes = memory.take(plan->weight_numel * lanes<T>);
             for (index row = begin; row < end; row += lanes<T>) {
                 const index count = std::min(lanes<T>, end - row);
                 rows_to_lanes(x.data() + row * in, in, count, from_lanes);
                 std::fill_n(to_lanes, out * lanes<T>, T{});
                 (add_bias(bias, to_lanes), ...);
-                with_weights(weights, row, count, weight_lanes, [&](const auto& w) {
-                    for (const LinearPath& p : plan->paths)
-                        for (index m = 0; m < p.components; ++m)
-                            mix(w, {p.mul_out, p.mul_in, p.weight, 1, p.mul_out, step<T>(p), step<T>(p)}, p.coefficient,
-                                from_lanes + (p.at_in + m) * lanes<T>, to_lanes + (p.at_out + m) * lanes<T>);
-                });
+                const auto of_block = weights.of(row, count, w_lanes);
+                for (const LinearPath& p : plan->paths)
+                    for (index m = 0; m < p.components; ++m)
+                        mix(of_block, p.weights, p.components * lanes<T>, p.coefficient,
+                            from_lanes + (p.at_in + m) * lanes<T>, to_lanes + (p.at_out + m) * lanes<T>);
                 lanes_to_rows(to_lanes, out, count, to + row * out);
             }
         });
@@ -66,19 +69,20 @@ struct LinearOperation {
 
     template <class T, class Sink, int WeightRank, class... Bias>
     void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x,
-                  const Tensor<T, WeightRank>& weights, const Bias&...) const {
-        constexpr bool shared = WeightRank == 1, biased = sizeof...(Bias) > 0;
+                  const Tensor<T, WeightRank>& w, const Bias&...) const {
+        using Weights = LayerWeights<T, Tensor<T, WeightRank>>;
+        constexpr bool biased = sizeof...(Bias) > 0;
         const index n = x.extent(0), in = plan->dim_in(), out = plan->dim_out(), numel = plan->weight_numel;
         const bool wants_x = sink.template wants<0>(), wants_w = sink.template wants<1>();
         auto dx = Tensor<T, 2>::empty({wants_x ? n : 0, in});
-        auto dw = Tensor<T, 2>::empty({wants_w && !shared ? n : 0, numel});
         T* const to_x = dx.mutable_data();
-        T* const to_w = dw.mutable_data();
         const index biases = biased ? static_cast<index>(plan->biases.size()) : 0;
-        WeightSums<T> sums(wants_w && shared ? n : 0, numel), bias_sums(n, biases);
-        const Tensor<T, 1> turned = turn(weights);
+        Weights weights(w);
+        if (wants_x) weights.turn(plan->paths);
+        LayerWeightGradients<T, Weights::of_rows> dw(wants_w, n, numel);
+        WeightSums<T> bias_sums(n, biases);
         for_each_row_chunk(n, 2 * plan->cost, [&](index chunk, index begin, index end) {
-            constexpr index most = shared ? 4 : 1; // blocks whose weights' gradients are summed in registers
+            constexpr index most = Weights::shared ? 4 : 1; // blocks whose weights' gradients are summed in registers
             weft::detail::Scratch<T> memory(((most + 1) * in + most * out + 2 * numel + biases) * lanes<T> + 128);
             T* const x_lanes = memory.take(most * in * lanes<T>);
             T* const dx_lanes = memory.take(in * lanes<T>);
@@ -86,7 +90,7 @@ struct LinearOperation {
             T* const w_lanes = memory.take(numel * lanes<T>);
             T* const dw_lanes = memory.take(numel * lanes<T>);
             T* const db_lanes = memory.take(biases * lanes<T>);
-            std::fill_n(dw_lanes, numel * lanes<T>, T{});
+            dw.begin_chunk(dw_lanes);
             std::fill_n(db_lanes, biases * lanes<T>, T{});
             for (index first = begin; first < end; first += most * lanes<T>) {
                 index blocks = 0;
@@ -97,15 +101,11 @@ struct LinearOperation {
                     if (wants_w) rows_to_lanes(x.data() + row * in, in, count, x_lanes + blocks * in * lanes<T>);
                     if (wants_x) {
                         std::fill_n(dx_lanes, in * lanes<T>, T{});
-                        with_weights(choose<shared>(turned, weights), row, count, w_lanes, [&](const auto& w) {
-                            for (const LinearPath& p : plan->paths)
-                                for (index m = 0; m < p.components; ++m)
-                                    mix(w,
-                                        {p.mul_in, p.mul_out, p.weight, shared ? 1 : p.mul_out, shared ? p.mul_in : 1,
-                                         step<T>(p), step<T>(p)},
-                                        p.coefficient, dy_block + (p.at_out + m) * lanes<T>,
-                                        dx_lanes + (p.at_in + m) * lanes<T>);
-                        });
+                        const auto of_block = weights.of(row, count, w_lanes);
+                        for (const LinearPath& p : plan->paths)
+                            for (index m = 0; m < p.components; ++m)
+                                mix_turned(of_block, p.weights, p.components * lanes<T>, p.coefficient,
+                                           dy_block + (p.at_out + m) * lanes<T>, dx_lanes + (p.at_in + m) * lanes<T>);
                         lanes_to_rows(dx_lanes, in, count, to_x + row * in);
                     }
                     for (index b = 0; b < biases; ++b) {
@@ -115,74 +115,35 @@ struct LinearOperation {
                     }
                 }
                 if (!wants_w) continue;
-                if (!shared) std::fill_n(dw_lanes, numel * lanes<T>, T{});
+                dw.begin_block(dw_lanes);
                 for (const LinearPath& p : plan->paths)
-                    WeightGradient<T>{p.mul_in,
-                                      p.mul_out,
+                    WeightGradient<T>{p.weights.inputs,
+                                      p.weights.outputs,
                                       p.components,
                                       blocks,
                                       x_lanes + p.at_in * lanes<T>,
                                       dy_lanes + p.at_out * lanes<T>,
                                       in * lanes<T>,
                                       out * lanes<T>,
-                                      dw_lanes + p.weight * lanes<T>,
+                                      dw_lanes + p.weights.first * lanes<T>,
                                       splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(p.coefficient)))}
                         .run();
-                if (!shared) lanes_to_rows(dw_lanes, numel, std::min(lanes<T>, end - first), to_w + first * numel);
+                dw.end_block(first, std::min(lanes<T>, end - first), dw_lanes);
             }
-            if (wants_w && shared) sums.put(chunk, dw_lanes);
+            dw.end_chunk(chunk, dw_lanes);
             bias_sums.put(chunk, db_lanes);
         });
         if (wants_x) sink.template add<0>(dx);
-        if (wants_w) {
-            if constexpr (shared)
-                sink.template add<1>(sums.sum());
-            else
-                sink.template add<1>(dw);
-        }
+        if (wants_w) sink.template add<1>(dw.gradient());
         if constexpr (biased)
             if (sink.template wants<2>()) sink.template add<2>(bias_sums.sum());
     }
 
 private:
     template <class T>
-    static index step(const LinearPath& p) {
-        return p.components * lanes<T>;
-    }
-    template <class T>
     void add_bias(const Tensor<T, 1>& bias, T* to) const {
         for (std::size_t b = 0; b < plan->biases.size(); ++b)
             store_packet(to + plan->biases[b] * lanes<T>, splat(bias.data()[b]));
-    }
-    template <class T, class F>
-    void with_weights(const Tensor<T, 1>& shared, index, index, T*, F&& f) const {
-        f(SharedWeights<T>{shared.data()});
-    }
-    template <class T, class F>
-    void with_weights(const Tensor<T, 2>& of_rows, index row, index count, T* in_lanes, F&& f) const {
-        const index numel = of_rows.extent(1);
-        rows_to_lanes(of_rows.data() + row * numel, numel, count, in_lanes);
-        f(RowWeights<T>{in_lanes});
-    }
-    template <bool First, class A, class B>
-    static const auto& choose(const A& a, const B& b) {
-        if constexpr (First)
-            return a;
-        else
-            return b;
-    }
-    /// The matrices of all paths transposed, so that neighbours go to neighbouring results backward too.
-    template <class T>
-    Tensor<T, 1> turn(const Tensor<T, 1>& weights) const {
-        auto turned = Tensor<T, 1>::empty(weights.shape());
-        for (const LinearPath& p : plan->paths)
-            transpose_block(weights.data() + p.weight, p.mul_out, p.mul_in, p.mul_out, turned.mutable_data() + p.weight,
-                            p.mul_in);
-        return turned;
-    }
-    template <class T>
-    Tensor<T, 1> turn(const Tensor<T, 2>&) const {
-        return {};
     }
 };
 
@@ -313,7 +274,9 @@ private:
             plan.coefficients.push_back(1 / std::sqrt(divisor > 0 ? divisor : 1));
             if (in.mul == 0 || out.mul == 0) continue;
             plan.paths.push_back({slices_in[static_cast<std::size_t>(i)].begin,
-                                  slices_out[static_cast<std::size_t>(o)].begin, in.mul, out.mul, numel, in.ir.dim(),
+                                  slices_out[static_cast<std::size_t>(o)].begin,
+                                  {numel, in.mul, out.mul},
+                                  in.ir.dim(),
                                   plan.coefficients.back()});
             numel += in.mul * out.mul;
         }
@@ -323,8 +286,8 @@ private:
                 for (detail::LinearPath p : one) {
                     p.at_in += f * plan.in.dim();
                     p.at_out += g * plan.out.dim();
-                    p.weight += (f * plan.f_out + g) * numel;
-                    plan.cost += 0.02 * static_cast<double>(p.mul_in * p.mul_out * p.components);
+                    p.weights.first += (f * plan.f_out + g) * numel;
+                    plan.cost += 0.02 * static_cast<double>(p.weights.inputs * p.weights.outputs * p.components);
                     plan.paths.push_back(p);
                 }
         plan.weight_numel = plan.f_in * plan.f_out * numel;

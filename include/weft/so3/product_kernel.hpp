@@ -47,6 +47,7 @@ struct ProductPath {
     }
 
     bool mixes() const { return pairs.columns > 0; }
+    WeightMatrix matrix() const { return {weight, pairs.rows, pairs.columns}; }
     /// Multiplications for one row.
     double cost() const {
         return static_cast<double>(pairs.pairs.size()) * static_cast<double>(entries.size()) +
@@ -68,11 +69,51 @@ public:
     void forward(const T* x1, const T* x2, const W& weights, T* out) {
         for (const ProductPath& path : paths_) forward(path, x1, x2, weights, out);
     }
-    /// Adds gradients to those of d1, d2, dw that are not null, given that of the result. `dw` is in the lanes.
-    /// `turned`: of SharedWeights the matrices of mixing paths transposed.
+    /// Adds gradients to those of d1, d2, dw that are not null, given that of the result; `dw` is in the lanes.
     template <class W>
-    void backward(const T* x1, const T* x2, const W& weights, const T* turned, const T* dy, T* d1, T* d2, T* dw) {
-        for (const ProductPath& path : paths_) backward(path, x1, x2, weights, turned, dy, d1, d2, dw);
+    void backward(const T* x1, const T* x2, const W& weights, const T* dy, T* d1, T* d2, T* dw) {
+        for (const ProductPath& path : paths_) backward(path, x1, x2, weights, dy, d1, d2, dw);
+    }
+
+    /// out [dim1, dim3] += the matrix that takes x1 to the product.
+    template <class W>
+    void right(const T* x2, const W& weights, index dim3, T* out) {
+        for (const ProductPath& path : paths_) {
+            index v = -1;
+            for (const ProductPair& pair : path.pairs.pairs) {
+                if (pair.v != v) contract(path, x2 + (path.at2 + (v = pair.v) * path.d2) * w);
+                for_each_weight(path, pair, weights, dim3, [&](index, const Packet<T>& weight, index at) {
+                    for (std::size_t e = 0; e < path.entries.size(); ++e) {
+                        T* const to = out + (at + path.entries[e].i * dim3 + path.entries[e].k) * w;
+                        store_packet(to, multiply_add(weight, load_packet(matrix(e)), load_packet(to)));
+                    }
+                });
+            }
+        }
+    }
+    /// Adds gradients to those of d2, dw that are not null, given that of the matrix.
+    template <class W>
+    void right_backward(const T* x2, const W& weights, index dim3, const T* dy, T* d2, T* dw) {
+        for (const ProductPath& path : paths_)
+            for (std::size_t at = 0; at < path.pairs.pairs.size();) {
+                const index v = path.pairs.pairs[at].v, at2 = path.at2 + v * path.d2;
+                begin_pairs(path, x2 + at2 * w);
+                for (; at < path.pairs.pairs.size() && path.pairs.pairs[at].v == v; ++at)
+                    for_each_weight(path, path.pairs.pairs[at], weights, dim3,
+                                    [&](index number, const Packet<T>& weight, index begin) {
+                                        Packet<T> sum = splat(T{});
+                                        for (std::size_t e = 0; e < path.entries.size(); ++e) {
+                                            const auto& entry = path.entries[e];
+                                            const Packet<T> d =
+                                                load_packet(dy + (begin + entry.i * dim3 + entry.k) * w);
+                                            sum = multiply_add(load_packet(matrix(e)), d, sum);
+                                            add_to_gradient(e, weight, d);
+                                        }
+                                        if (!dw || number < 0) return;
+                                        store_packet(dw + number * w, load_packet(dw + number * w) + sum);
+                                    });
+                if (d2) end_pairs(path, d2 + at2 * w);
+            }
     }
 
 private:
@@ -101,6 +142,34 @@ private:
             }
             store_packet(matrix(e), sum);
         }
+    }
+    /// The matrix of a copy v, and the sum of its gradients over the pairs that it is in.
+    void begin_pairs(const ProductPath& path, const T* x2) {
+        contract(path, x2);
+        std::fill_n(matrix_gradient(0), static_cast<index>(path.entries.size()) * w, T{});
+    }
+    WEFT_ALWAYS_INLINE void add_to_gradient(std::size_t entry, const Packet<T>& a, const Packet<T>& b) {
+        store_packet(matrix_gradient(entry), multiply_add(a, b, load_packet(matrix_gradient(entry))));
+    }
+    /// The gradient of the copy.
+    void end_pairs(const ProductPath& path, T* d2) {
+        for (std::size_t e = 0; e < path.entries.size(); ++e)
+            for (int t = path.entries[e].begin; t < path.entries[e].end; ++t) {
+                const auto& term = path.terms[static_cast<std::size_t>(t)];
+                T* const to = d2 + term.j * w;
+                store_packet(to, multiply_add(splat(T(static_cast<scalar>(term.value))),
+                                              load_packet(matrix_gradient(e)), load_packet(to)));
+            }
+    }
+    /// f(number, weight, at) for the weights of a pair (number -1: there is none, it is 1), with the place `at` of the
+    /// two copies' first components in a matrix [dim1, dim3].
+    template <class W, class F>
+    void for_each_weight(const ProductPath& path, const ProductPair& pair, const W& weights, index dim3, F&& f) {
+        const index at = (path.at1 + pair.u * path.d1) * dim3 + path.at3;
+        if (path.weight < 0) return f(-1, splat(T(1)), at + pair.out * path.d3);
+        const index columns = std::max<index>(path.pairs.columns, 1), first = path.weight + pair.row * columns;
+        for (index c = 0; c < columns; ++c)
+            f(first + c, weights(first + c), at + (path.mixes() ? c : pair.out) * path.d3);
     }
     /// Component k of the coupled pair.
     WEFT_ALWAYS_INLINE Packet<T> coupled(const ProductPath& path, int k, const T* x1) {
@@ -134,14 +203,12 @@ private:
         }
         if (!path.mixes()) return;
         for (int k = 0; k < path.d3; ++k)
-            mix(weights,
-                {path.pairs.columns, path.pairs.rows, path.weight, 1, path.pairs.columns, path.d3 * w, path.d3 * w}, 1,
-                pairs_.data() + k * w, out + k * w);
+            mix(weights, path.matrix(), path.d3 * w, 1, pairs_.data() + k * w, out + k * w);
     }
 
     template <class W>
-    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* turned,
-                                const T* dy, T* d1, T* d2, T* dw) {
+    WEFT_NOINLINE void backward(const ProductPath& path, const T* x1, const T* x2, const W& weights, const T* dy, T* d1,
+                                T* d2, T* dw) {
         const ProductPairs& pairs = path.pairs;
         x1 += path.at1 * w;
         x2 += path.at2 * w;
@@ -151,21 +218,13 @@ private:
         T* const dz = pairs_.data() + pairs.rows * path.d3 * w;
         if (path.mixes()) {
             std::fill_n(dz, pairs.rows * path.d3 * w, T{});
-            constexpr bool shared = std::is_same_v<W, SharedWeights<T>>;
-            const index step = path.d3 * w;
             for (int k = 0; k < path.d3; ++k)
-                if constexpr (shared)
-                    mix(W{turned}, {pairs.rows, pairs.columns, path.weight, 1, pairs.rows, step, step}, 1, dy + k * w,
-                        dz + k * w);
-                else
-                    mix(weights, {pairs.rows, pairs.columns, path.weight, pairs.columns, 1, step, step}, 1, dy + k * w,
-                        dz + k * w);
+                mix_turned(weights, path.matrix(), path.d3 * w, 1, dy + k * w, dz + k * w);
         }
         Packet<T> gradient[max_components];
         for (std::size_t at = 0; at < pairs.pairs.size();) {
             const index v = pairs.pairs[at].v;
-            contract(path, x2 + v * path.d2 * w);
-            std::fill_n(matrix_gradient(0), static_cast<index>(path.entries.size()) * w, T{});
+            begin_pairs(path, x2 + v * path.d2 * w);
             for (; at < pairs.pairs.size() && pairs.pairs[at].v == v; ++at) {
                 const ProductPair& pair = pairs.pairs[at];
                 const T* const x = x1 + pair.u * path.d1 * w;
@@ -194,20 +253,10 @@ private:
                         store_packet(element,
                                      multiply_add(load_packet(matrix(e)), gradient[entry.k], load_packet(element)));
                     }
-                    if (d2)
-                        store_packet(matrix_gradient(e), multiply_add(load_packet(x + entry.i * w), gradient[entry.k],
-                                                                      load_packet(matrix_gradient(e))));
+                    if (d2) add_to_gradient(e, load_packet(x + entry.i * w), gradient[entry.k]);
                 }
             }
-            if (!d2) continue;
-            T* const to = d2 + (path.at2 + v * path.d2) * w;
-            for (std::size_t e = 0; e < path.entries.size(); ++e)
-                for (int t = path.entries[e].begin; t < path.entries[e].end; ++t) {
-                    const auto& term = path.terms[static_cast<std::size_t>(t)];
-                    store_packet(to + term.j * w,
-                                 multiply_add(splat(T(static_cast<scalar>(term.value))),
-                                              load_packet(matrix_gradient(e)), load_packet(to + term.j * w)));
-                }
+            if (d2) end_pairs(path, d2 + (path.at2 + v * path.d2) * w);
         }
         if (!path.mixes() || !dw) return;
         WeightGradient<T>{pairs.rows, pairs.columns, path.d3, 1, z, dy, 0, 0, dw + path.weight * w, splat(T(1))}.run();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/ops/abs.hpp>
 #include <weft/core/ops/add.hpp>
 #include <weft/core/ops/compare.hpp>
 #include <weft/core/ops/cos.hpp>
@@ -8,6 +9,7 @@
 #include <weft/core/ops/exp.hpp>
 #include <weft/core/ops/logical.hpp>
 #include <weft/core/ops/multiply.hpp>
+#include <weft/core/ops/negate.hpp>
 #include <weft/core/ops/power.hpp>
 #include <weft/core/ops/sin.hpp>
 #include <weft/core/ops/square.hpp>
@@ -38,62 +40,6 @@ struct SoftUnitStep {
     template <class P>
     static WEFT_ALWAYS_INLINE P slope(const P& a, const P& y) {
         return select(y == P(0), P(0), y / (a * a));
-    }
-};
-
-/// e^(-a^2) / 1.12
-struct GaussianBump {
-    static constexpr auto name = "gaussian_bump";
-    static constexpr double cost = 1;
-    template <class P>
-    static WEFT_ALWAYS_INLINE P value(const P& a) {
-        return math::exp(P(-(a * a))) * math::number<P>(1 / 1.12);
-    }
-    template <class P>
-    static WEFT_ALWAYS_INLINE P slope(const P& a, const P& y) {
-        return math::number<P>(-2) * a * y;
-    }
-};
-/// cos(pi a / 2) between -1 and 1, else 0.
-struct CosineBump {
-    static constexpr auto name = "cosine_bump";
-    static constexpr double cost = 1;
-    template <class P>
-    static WEFT_ALWAYS_INLINE P value(const P& a) {
-        return inside(a, math::cos(P(a * half_pi<P>())));
-    }
-    template <class P>
-    static WEFT_ALWAYS_INLINE P slope(const P& a, const P&) {
-        return inside(a, P(-half_pi<P>() * math::sin(P(a * half_pi<P>()))));
-    }
-
-private:
-    template <class P>
-    static WEFT_ALWAYS_INLINE P half_pi() {
-        return math::number<P>(std::numbers::pi / 2);
-    }
-    template <class P>
-    static WEFT_ALWAYS_INLINE P inside(const P& a, const P& y) {
-        return select(math::abs(a) < P(1), y, select(a == a, P(0), a));
-    }
-};
-/// 1.14136 e^(2 - 2 / (1 - a^2)) between -1 and 1, else 0: soft unit steps of 1 + a and of 1 - a.
-struct SmoothFiniteBump {
-    static constexpr auto name = "smooth_finite_bump";
-    static constexpr double cost = 1;
-    template <class P>
-    static WEFT_ALWAYS_INLINE P value(const P& a) {
-        if constexpr (math::is_dual<P>) {
-            return math::dual_value<SmoothFiniteBump>(a);
-        } else {
-            const P rest = (P(1) - a) * (P(1) + a);
-            return select(rest <= P(0), P(0), P(math::number<P>(1.14136) * math::exp(P(P(2) - P(2) / rest))));
-        }
-    }
-    template <class P>
-    static WEFT_ALWAYS_INLINE P slope(const P& a, const P& y) {
-        const P rest = (P(1) - a) * (P(1) + a);
-        return select(y == P(0), P(0), math::number<P>(-4) * a * y / (rest * rest));
     }
 };
 
@@ -191,10 +137,11 @@ auto soft_one_hot_linspace(const X& x, double start, double end, index number, R
     const auto all = detail::linspace(start, end, cutoff ? number + 2 : number);
     const auto places =
         detail::tabulated<T>(number, [&](index i) { return all[static_cast<std::size_t>(cutoff ? i + 1 : i)]; });
-    const auto d = (column - places) / T(all[1] - all[0]);
-    if (basis == RadialBasis::gaussian) return eval(apply<detail::GaussianBump>(d));
-    if (basis == RadialBasis::cosine) return eval(apply<detail::CosineBump>(d));
-    return eval(apply<detail::SmoothFiniteBump>(d));
+    const auto d = eval((column - places) / T(all[1] - all[0]));
+    if (basis == RadialBasis::gaussian) return eval(exp(-square(d)) * T(1 / 1.12));
+    if (basis == RadialBasis::cosine) return eval(where(abs(d) >= 1, T(0), cos(d * T(std::numbers::pi / 2))));
+    // s(1 + d) s(1 - d) = s((1 - d^2) / 2)
+    return eval(soft_unit_step((1 - d) * (1 + d) * T(0.5)) * T(1.14136 * std::numbers::e * std::numbers::e));
 }
 
 /// sqrt(2 / r_max) sin(n pi r / r_max) / r for n = 1 ... number, of distances r [...]: [..., number]. Its limit at 0 is

@@ -5,6 +5,8 @@
 #include <weft/core/tensor.hpp>
 #include <weft/so3/transpose_block.hpp>
 
+#include <vector>
+
 /// Rows side by side in the lanes of packets, component by component, for kernels that do the same for every row.
 namespace weft::inline WEFT_ABI::so3::detail {
 
@@ -27,6 +29,7 @@ void lanes_to_rows(const T* from, index n, index count, T* rows) {
 template <class T>
 struct SharedWeights {
     const T* data;
+    const T* turned = nullptr; // the same with the matrices transposed, for mix_turned
     WEFT_ALWAYS_INLINE Packet<T> operator()(index i) const { return splat(data[i]); }
     WEFT_ALWAYS_INLINE SharedWeights from(index i) const { return {data + i}; }
 };
@@ -37,10 +40,14 @@ struct RowWeights {
     WEFT_ALWAYS_INLINE RowWeights from(index i) const { return {data + i * lanes<T>}; }
 };
 
-/// to[o] += scale times the sum over n of weights(first + o out_step + n in_step) from[n], for packets `from_step` and
-/// `to_step` apart.
+/// A matrix [inputs, outputs] among the weights, row-major; without outputs there is none.
+struct WeightMatrix {
+    index first, inputs, outputs;
+};
+
+/// to[o] += scale times the sum over n of weights(first + o out_step + n in_step) from[n], for packets `step` apart.
 struct MixShape {
-    index outputs, inputs, first, out_step, in_step, from_step, to_step;
+    index outputs, inputs, first, out_step, in_step, step;
 };
 template <int Few, bool Neighbours, class T, class W> // Neighbours: out_step is 1
 WEFT_ALWAYS_INLINE void mix_few(const W& weights, const MixShape& s, index done, const Packet<T>& scale, const T* from,
@@ -50,14 +57,14 @@ WEFT_ALWAYS_INLINE void mix_few(const W& weights, const MixShape& s, index done,
     for (int o = 0; o < Few; ++o) sum[o] = splat(T{});
     const index out_step = Neighbours ? 1 : s.out_step, first = s.first + done * out_step;
     for (index n = 0; n < s.inputs; ++n) {
-        const Packet<T> x = load_packet(from + n * s.from_step);
+        const Packet<T> x = load_packet(from + n * s.step);
         const W here = weights.from(first + n * s.in_step);
 #pragma GCC unroll 16
         for (int o = 0; o < Few; ++o) sum[o] = multiply_add(here(o * out_step), x, sum[o]);
     }
 #pragma GCC unroll 16
     for (int o = 0; o < Few; ++o) {
-        T* const at = to + (done + o) * s.to_step;
+        T* const at = to + (done + o) * s.step;
         store_packet(at, multiply_add(scale, sum[o], load_packet(at)));
     }
 }
@@ -69,9 +76,21 @@ WEFT_NOINLINE void mix_all(const W& weights, const MixShape& s, double scale, co
     for (; done + 4 <= s.outputs; done += 4) mix_few<4, Neighbours>(weights, s, done, factor, from, to);
     for (; done < s.outputs; ++done) mix_few<1, Neighbours>(weights, s, done, factor, from, to);
 }
+/// to[o] += scale times the sum over i of W(i, o) from[i], for packets `step` apart.
 template <class T, class W>
-void mix(const W& weights, const MixShape& s, double scale, const T* from, T* to) {
-    s.out_step == 1 ? mix_all<true>(weights, s, scale, from, to) : mix_all<false>(weights, s, scale, from, to);
+void mix(const W& weights, const WeightMatrix& m, index step, double scale, const T* from, T* to) {
+    mix_all<true>(weights, {m.outputs, m.inputs, m.first, 1, m.outputs, step}, scale, from, to);
+}
+/// to[i] += scale times the sum over o of W(i, o) from[o]. Shared weights are read transposed, so that neighbours go to
+/// neighbouring results here too.
+template <class T>
+void mix_turned(const SharedWeights<T>& weights, const WeightMatrix& m, index step, double scale, const T* from,
+                T* to) {
+    mix_all<true>(SharedWeights<T>{weights.turned}, {m.inputs, m.outputs, m.first, 1, m.inputs, step}, scale, from, to);
+}
+template <class T>
+void mix_turned(const RowWeights<T>& weights, const WeightMatrix& m, index step, double scale, const T* from, T* to) {
+    mix_all<false>(weights, {m.inputs, m.outputs, m.first, m.outputs, 1, step}, scale, from, to);
 }
 
 /// dw(u, o) += scale times the sum over blocks and components m of x(u, m) dy(o, m), in the lanes; of `inputs` copies u
@@ -191,6 +210,79 @@ public:
 private:
     index weights_, chunks_;
     Tensor<T, 2> partial_;
+    T* to_;
+};
+
+/// The weights of a layer, for blocks of rows: [numel] that all rows share, [N, numel] of each row, or none.
+template <class T, class... W>
+class LayerWeights {
+    static_assert(sizeof...(W) <= 1);
+
+public:
+    static constexpr bool of_rows = ((W::rank == 2) || ...), shared = ((W::rank == 1) || ...);
+
+    explicit LayerWeights(const W&... weights) {
+        ((data_ = weights.data(), numel_ = weights.extent(W::rank - 1)), ...);
+    }
+    /// Transposes the matrices of the paths, for mix_turned.
+    template <class Path>
+    void turn(const std::vector<Path>& paths) {
+        if constexpr (shared) {
+            turned_ = Tensor<T, 1>::empty({numel_});
+            T* const to = turned_.mutable_data();
+            for (const Path& path : paths)
+                if (const WeightMatrix m = path.matrix(); m.outputs > 0)
+                    transpose_block(data_ + m.first, m.outputs, m.inputs, m.outputs, to + m.first, m.inputs);
+        }
+    }
+    /// Those of `count` <= lanes rows, for which `scratch` has numel packets.
+    auto of(index row, index count, T* scratch) const {
+        if constexpr (of_rows) {
+            rows_to_lanes(data_ + row * numel_, numel_, count, scratch);
+            return RowWeights<T>{scratch};
+        } else {
+            return SharedWeights<T>{data_, turned_.data()};
+        }
+    }
+
+private:
+    const T* data_ = nullptr;
+    index numel_ = 0;
+    Tensor<T, 1> turned_ = Tensor<T, 1>::empty({0});
+};
+
+/// The gradients of these, which loops add up in the lanes: those of all rows of a chunk, or those of a block.
+template <class T, bool OfRows>
+class LayerWeightGradients {
+public:
+    LayerWeightGradients(bool wanted, index rows, index numel)
+        : wanted_(wanted), numel_(numel), of_rows_(Tensor<T, 2>::empty({wanted && OfRows ? rows : 0, numel})),
+          sums_(wanted && !OfRows ? rows : 0, numel), to_(of_rows_.mutable_data()) {}
+
+    void begin_chunk(T* in_lanes) const {
+        if (wanted_ && !OfRows) std::fill_n(in_lanes, numel_ * lanes<T>, T{});
+    }
+    void begin_block(T* in_lanes) const {
+        if (wanted_ && OfRows) std::fill_n(in_lanes, numel_ * lanes<T>, T{});
+    }
+    void end_block(index row, index count, const T* in_lanes) const {
+        if (wanted_ && OfRows) lanes_to_rows(in_lanes, numel_, count, to_ + row * numel_);
+    }
+    void end_chunk(index chunk, const T* in_lanes) {
+        if (wanted_ && !OfRows) sums_.put(chunk, in_lanes);
+    }
+    auto gradient() const {
+        if constexpr (OfRows)
+            return of_rows_;
+        else
+            return sums_.sum();
+    }
+
+private:
+    bool wanted_;
+    index numel_;
+    Tensor<T, 2> of_rows_;
+    WeightSums<T> sums_;
     T* to_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <weft/core/derived_values.hpp>
 #include <weft/core/evaluate.hpp>
+#include <weft/so3/components.hpp>
 #include <weft/so3/product_kernel.hpp>
 
 namespace weft::inline WEFT_ABI::so3 {
@@ -27,26 +28,54 @@ struct TensorProductPlan {
     mutable weft::detail::DerivedValues derived; // plans of other loops
 };
 
+template <class X>
+void require_product_operand(const char* what, const X& x, const Irreps& irreps) {
+    if (x.extent(1) != irreps.dim())
+        throw error("TensorProduct", "{} is {}: its last extent must be {}, the dimension of {}", what,
+                    weft::detail::shape_text(x.shape()), irreps.dim(), irreps_text(irreps));
+}
+/// Weights [numel], or [N, numel] for the rows of x, or none if there are none.
+template <class X, class... W>
+void require_product_weights(const TensorProductPlan& plan, const char* what, const X& x, const W&... weights) {
+    const index numel = plan.weight_numel;
+    if (sizeof...(W) == 0 && numel != 0) throw error("TensorProduct", "there are no weights: {} are needed", numel);
+    [[maybe_unused]] const auto require = [&](const auto& w) {
+        if (w.extent(w.rank - 1) != numel)
+            throw error("TensorProduct",
+                        "the weights are {}: the last extent must be {}, their number for {} x {} -> {}",
+                        weft::detail::shape_text(w.shape()), numel, irreps_text(plan.in1), irreps_text(plan.in2),
+                        irreps_text(plan.out));
+        if (w.rank == 2 && w.extent(0) != x.extent(0))
+            throw error("TensorProduct", "the weights are {}, {} is {}: each row needs its own, or all the same [{}]",
+                        weft::detail::shape_text(w.shape()), what, weft::detail::shape_text(x.shape()), numel);
+    };
+    (require(weights), ...);
+}
+
 /// x1 [N, dim1], x2 [N, dim2] and weights [numel], [N, numel] or none, to [N, dim3].
 struct TensorProductOperation {
     static constexpr auto name = "tensor_product";
     std::shared_ptr<const TensorProductPlan> plan;
 
     template <class T, class... W>
-    Tensor<T, 2> forward(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2, const W&... weights) const {
-        require(x1, x2, weights...);
+    Tensor<T, 2> forward(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2, const W&... w) const {
+        require_product_operand("x1", x1, plan->in1);
+        require_product_operand("x2", x2, plan->in2);
+        if (x1.extent(0) != x2.extent(0))
+            throw error("TensorProduct", "x1 is {}, x2 is {}: they must have the same number of rows",
+                        weft::detail::shape_text(x1.shape()), weft::detail::shape_text(x2.shape()));
+        require_product_weights(*plan, "x1", x1, w...);
         const index n = x1.extent(0), dim = plan->out.dim();
         auto y = Tensor<T, 2>::empty({n, dim});
         T* const to = y.mutable_data();
+        const LayerWeights<T, W...> weights(w...);
         for_each_row_chunk(n, plan->cost, [&](index, index begin, index end) {
             Block<T> block(*plan);
             for (index row = begin; row < end; row += lanes<T>) {
                 const index count = std::min(lanes<T>, end - row);
                 block.load(x1, x2, row, count);
                 std::fill_n(block.out, dim * lanes<T>, T{});
-                block.with_weights(
-                    row, count, [&](const auto& w) { block.product.forward(block.x1, block.x2, w, block.out); },
-                    weights...);
+                block.product.forward(block.x1, block.x2, weights.of(row, count, block.w), block.out);
                 lanes_to_rows(block.out, dim, count, to + row * dim);
             }
         });
@@ -55,84 +84,51 @@ struct TensorProductOperation {
 
     template <class T, class Sink, class... W>
     void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x1,
-                  const Tensor<T, 2>& x2, const W&... weights) const {
+                  const Tensor<T, 2>& x2, const W&... w) const {
         const index n = x1.extent(0), dim1 = plan->in1.dim(), dim2 = plan->in2.dim(), dim = plan->out.dim();
         const bool wants1 = sink.template wants<0>(), wants2 = sink.template wants<1>();
         bool wants_weights = false;
         if constexpr (sizeof...(W) > 0) wants_weights = sink.template wants<2>();
-        constexpr bool shared = is_shared<W...>;
         auto d1 = Tensor<T, 2>::empty({wants1 ? n : 0, dim1}), d2 = Tensor<T, 2>::empty({wants2 ? n : 0, dim2});
-        const index numel = plan->weight_numel;
-        auto dw = Tensor<T, 2>::empty({wants_weights && !shared ? n : 0, numel});
         T* const to1 = d1.mutable_data();
         T* const to2 = d2.mutable_data();
-        T* const tow = dw.mutable_data();
-        WeightSums<T> sums(wants_weights && shared ? n : 0, numel);
-        Tensor<T, 1> turned;
-        if constexpr (sizeof...(W) > 0) turned = turn(weights...);
+        LayerWeights<T, W...> weights(w...);
+        weights.turn(plan->paths);
+        LayerWeightGradients<T, LayerWeights<T, W...>::of_rows> dw(wants_weights, n, plan->weight_numel);
         for_each_row_chunk(n, 3 * plan->cost, [&](index chunk, index begin, index end) {
             Block<T> block(*plan, true);
-            if (wants_weights) std::fill_n(block.dw, numel * lanes<T>, T{});
+            dw.begin_chunk(block.dw);
             for (index row = begin; row < end; row += lanes<T>) {
                 const index count = std::min(lanes<T>, end - row);
                 block.load(x1, x2, row, count);
                 rows_to_lanes(dy.data() + row * dim, dim, count, block.out);
                 std::fill_n(block.d1, dim1 * lanes<T>, T{});
                 std::fill_n(block.d2, dim2 * lanes<T>, T{});
-                if (wants_weights && !shared) std::fill_n(block.dw, numel * lanes<T>, T{});
-                block.with_weights(
-                    row, count,
-                    [&](const auto& w) {
-                        block.product.backward(block.x1, block.x2, w, turned.data(), block.out,
-                                               wants1 ? block.d1 : nullptr, wants2 ? block.d2 : nullptr,
-                                               wants_weights ? block.dw : nullptr);
-                    },
-                    weights...);
+                dw.begin_block(block.dw);
+                block.product.backward(block.x1, block.x2, weights.of(row, count, block.w), block.out,
+                                       wants1 ? block.d1 : nullptr, wants2 ? block.d2 : nullptr,
+                                       wants_weights ? block.dw : nullptr);
                 if (wants1) lanes_to_rows(block.d1, dim1, count, to1 + row * dim1);
                 if (wants2) lanes_to_rows(block.d2, dim2, count, to2 + row * dim2);
-                if (wants_weights && !shared) lanes_to_rows(block.dw, numel, count, tow + row * numel);
+                dw.end_block(row, count, block.dw);
             }
-            if (wants_weights && shared) sums.put(chunk, block.dw);
+            dw.end_chunk(chunk, block.dw);
         });
         if (wants1) sink.template add<0>(d1);
         if (wants2) sink.template add<1>(d2);
-        if constexpr (sizeof...(W) > 0) {
-            if (!wants_weights) return;
-            if constexpr (shared)
-                sink.template add<2>(sums.sum());
-            else
-                sink.template add<2>(dw);
-        }
+        if constexpr (sizeof...(W) > 0)
+            if (wants_weights) sink.template add<2>(dw.gradient());
     }
 
 private:
-    /// The matrices of mixing paths transposed, of weights that all rows share.
-    template <class T>
-    Tensor<T, 1> turn(const Tensor<T, 1>& weights) const {
-        auto turned = Tensor<T, 1>::empty(weights.shape());
-        for (const ProductPath& p : plan->paths)
-            if (p.mixes())
-                transpose_block(weights.data() + p.weight, p.pairs.columns, p.pairs.rows, p.pairs.columns,
-                                turned.mutable_data() + p.weight, p.pairs.rows);
-        return turned;
-    }
-    template <class T>
-    Tensor<T, 1> turn(const Tensor<T, 2>&) const {
-        return {};
-    }
-
-    template <class... W>
-    static constexpr bool is_shared = ((W::rank == 1) || ...);
-
     template <class T>
     struct Block {
-        const TensorProductPlan& plan;
         weft::detail::Scratch<T> memory;
         ProductBlock<T> product;
-        T *x1, *x2, *out, *w = nullptr, *d1 = nullptr, *d2 = nullptr, *dw = nullptr;
+        T *x1, *x2, *out, *w, *d1 = nullptr, *d2 = nullptr, *dw = nullptr;
 
         explicit Block(const TensorProductPlan& p, bool gradients = false)
-            : plan(p), memory((2 * (p.in1.dim() + p.in2.dim()) + p.out.dim() + 2 * p.weight_numel) * lanes<T> + 128),
+            : memory((2 * (p.in1.dim() + p.in2.dim()) + p.out.dim() + 2 * p.weight_numel) * lanes<T> + 128),
               product(p.paths) {
             x1 = memory.take(p.in1.dim() * lanes<T>);
             x2 = memory.take(p.in2.dim() * lanes<T>);
@@ -147,52 +143,79 @@ private:
             rows_to_lanes(a.data() + row * a.extent(1), a.extent(1), count, x1);
             rows_to_lanes(b.data() + row * b.extent(1), b.extent(1), count, x2);
         }
-        template <class F>
-        void with_weights(index, index, F&& f) {
-            f(SharedWeights<T>{nullptr});
-        }
-        template <class F>
-        void with_weights(index, index, F&& f, const Tensor<T, 1>& shared) {
-            f(SharedWeights<T>{shared.data()});
-        }
-        template <class F>
-        void with_weights(index row, index count, F&& f, const Tensor<T, 2>& of_rows) {
-            const index numel = of_rows.extent(1);
-            rows_to_lanes(of_rows.data() + row * numel, numel, count, w);
-            f(RowWeights<T>{w});
-        }
     };
+};
+
+/// The matrices [N, dim1, dim3] by which x1 is multiplied, of x2 [N, dim2] and weights.
+struct TensorProductRight {
+    static constexpr auto name = "tensor_product_right";
+    std::shared_ptr<const TensorProductPlan> plan;
 
     template <class T, class... W>
-    void require(const Tensor<T, 2>& x1, const Tensor<T, 2>& x2, const W&... weights) const {
-        const auto check = [](const char* what, const auto& x, const Irreps& irreps) {
-            if (x.extent(1) != irreps.dim())
-                throw error("TensorProduct", "{} is {}: its last extent must be {}, the dimension of {}", what,
-                            weft::detail::shape_text(x.shape()), irreps.dim(), irreps_text(irreps));
-        };
-        check("x1", x1, plan->in1);
-        check("x2", x2, plan->in2);
-        if (x1.extent(0) != x2.extent(0))
-            throw error("TensorProduct", "x1 is {}, x2 is {}: they must have the same number of rows",
-                        weft::detail::shape_text(x1.shape()), weft::detail::shape_text(x2.shape()));
-        const index numel = plan->weight_numel;
-        if constexpr (sizeof...(W) == 0) {
-            if (numel != 0) throw error("TensorProduct", "there are no weights: {} are needed", numel);
-        } else {
-            const auto check_weights = [&](const auto& w) {
-                if (w.extent(w.rank - 1) != numel)
-                    throw error("TensorProduct",
-                                "the weights are {}: the last extent must be {}, their number for {} x {} -> {}",
-                                weft::detail::shape_text(w.shape()), numel, irreps_text(plan->in1),
-                                irreps_text(plan->in2), irreps_text(plan->out));
-                if (w.rank == 2 && w.extent(0) != x1.extent(0))
-                    throw error("TensorProduct",
-                                "the weights are {}, x1 is {}: each row needs its own, or all the same [{}]",
-                                weft::detail::shape_text(w.shape()), weft::detail::shape_text(x1.shape()), numel);
-            };
-            (check_weights(weights), ...);
-        }
+    Tensor<T, 3> forward(const Tensor<T, 2>& x2, const W&... w) const {
+        require_product_operand("x2", x2, plan->in2);
+        require_product_weights(*plan, "x2", x2, w...);
+        const index n = x2.extent(0), dim2 = plan->in2.dim(), size = matrix_size();
+        auto y = Tensor<T, 3>::empty({n, plan->in1.dim(), plan->out.dim()});
+        T* const to = y.mutable_data();
+        const LayerWeights<T, W...> weights(w...);
+        for_each_row_chunk(n, cost(), [&](index, index begin, index end) {
+            weft::detail::Scratch<T> memory((dim2 + size + plan->weight_numel) * lanes<T> + 64);
+            T* const x_lanes = memory.take(dim2 * lanes<T>);
+            T* const y_lanes = memory.take(size * lanes<T>);
+            T* const w_lanes = memory.take(plan->weight_numel * lanes<T>);
+            ProductBlock<T> product(plan->paths);
+            for (index row = begin; row < end; row += lanes<T>) {
+                const index count = std::min(lanes<T>, end - row);
+                rows_to_lanes(x2.data() + row * dim2, dim2, count, x_lanes);
+                std::fill_n(y_lanes, size * lanes<T>, T{});
+                product.right(x_lanes, weights.of(row, count, w_lanes), plan->out.dim(), y_lanes);
+                lanes_to_rows(y_lanes, size, count, to + row * size);
+            }
+        });
+        return y;
     }
+    template <class T, class Sink, class... W>
+    void backward(const Tensor<T, 3>& dy, const Tensor<T, 3>&, Sink& sink, const Tensor<T, 2>& x2,
+                  const W&... w) const {
+        const index n = x2.extent(0), dim2 = plan->in2.dim(), size = matrix_size(), numel = plan->weight_numel;
+        const bool wants2 = sink.template wants<0>();
+        bool wants_weights = false;
+        if constexpr (sizeof...(W) > 0) wants_weights = sink.template wants<1>();
+        auto d2 = Tensor<T, 2>::empty({wants2 ? n : 0, dim2});
+        T* const to = d2.mutable_data();
+        const LayerWeights<T, W...> weights(w...);
+        LayerWeightGradients<T, LayerWeights<T, W...>::of_rows> dw(wants_weights, n, numel);
+        for_each_row_chunk(n, 2 * cost(), [&](index chunk, index begin, index end) {
+            weft::detail::Scratch<T> memory((2 * dim2 + size + 2 * numel) * lanes<T> + 128);
+            T* const x_lanes = memory.take(dim2 * lanes<T>);
+            T* const dx_lanes = memory.take(dim2 * lanes<T>);
+            T* const dy_lanes = memory.take(size * lanes<T>);
+            T* const w_lanes = memory.take(numel * lanes<T>);
+            T* const dw_lanes = memory.take(numel * lanes<T>);
+            ProductBlock<T> product(plan->paths);
+            dw.begin_chunk(dw_lanes);
+            for (index row = begin; row < end; row += lanes<T>) {
+                const index count = std::min(lanes<T>, end - row);
+                rows_to_lanes(x2.data() + row * dim2, dim2, count, x_lanes);
+                rows_to_lanes(dy.data() + row * size, size, count, dy_lanes);
+                std::fill_n(dx_lanes, dim2 * lanes<T>, T{});
+                dw.begin_block(dw_lanes);
+                product.right_backward(x_lanes, weights.of(row, count, w_lanes), plan->out.dim(), dy_lanes,
+                                       wants2 ? dx_lanes : nullptr, wants_weights ? dw_lanes : nullptr);
+                if (wants2) lanes_to_rows(dx_lanes, dim2, count, to + row * dim2);
+                dw.end_block(row, count, dw_lanes);
+            }
+            dw.end_chunk(chunk, dw_lanes);
+        });
+        if (wants2) sink.template add<0>(d2);
+        if constexpr (sizeof...(W) > 0)
+            if (wants_weights) sink.template add<1>(dw.gradient());
+    }
+
+private:
+    index matrix_size() const { return plan->in1.dim() * plan->out.dim(); }
+    double cost() const { return plan->cost + 0.1 * static_cast<double>(matrix_size()); }
 };
 
 } // namespace detail
@@ -259,17 +282,31 @@ public:
         return mask;
     }
 
-    /// x1 [N, dim1], x2 [N, dim2], to [N, dim of the result], without weights. Errors: there are weights; the extents
-    /// do not fit.
+    /// x1 [..., dim1], x2 [..., dim2], to [..., dim of the result], without weights. Errors: there are weights; the
+    /// extents do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
-        return apply_operation(detail::TensorProductOperation{plan_}, x1, x2);
+        const detail::TensorProductOperation operation{plan_};
+        if constexpr (X1::rank == 2)
+            return apply_operation(operation, x1, x2);
+        else
+            return detail::apply_to_rows("TensorProduct", operation, x1, plan_->in1.dim(), x2, plan_->in2.dim(),
+                                         plan_->out.dim());
     }
-    /// With weights [weight_numel()], or [N, weight_numel()], one set for each row.
+    /// x1 [N, dim1], x2 [N, dim2], with weights [weight_numel()], or [N, weight_numel()], one set for each row.
     template <Expression X1, Expression X2, Expression W>
     auto operator()(const X1& x1, const X2& x2, const W& weights) const {
         static_assert(W::rank == 1 || W::rank == 2, "weft: TensorProduct: the weights are [numel] or [N, numel]");
         return apply_operation(detail::TensorProductOperation{plan_}, x1, x2, weights);
+    }
+
+    /// The matrices [N, dim1, dim of the result] for which x1 times that of its row is the product with x2 [N, dim2]:
+    /// e3nn's right, but for modes uvu<v and u<vw too. Weights as above, or none. Errors: the extents do not fit.
+    template <Expression X2, Expression... W>
+    auto right(const X2& x2, const W&... weights) const {
+        static_assert(sizeof...(W) <= 1 && ((W::rank == 1 || W::rank == 2) && ...),
+                      "weft: TensorProduct: the weights are [numel] or [N, numel]");
+        return apply_operation(detail::TensorProductRight{plan_}, x2, weights...);
     }
 
     const std::shared_ptr<const detail::TensorProductPlan>& plan() const { return plan_; }

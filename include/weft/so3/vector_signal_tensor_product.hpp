@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/derived_values.hpp>
 #include <weft/linalg/matmul.hpp>
 #include <weft/so3/gaunt_tensor_product.hpp>
 #include <weft/so3/irreps.hpp>
@@ -48,53 +49,83 @@ struct VectorHarmonics {
     }
 };
 
+namespace detail {
+
+template <class T>
+struct VectorSignalMaps {
+    Tensor<T, 2> first, second, back; // to the scalar harmonics of x, y, z, and from them
+};
+struct VectorSignalPlan {
+    VectorHarmonics in1, in2, out;
+    GauntTensorProduct product;
+    mutable weft::detail::DerivedValues derived;
+
+    template <class T>
+    VectorSignalMaps<T> maps() const {
+        struct Key {
+            bool operator==(const Key&) const = default;
+        };
+        return derived.get(Key{}, [&] {
+            const Tensor<double, 2> first = in1.to_scalars(), second = in2.to_scalars(),
+                                    back = transpose(out.to_scalars());
+            return VectorSignalMaps<T>{Tensor<T, 2>(first), Tensor<T, 2>(second), Tensor<T, 2>(back)};
+        });
+    }
+};
+
+} // namespace detail
+
 /// The cross product of two vector fields on the sphere, projected on degrees up to l3: exact. Unlike the product of
 /// scalar functions it couples irreps the sum of whose degrees is odd, such as two vectors to their cross product; only
 /// two scalars give nothing. Xie et al. (arXiv 2506.13523). By six Gaunt products. Gradients of any order.
-template <class T>
 class VectorSignalTensorProduct {
 public:
     VectorSignalTensorProduct() : VectorSignalTensorProduct(0, 0, 0) {}
     /// Errors: a degree is negative.
-    VectorSignalTensorProduct(int l1, int l2, int l3) : in1_{l1}, in2_{l2}, out_{l3} {
+    VectorSignalTensorProduct(int l1, int l2, int l3) {
         if (std::min({l1, l2, l3}) < 0)
             throw error("VectorSignalTensorProduct", "degrees {}, {}, {}: must not be negative", l1, l2, l3);
-        product_ = GauntTensorProduct(l1, l2, l3);
-        first_ = cast<T>(in1_.to_scalars());
-        second_ = cast<T>(in2_.to_scalars());
-        back_ = cast<T>(transpose(out_.to_scalars()));
+        auto plan = std::make_shared<detail::VectorSignalPlan>();
+        plan->in1 = {l1};
+        plan->in2 = {l2};
+        plan->out = {l3};
+        plan->product = GauntTensorProduct(l1, l2, l3);
+        plan_ = plan;
     }
-    const VectorHarmonics& in1() const { return in1_; }
-    const VectorHarmonics& in2() const { return in2_; }
-    const VectorHarmonics& out() const { return out_; }
+    const VectorHarmonics& in1() const { return plan_->in1; }
+    const VectorHarmonics& in2() const { return plan_->in2; }
+    const VectorHarmonics& out() const { return plan_->out; }
+    /// The product that is made six times.
+    const GauntTensorProduct& of_scalars() const { return plan_->product; }
 
-    /// x1 [N, in1().dim()], x2 [N, in2().dim()] to [N, out().dim()]. Errors: the extents do not fit.
+    /// x1 [..., in1().dim()], x2 [..., in2().dim()] to [..., out().dim()]. Errors: the extents do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
-        static_assert(X1::rank == 2 && X2::rank == 2, "weft: VectorSignalTensorProduct: both operands are [N, dim]");
+        static_assert(X1::rank == X2::rank && X1::rank >= 2,
+                      "weft: VectorSignalTensorProduct: the operands must have the same rank, and rows");
         const auto require = [](const char* what, const auto& x, const VectorHarmonics& h) {
-            if (x.extent(1) != h.dim())
+            if (x.extent(-1) != h.dim())
                 throw error("VectorSignalTensorProduct",
                             "{} is {}: its last extent must be {}, the vector harmonics up to l = {}", what,
                             weft::detail::shape_text(x.shape()), h.dim(), h.lmax);
         };
-        require("x1", x1, in1_);
-        require("x2", x2, in2_);
-        const auto a = matmul(x1, first_), b = matmul(x2, second_);
+        require("x1", x1, in1());
+        require("x2", x2, in2());
+        const auto maps = plan_->maps<weft::detail::compute_type<X1>>();
+        const auto a = matmul(x1, maps.first), b = matmul(x2, maps.second);
+        constexpr int last = X1::rank - 1;
         const auto part = [](const auto& x, index axis) {
-            const index n = x.extent(1) / 3;
-            return contiguous(slice(x, 1, axis * n, (axis + 1) * n));
+            const index n = x.extent(last) / 3;
+            return contiguous(slice(x, last, axis * n, (axis + 1) * n));
         };
         const auto cross = [&](index y, index z) {
-            return eval(product_(part(a, y), part(b, z)) - product_(part(a, z), part(b, y)));
+            return eval(of_scalars()(part(a, y), part(b, z)) - of_scalars()(part(a, z), part(b, y)));
         };
-        return matmul(concat(1, cross(1, 2), cross(2, 0), cross(0, 1)), back_);
+        return matmul(concat(last, cross(1, 2), cross(2, 0), cross(0, 1)), maps.back);
     }
 
 private:
-    VectorHarmonics in1_, in2_, out_;
-    GauntTensorProduct product_;
-    Tensor<T, 2> first_, second_, back_;
+    std::shared_ptr<const detail::VectorSignalPlan> plan_;
 };
 
 } // namespace weft::inline WEFT_ABI::so3

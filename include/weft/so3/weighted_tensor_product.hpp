@@ -28,6 +28,11 @@ struct WeightedTensorProduct {
     auto operator()(const X1& x1, const X2& x2) const {
         return product(x1, x2, weight);
     }
+    /// The matrices [N, dim1, dim of the result] of x2 [N, dim2], see TensorProduct::right.
+    template <Expression X2>
+    auto right(const X2& x2) const {
+        return product.right(x2, weight);
+    }
     void visit(auto&& v) { v("weight", weight); }
 };
 
