@@ -154,9 +154,10 @@ auto convolution(const TensorProduct& product, const Graph& g, const X& x, const
 /// The equivariant convolution: for each destination of the graph the sum over its edges of
 /// product(x of the source, harmonics, weights), in one pass. x [N_src, dim1] and the result [N_dst, dim3] are features
 /// in the layout mul_ir, harmonics [E, dim2], weights [E, weight_numel()]; edges in the order in which they were given.
-/// No message is stored. Weights [weight_numel()] are those of all edges. All paths of the product must be of mode uvu
-/// with weights, the terms of the second input of multiplicity 1 (see ConvolutionTensorProduct). Gradients of any order
-/// by all operands. Errors: another product; extents that do not fit.
+/// No message is stored, nor its gradient: that of x is added up in rows of x's width, of the sources of each of at
+/// most 16 parts of the edges. Weights [weight_numel()] are those of all edges. All paths of the product must be of
+/// mode uvu with weights, the terms of the second input of multiplicity 1 (see ConvolutionTensorProduct). Gradients of
+/// any order by all operands. Errors: another product; extents that do not fit.
 template <Expression X, Expression Y, Expression W>
 auto convolution(const TensorProduct& product, const Graph& g, const X& x, const Y& harmonics, const W& weights) {
     const auto& plan = product.plan();
