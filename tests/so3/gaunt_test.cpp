@@ -176,10 +176,57 @@ TEST_CASE("GauntTensorProduct: algebra of functions", "[so3]") {
     }
     REQUIRE(GauntTensorProduct(1, 1, 2).method() == GauntMethod::list);
     REQUIRE(GauntTensorProduct(10, 10, 20).method() == GauntMethod::circles);
+    REQUIRE_THAT(error_of([] { (void)so3::fourier_basis(-1); }), ContainsSubstring("must not be negative"));
+    REQUIRE_THAT(error_of([] { (void)so3::fourier_projection(1, -1); }), ContainsSubstring("must not be negative"));
+}
+
+TEST_CASE("GauntTensorProduct: a grid that is too coarse", "[so3]") {
+    const int a = 3, b = 2, c = 4;
+    const auto x = numbers<double, 2>({19, components(a)}), y = numbers<double, 2>({19, components(b)}, 2);
+    const Tensor<double, 2> exact = GauntTensorProduct(a, b, c, GauntMethod::list)(x, y);
+    same(GauntTensorProduct(a, b, c, GauntMethod::grid, {7, 13})(x, y), exact, 1e-12);
+    same(GauntTensorProduct(a, b, c, GauntMethod::grid, {0, 10})(x, y), exact, 1e-12);
+    // Just enough, and one less of either.
+    const auto error_on = [&](weft::index beta, weft::index alpha) {
+        const so3::detail::GauntGrid grid(a, b, c, {beta, alpha});
+        constexpr weft::index w = weft::lanes<double>;
+        weft::detail::Scratch<double> memory(grid.scratch<double>() +
+                                             (components(a) + components(b) + components(c)) * w + 64);
+        double* const in_x = memory.take(components(a) * w);
+        double* const in_y = memory.take(components(b) * w);
+        double* const to = memory.take(components(c) * w);
+        so3::detail::rows_to_lanes(x.data(), components(a), w, in_x);
+        so3::detail::rows_to_lanes(y.data(), components(b), w, in_y);
+        grid.multiply(in_x, in_y, to, memory.take(grid.scratch<double>()));
+        double most = 0;
+        for (weft::index row = 0; row < w; ++row)
+            for (weft::index k = 0; k < components(c); ++k)
+                most = std::max(most, std::abs(to[k * w + row] - exact(row, k)));
+        return most;
+    };
+    REQUIRE(error_on(5, 10) < 1e-12);
+    REQUIRE(error_on(5, 9) > 1e-3);
+    REQUIRE(error_on(4, 10) > 1e-3);
+    REQUIRE(error_of([&] {
+                GauntTensorProduct(a, b, c, GauntMethod::grid, {0, 9});
+            }) ==
+            "weft: GauntTensorProduct: a grid of 5 x 9 angles beta and alpha: degrees 3, 2, 4 need at least 5 x 10, or "
+            "the product is wrong");
+    REQUIRE_THAT(error_of([&] {
+                     GauntTensorProduct(a, b, c, GauntMethod::grid, {4, 0});
+                 }),
+                 ContainsSubstring("at least"));
+    REQUIRE_THAT(error_of([&] {
+                     GauntTensorProduct(a, b, c, GauntMethod::circles, {5, 10});
+                 }),
+                 ContainsSubstring("only the method grid"));
 }
 
 TEST_CASE("GauntTensorProduct: float, threads, no rows, errors", "[so3]") {
     const GauntTensorProduct product(3, 2, 4, GauntMethod::circles);
+    for (const GauntMethod method : methods)
+        REQUIRE(GauntTensorProduct(1, 1, 1, method)(Tensor<float, 2>::zeros({0, 4}), Tensor<float, 2>::zeros({0, 4}))
+                    .shape() == Extents<2>{0, 4});
     const auto x = numbers<float, 2>({3000, 16}), y = numbers<float, 2>({3000, 9}, 2),
                dz = numbers<float, 2>({3000, 25}, 3);
     require_thread_independent([&] {

@@ -14,13 +14,16 @@ void for_gaunt_degrees(int a, int b, int y, F&& f) {
             for (int l2 = std::abs(l1 - l3); l2 <= std::min(b, l1 + l3); l2 += 2) f(l1, l2, l3);
 }
 
-/// y = P(a b), from degrees a and b to y, by all integrals of three harmonics that are not 0: for each component of y
-/// and each of a with it, a sum over those of b.
+/// y = P(a b), from degrees a and b to y, by all integrals of three harmonics that are not 0.
 class GauntList {
 public:
     GauntList() = default;
     GauntList(int a, int b, int y) {
-        std::vector<std::vector<Term>> of_component(static_cast<std::size_t>(components_up_to(y)));
+        struct Integral {
+            int i, j;
+            double value;
+        };
+        std::vector<std::vector<Integral>> of_component(static_cast<std::size_t>(components_up_to(y)));
         for_gaunt_degrees(a, b, y, [&](int l1, int l2, int l3) {
             const double factor = gaunt_factor(l1, l2, l3);
             for (const Coupling& c : *couplings(l1, l2, l3))
@@ -28,24 +31,19 @@ public:
                     {l1 * l1 + c.i, l2 * l2 + c.j, factor * c.value});
         });
         std::vector<double> values;
-        for (auto& terms : of_component) {
-            std::sort(terms.begin(), terms.end(),
-                      [](const Term& p, const Term& q) { return std::pair(p.i, p.j) < std::pair(q.i, q.j); });
-            int sums = 0;
-            for (std::size_t n = 0; n < terms.size(); ++sums) {
-                const std::size_t first = n;
-                for (; n < terms.size() && terms[n].i == terms[first].i; ++n) {
-                    others_.push_back(terms[n].j);
-                    values.push_back(terms[n].value);
-                }
-                sums_.push_back({terms[first].i, static_cast<int>(n - first)});
+        for (auto& integrals : of_component) {
+            size_ += static_cast<index>(integrals.size());
+            if (integrals.size() % 2 != 0) integrals.push_back({0, 0, 0});
+            for (const Integral& x : integrals) {
+                factors_.push_back({x.i, x.j});
+                values.push_back(x.value);
             }
-            begin_.push_back(sums);
+            end_.push_back(factors_.size());
         }
         values_ = Constants(std::move(values));
     }
     /// The number of the integrals.
-    index size() const { return static_cast<index>(others_.size()); }
+    index size() const { return size_; }
     /// Their number by the rules that orders of real harmonics follow: a few of them are 0 by chance.
     static double cost(int a, int b, int y) {
         double terms = 0;
@@ -59,43 +57,38 @@ public:
         });
         return terms;
     }
-
     /// Elements that multiply() needs.
     template <class T>
     index scratch() const {
         return 0;
     }
+
     template <class T>
     WEFT_NOINLINE void multiply(const T* a, const T* b, T* y, T*) const {
         constexpr index w = lanes<T>;
         const auto* value = values_.of<T>();
-        const int* other = others_.data();
-        const Sum* sum = sums_.data();
-        for (std::size_t k = 0; k < begin_.size(); ++k, y += w) {
+        const Factors* at = factors_.data();
+        for (const std::size_t end : end_) {
             Packet<T> even = splat(T{}), odd = even;
-            for (const Sum* const end = sum + begin_[k]; sum != end; ++sum) {
-                Packet<T> s = constant<T>(*value++) * load_packet(b + *other++ * w);
-                for (int n = 1; n < sum->terms; ++n)
-                    s = multiply_add(constant<T>(*value++), load_packet(b + *other++ * w), s);
-                odd = multiply_add(load_packet(a + sum->i * w), s, odd);
-                std::swap(even, odd);
+            for (const Factors* const last = factors_.data() + end; at != last; at += 2, value += 2) {
+                even = multiply_add(Packet<T>(constant<T>(value[0]) * load_packet(a + at[0].i * w)),
+                                    load_packet(b + at[0].j * w), even);
+                odd = multiply_add(Packet<T>(constant<T>(value[1]) * load_packet(a + at[1].i * w)),
+                                   load_packet(b + at[1].j * w), odd);
             }
             store_packet(y, even + odd);
+            y += w;
         }
     }
 
 private:
-    struct Term {
+    struct Factors { // components
         int i, j;
-        double value;
     };
-    struct Sum { // of terms with component i of a
-        int i, terms;
-    };
-    std::vector<int> others_; // components of b
-    Constants values_;        // of each
-    std::vector<Sum> sums_;
-    std::vector<int> begin_; // sums of each component of y
+    std::vector<Factors> factors_; // an even number for each component of y
+    Constants values_;
+    std::vector<std::size_t> end_;
+    index size_ = 0;
 };
 
 } // namespace weft::inline WEFT_ABI::so3::detail

@@ -14,7 +14,7 @@ namespace weft::inline WEFT_ABI::so3 {
 
 /// How a Gaunt product is computed; all are exact.
 enum class GauntMethod {
-    automatic, ///< what costs least: the number of multiplications times what one took when it was measured
+    automatic, ///< what costs least for the degrees: by the number of multiplications and what they took when measured
     list,      ///< every integral of three harmonics that is not 0: the fastest for low degrees
     circles,   ///< on circles around the axis, where products are convolutions of Fourier coefficients: O(L^3)
     grid,      ///< on a grid of angles, where products are those of values
@@ -23,18 +23,19 @@ enum class GauntMethod {
 
 namespace detail {
 
-/// Nanoseconds for as many products as a packet of float with 16 lanes holds. The factors are measured once and stand
-/// here: times that each process measured would make results depend on noise.
+/// Nanoseconds for as many products as a packet of 16 floats holds, to choose by. The numbers were measured once, with
+/// AVX-512 at 2.8 GHz (of degrees 1 to 8 within a quarter of what was measured), and stand here: times that each
+/// process measured would make the choice, and with it the last digits of results, depend on noise.
 inline double gaunt_cost(GauntMethod method, int a, int b, int y) {
     switch (method) {
     case GauntMethod::list:
-        return 0.4 * GauntList::cost(a, b, y);
+        return 4 + 0.95 * GauntList::cost(a, b, y);
     case GauntMethod::circles:
-        return 0.4 * GauntCircles::cost(a, b, y);
+        return 80 + 0.4 * GauntCircles::cost(a, b, y);
     case GauntMethod::grid:
-        return 0.4 * GauntGrid::cost(a, b, y);
+        return 80 + 0.33 * GauntGrid::cost(a, b, y);
     case GauntMethod::fourier:
-        return 0.4 * GauntFourier::cost(a, b, y);
+        return 80 + 0.4 * GauntFourier::cost(a, b, y);
     case GauntMethod::automatic:
         break;
     }
