@@ -47,21 +47,37 @@ public:
         return n;
     }
 
-    /// The coefficients of x, degrees up to l, on the circles of a group, those of a circle `stride` elements from
-    /// those of the one before.
+    /// The coefficients of x, degrees up to l, on the circles of a group, of orders up to `order`; those of a circle
+    /// `stride` elements from those of the one before.
     template <class T>
-    void evaluate(int group, int l, const T* x, T* circles, index stride) const {
+    void evaluate(int group, int l, int order, const T* x, T* circles, index stride) const {
         with_group(group, [&]<int K>(const Group& g, std::integral_constant<int, K>) {
-            evaluate_group<K>(g.from.template of<T>(), l, x, circles, stride);
+            evaluate_group<K>(g.from.template of<T>(), l, order, x, circles, stride);
         });
     }
-    /// y += the components, degrees up to l, of what has these coefficients on the circles of a group and is 0 on the
-    /// others.
+    template <class T>
+    void evaluate(int group, int l, const T* x, T* circles, index stride) const {
+        evaluate(group, l, l, x, circles, stride);
+    }
+    /// The values of a function that is the same along each circle: one component of each degree, one value of each
+    /// circle.
+    template <class T>
+    void evaluate_zonal(int group, int l, const T* x, T* circles) const {
+        with_group(group, [&]<int K>(const Group& g, std::integral_constant<int, K>) {
+            evaluate_zonal_group<K>(g.from.template of<T>(), l, x, circles);
+        });
+    }
+    /// y += the components, degrees up to l and orders up to `order`, of what has these coefficients on the circles of
+    /// a group and is 0 on the others.
+    template <class T>
+    void collect(int group, int l, int order, const T* circles, index stride, T* y) const {
+        with_group(group, [&]<int K>(const Group& g, std::integral_constant<int, K>) {
+            collect_group<K>(g.to.template of<T>(), l, order, circles, stride, y);
+        });
+    }
     template <class T>
     void collect(int group, int l, const T* circles, index stride, T* y) const {
-        with_group(group, [&]<int K>(const Group& g, std::integral_constant<int, K>) {
-            collect_group<K>(g.to.template of<T>(), l, circles, stride, y);
-        });
+        collect(group, l, l, circles, stride, y);
     }
 
 private:
@@ -81,9 +97,10 @@ private:
     }
 
     template <int K, class T, class Scalar>
-    WEFT_NOINLINE void evaluate_group(const Scalar* table, int lmax, const T* x, T* circles, index stride) const {
+    WEFT_NOINLINE void evaluate_group(const Scalar* table, int lmax, int order, const T* x, T* circles,
+                                      index stride) const {
         evaluate_order<K>(std::true_type{}, table, lmax, 0, x, circles, stride);
-        for (int m = 1; m <= lmax; ++m)
+        for (int m = 1; m <= std::min(lmax, order); ++m)
             evaluate_order<K>(std::false_type{}, table + first_of(m) * K, lmax, m, x, circles, stride);
     }
     template <int K, class Zero, class T, class Scalar>
@@ -121,9 +138,33 @@ private:
         }
     }
     template <int K, class T, class Scalar>
-    WEFT_NOINLINE void collect_group(const Scalar* table, int lmax, const T* circles, index stride, T* y) const {
+    WEFT_NOINLINE static void evaluate_zonal_group(const Scalar* f, int lmax, const T* x, T* circles) {
+        constexpr index w = lanes<T>;
+        Packet<T> sum[2][K]; // by the parity of l
+#pragma GCC unroll 4
+        for (int k = 0; k < K; ++k) sum[0][k] = sum[1][k] = splat(T{});
+        const auto add = [&](int parity, int l) {
+            const Packet<T> c = load_packet(x + l * w);
+#pragma GCC unroll 4
+            for (int k = 0; k < K; ++k) sum[parity][k] = multiply_add(constant<T>(f[l * K + k]), c, sum[parity][k]);
+        };
+        int l = 0;
+        for (; l + 1 <= lmax; l += 2) {
+            add(0, l);
+            add(1, l + 1);
+        }
+        if (l <= lmax) add(0, l);
+#pragma GCC unroll 4
+        for (int k = 0; k < K; ++k) {
+            store_packet(circles + 2 * k * w, sum[0][k] + sum[1][k]);
+            store_packet(circles + (2 * k + 1) * w, sum[0][k] - sum[1][k]);
+        }
+    }
+    template <int K, class T, class Scalar>
+    WEFT_NOINLINE void collect_group(const Scalar* table, int lmax, int order, const T* circles, index stride,
+                                     T* y) const {
         collect_order<K>(std::true_type{}, table, lmax, 0, circles, stride, y);
-        for (int m = 1; m <= lmax; ++m)
+        for (int m = 1; m <= std::min(lmax, order); ++m)
             collect_order<K>(std::false_type{}, table + first_of(m) * K, lmax, m, circles, stride, y);
     }
     template <int K, class Zero, class T, class Scalar>
