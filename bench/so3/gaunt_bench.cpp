@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Products of functions on the sphere in float: every way to compute them beside the full tensor product, 64,000
-// products of degrees L and L to 2 L; and powers of a function beside the symmetric contraction.
+// products of degrees L and L to 2 L; convolutions with the filters in the frames of their edges beside those with
+// whole filters; and powers of a function beside the symmetric contraction.
 #include "roofline.hpp"
 
 #include <weft/grad/backward.hpp>
+#include <weft/graph/edge_reduce.hpp>
+#include <weft/so3/gaunt_convolution.hpp>
+#include <weft/so3/gaunt_many_body.hpp>
 #include <weft/so3/gaunt_tensor_product.hpp>
 #include <weft/so3/named_products.hpp>
+#include <weft/so3/spherical_harmonics.hpp>
+#include <weft/so3/symmetric_contraction.hpp>
 
 namespace {
 
@@ -63,6 +69,80 @@ void full_tensor_product(benchmark::State& state, int l, bool gradient) {
     time_products(state, product, 2 * terms, l, gradient);
 }
 
+/// 64 channels of degrees up to l, filters and results too, 2,000 edges, 20 to each node. `aligned`: in the frames of
+/// the edges, else by the harmonics of the edges and a product of all messages.
+void convolution(benchmark::State& state, bool aligned, int l, bool gradient) {
+    constexpr index channels = 64, edges = 2000, nodes = edges / 20;
+    std::vector<std::pair<index, index>> ends;
+    for (index e = 0; e < edges; ++e) ends.push_back({(e / 20 + nodes + e % 20 - 10) % nodes, e / 20});
+    const Graph graph = Graph::from_edges(ends, nodes, nodes);
+    const auto x = uniform<3>({nodes, channels, so3::components_up_to(l)}, 1), dy = uniform<3>(x.shape(), 99);
+    const auto r = uniform<2>({edges, 3}, 2);
+    const auto h = uniform<3>({edges, channels, l + 1}, 3);
+    const so3::GauntConvolution in_frames(l, l, l);
+    const GauntTensorProduct product(l, l, l);
+    const auto convolve = [&](const auto& f, const auto& vectors, const auto& filters) {
+        if (aligned) return in_frames(graph, f, vectors, filters);
+        const auto y =
+            so3::spherical_harmonics(so3::degrees_up_to(l), vectors, {.normalization = so3::Normalization::norm});
+        const auto messages = product(gather(f, graph.sources()), eval(so3::degree_weights(filters) * unsqueeze(y, 1)));
+        return eval(sum_in(graph, edge(messages)));
+    };
+    // The turns there and back, and the sums on all pairs of circles.
+    double multiplications = (3 * l / 2 + 2) / 2 * 2.0 * static_cast<double>(so3::components_up_to(l));
+    for (int d = 0; d <= l; ++d) multiplications += 2.0 * (2 * d + 1) * (2 * d + 1);
+    repeat(state, Operations{(gradient ? 3 : 1) * 2 * multiplications * channels * edges}, [&] {
+        if (!gradient) {
+            const Tensor<float, 3> y = convolve(x, r, h);
+            benchmark::DoNotOptimize(y.data());
+            return;
+        }
+        const Var<float, 3> vx{x}, vh{h};
+        const Var<float, 2> vr{r};
+        backward(convolve(vx, vr, vh), dy);
+        benchmark::DoNotOptimize(vr.grad().data());
+    });
+}
+
+constexpr index body_channels = 128, bodies = 200;
+
+Tensor<index, 1> three_elements() {
+    auto element = Tensor<index, 1>::empty({bodies});
+    for (index i = 0; i < bodies; ++i) element.mutable_data()[i] = i % 3;
+    return element;
+}
+/// Layers from features [bodies, channels, components] of degrees up to l to scalars and vectors.
+template <class Layer>
+void time_bodies(benchmark::State& state, const Layer& layer, double operations, int l, bool gradient) {
+    const auto x = uniform<3>({bodies, body_channels, so3::components_up_to(l)}, 1);
+    const auto element = three_elements();
+    const auto y = eval(layer(x, element));
+    const auto dy = uniform<decltype(y)::rank>(y.shape(), 99);
+    repeat(state, Operations{(gradient ? 4 : 1) * operations * bodies}, [&] {
+        if (!gradient) {
+            const auto result = eval(layer(x, element));
+            benchmark::DoNotOptimize(result.data());
+            return;
+        }
+        const Var<float, 3> vx{x};
+        backward(layer(vx, element), dy);
+        benchmark::DoNotOptimize(vx.grad().data());
+    });
+}
+void many_body(benchmark::State& state, int l, bool gradient) {
+    const so3::GauntManyBody<float> layer(body_channels, l, 1, {.correlation = 3, .num_elements = 3});
+    time_bodies(state, layer, 2 * body_channels * so3::detail::GauntPowers(l, 3, 1).cost(), l, gradient);
+}
+void symmetric_contraction(benchmark::State& state, int l, bool gradient) {
+    const auto copies = [](int lmax) {
+        std::vector<so3::MulIrrep> terms;
+        for (int d = 0; d <= lmax; ++d) terms.push_back({body_channels, {d, d % 2 == 0 ? 1 : -1}});
+        return so3::Irreps(terms);
+    };
+    const so3::SymmetricContraction<float> layer(copies(l), copies(1), {.correlation = 3, .num_elements = 3});
+    time_bodies(state, layer, 2 * static_cast<double>(layer.multiplications()), l, gradient);
+}
+
 void add_all() {
     const auto add = [](const std::string& name, int l, auto run) {
         for (const bool gradient : {false, true})
@@ -85,6 +165,14 @@ void add_all() {
                     time_products(state, GauntTensorProduct(lmax, lmax, 2 * lmax, method), operations(method, lmax),
                                   lmax, gradient);
                 });
+    }
+    for (const int l : {1, 2, 3, 4, 6, 8}) {
+        add("gaunt_convolution", l, [](benchmark::State& s, int lmax, bool g) { convolution(s, true, lmax, g); });
+        add("gaunt_whole_filters", l, [](benchmark::State& s, int lmax, bool g) { convolution(s, false, lmax, g); });
+    }
+    for (int l = 1; l <= 5; ++l) {
+        add("gaunt_many_body", l, many_body);
+        if (l <= 4) add("symmetric_contraction_l1_of", l, symmetric_contraction);
     }
 }
 

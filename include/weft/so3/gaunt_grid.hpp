@@ -17,10 +17,10 @@ public:
         };
         const auto table = [&](int outputs, int inputs, auto&& entry) {
             std::vector<double> all;
-            for (int o = 0; o < outputs; o += block)
+            for (int b = 0; b < blocks(outputs); ++b)
                 for (int i = 0; i < inputs; ++i)
-                    for (int k = o; k < o + block; ++k)
-                        for (const bool sine : {false, true}) all.push_back(k < outputs ? entry(k, i, sine) : 0);
+                    for (int o = begin_of(b, outputs); o < begin_of(b + 1, outputs); ++o)
+                        for (const bool sine : {false, true}) all.push_back(entry(o, i, sine));
             return Constants(std::move(all));
         };
         // f(alpha) = c_0 + the sum over m > 0 of 2 re c_m cos(m alpha) - 2 im c_m sin(m alpha)
@@ -48,30 +48,44 @@ public:
     }
 
 private:
-    static constexpr int block = 6;
+    // Outputs are computed in blocks of about the same size.
+    static constexpr int largest_block = 6;
+    static int blocks(int outputs) { return (outputs + largest_block - 1) / largest_block; }
+    static int begin_of(int block, int outputs) { return block * outputs / blocks(outputs); }
 
     template <class T>
-    WEFT_NOINLINE static void transform(const Constants& table, const T* from, int inputs, T* to, int outputs) {
-        constexpr index w = lanes<T>;
+    static void transform(const Constants& table, const T* from, int inputs, T* to, int outputs) {
         const auto* factor = table.of<T>();
-        for (int o = 0; o < outputs; o += block) {
-            Packet<T> even[block], odd[block];
+        for (int b = 0; b < blocks(outputs); ++b) {
+            const int begin = begin_of(b, outputs), size = begin_of(b + 1, outputs) - begin;
+            transform_block(std::make_integer_sequence<int, largest_block>{}, size, factor, from, inputs,
+                            to + 2 * begin * lanes<T>);
+            factor += 2 * size * inputs;
+        }
+    }
+    template <int... Less, class T, class Scalar>
+    static void transform_block(std::integer_sequence<int, Less...>, int size, const Scalar* factor, const T* from,
+                                int inputs, T* to) {
+        ((size == Less + 1 ? transform_few<Less + 1>(factor, from, inputs, to) : void()), ...);
+    }
+    template <int Few, class T, class Scalar>
+    WEFT_NOINLINE static void transform_few(const Scalar* factor, const T* from, int inputs, T* to) {
+        constexpr index w = lanes<T>;
+        Packet<T> even[Few], odd[Few];
 #pragma GCC unroll 6
-            for (int k = 0; k < block; ++k) even[k] = odd[k] = splat(T{});
-            for (int i = 0; i < inputs; ++i, factor += 2 * block) {
-                const Packet<T> a = load_packet(from + 2 * i * w), b = load_packet(from + (2 * i + 1) * w);
+        for (int k = 0; k < Few; ++k) even[k] = odd[k] = splat(T{});
+        for (int i = 0; i < inputs; ++i, factor += 2 * Few) {
+            const Packet<T> a = load_packet(from + 2 * i * w), b = load_packet(from + (2 * i + 1) * w);
 #pragma GCC unroll 6
-                for (int k = 0; k < block; ++k) {
-                    even[k] = multiply_add(constant<T>(factor[2 * k]), a, even[k]);
-                    odd[k] = multiply_add(constant<T>(factor[2 * k + 1]), b, odd[k]);
-                }
+            for (int k = 0; k < Few; ++k) {
+                even[k] = multiply_add(constant<T>(factor[2 * k]), a, even[k]);
+                odd[k] = multiply_add(constant<T>(factor[2 * k + 1]), b, odd[k]);
             }
+        }
 #pragma GCC unroll 6
-            for (int k = 0; k < block; ++k)
-                if (o + k < outputs) {
-                    store_packet(to + 2 * (o + k) * w, even[k]);
-                    store_packet(to + (2 * (o + k) + 1) * w, odd[k]);
-                }
+        for (int k = 0; k < Few; ++k) {
+            store_packet(to + 2 * k * w, even[k]);
+            store_packet(to + (2 * k + 1) * w, odd[k]);
         }
     }
 

@@ -32,8 +32,8 @@ public:
     /// Elements that powers() and gradients() need.
     template <class T>
     index scratch() const {
-        return lanes<T> * ((correlation_ + 1) * components_up_to(out_) + components_up_to(std::max(l_, out_)) +
-                           2 * most * (l_ + 1 + (correlation_ + 1) * (out_ + 1)) + 8 * of_x_.pairs());
+        return lanes<T> * (correlation_ * components_up_to(out_) + components_up_to(std::max(l_, out_)) +
+                           2 * most * (l_ + 1 + correlation_ * (out_ + 1)) + 2 * (correlation_ + 2) * of_x_.pairs());
     }
 
     template <class T>
@@ -82,12 +82,11 @@ public:
             for (int c = 0; c < circles_.circles(group); ++c) {
                 of_x_.to_values(m.orders_x + c * stride<T>(l_), m.f);
                 for (int n = correlation_ - 1; n > 0; --n) {
-                    of_y_.to_values(m.gradients(n) + c * stride<T>(out_), m.other);
-                    const bool first = n == correlation_ - 1;
-                    for (index i = 0; i < 2 * of_x_.pairs() * lane; i += lane)
-                        store_packet(m.sum + i, first ? load_packet(m.other + i)
-                                                      : Packet<T>(load_packet(m.sum + i) + load_packet(m.other + i)));
-                    multiply_values(m.sum, m.f, m.sum);
+                    of_y_.to_values(m.gradients(n) + c * stride<T>(out_), m.power(1));
+                    if (n == correlation_ - 1)
+                        multiply_values<false>(m.power(1), m.sum, m.f, m.sum);
+                    else
+                        multiply_values<true>(m.power(1), m.sum, m.f, m.sum);
                 }
                 powers(m, c);
                 if (correlation_ > 1) of_x_.to_orders(m.sum, m.orders_x + c * stride<T>(l_));
@@ -117,18 +116,18 @@ private:
     }
     template <class T>
     struct Memory {
-        index of_part, of_power;
-        T *parts, *weighted;        // components of each power; of a gradient
-        T *orders_x, *orders;       // on the circles of a group: of x, of powers or gradients
-        T *f, *power, *other, *sum; // values on a circle
+        index of_part, of_power, of_values;
+        T *parts, *weighted;  // components of each power; of a gradient
+        T *orders_x, *orders; // on the circles of a group: of x, of powers or gradients
+        T *f, *sum, *values;  // on a circle: of x, of its gradient, of powers
 
         Memory(const GauntPowers& p, T* scratch)
-            : of_part(components_up_to(p.out_) * lanes<T>), of_power(most * stride<T>(p.out_)), parts(scratch),
-              weighted(parts + p.correlation_ * of_part),
+            : of_part(components_up_to(p.out_) * lanes<T>), of_power(most * stride<T>(p.out_)),
+              of_values(2 * lanes<T> * p.of_x_.pairs()), parts(scratch), weighted(parts + p.correlation_ * of_part),
               orders_x(weighted + components_up_to(std::max(p.l_, p.out_)) * lanes<T>),
-              orders(orders_x + most * stride<T>(p.l_)), f(orders + p.correlation_ * of_power),
-              power(f + 2 * lanes<T> * p.of_x_.pairs()), other(power + 2 * lanes<T> * p.of_x_.pairs()),
-              sum(other + 2 * lanes<T> * p.of_x_.pairs()) {}
+              orders(orders_x + most * stride<T>(p.l_)), f(orders + p.correlation_ * of_power), sum(f + of_values),
+              values(sum + of_values) {}
+        T* power(int n) const { return values + n * of_values; }
         T* part(int n) const { return parts + n * of_part; }
         T* gradients(int n) const { return orders + n * of_power; }
     };
@@ -143,13 +142,17 @@ private:
     void first_power(const T* x, T* part) const {
         std::copy_n(x, components_up_to(std::min(l_, out_)) * lanes<T>, part);
     }
-    /// Values come in pairs, half the sum and half the difference of both.
-    template <class T>
-    void multiply_values(const T* a, const T* b, T* to) const {
+    /// to = a f, or (a + b) f; values come in pairs, half the sum and half the difference of both.
+    template <bool Both, class T>
+    void multiply_values(const T* a, const T* b, const T* f, T* to) const {
         constexpr index w = lanes<T>;
         for (index i = 0; i < 2 * of_x_.pairs() * w; i += 2 * w) {
-            const Packet<T> p = load_packet(a + i), q = load_packet(a + i + w), r = load_packet(b + i),
-                            s = load_packet(b + i + w);
+            Packet<T> p = load_packet(a + i), q = load_packet(a + i + w);
+            if constexpr (Both) {
+                p = p + load_packet(b + i);
+                q = q + load_packet(b + i + w);
+            }
+            const Packet<T> r = load_packet(f + i), s = load_packet(f + i + w);
             store_packet(to + i, multiply_add(p, r, Packet<T>(q * s)));
             store_packet(to + i + w, multiply_add(p, s, Packet<T>(q * r)));
         }
@@ -157,12 +160,19 @@ private:
     /// From the values f on circle c the orders of its powers from 2 on.
     template <class T>
     void powers(const Memory<T>& m, int c) const {
-        const T* before = m.f;
-        for (int n = 1; n < correlation_; ++n) {
-            multiply_values(before, m.f, m.power);
-            of_y_.to_orders(m.power, m.gradients(n) + c * stride<T>(out_));
-            before = m.power;
+        constexpr index w = lanes<T>;
+        for (index i = 0; i < 2 * of_x_.pairs() * w; i += 2 * w) {
+            const Packet<T> r = load_packet(m.f + i), s = load_packet(m.f + i + w);
+            Packet<T> p = r, q = s;
+            for (int n = 1; n < correlation_; ++n) {
+                const Packet<T> even = multiply_add(p, r, Packet<T>(q * s));
+                q = multiply_add(p, s, Packet<T>(q * r));
+                p = even;
+                store_packet(m.power(n) + i, p);
+                store_packet(m.power(n) + i + w, q);
+            }
         }
+        for (int n = 1; n < correlation_; ++n) of_y_.to_orders(m.power(n), m.gradients(n) + c * stride<T>(out_));
     }
     template <class T>
     void collect_powers(const Memory<T>& m, int group) const {
