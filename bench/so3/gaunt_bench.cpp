@@ -20,7 +20,7 @@ using so3::GauntMethod, so3::GauntTensorProduct;
 using weft::index; // there is a function of that name in the C library
 using weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
-constexpr index products = 64 * 1000;
+constexpr index many = 64 * 1000; // channels and rows
 
 /// Multiplications and additions of a product, about.
 double operations(GauntMethod method, int l) {
@@ -39,11 +39,12 @@ double operations(GauntMethod method, int l) {
 
 /// With the time of one product as a counter.
 template <class Product>
-void time_products(benchmark::State& state, const Product& product, double operations, int l, bool gradient) {
+void time_products(benchmark::State& state, const Product& product, double operations, index products, int l,
+                   bool gradient) {
     const auto x = uniform<2>({products, so3::components_up_to(l)}, 1), y = uniform<2>(x.shape(), 2);
     const Tensor<float, 2> z = product(x, y);
     const auto dz = uniform<2>(z.shape(), 99);
-    repeat(state, Operations{(gradient ? 3 : 1) * operations * products}, [&] {
+    repeat(state, Operations{(gradient ? 3 : 1) * operations * static_cast<double>(products)}, [&] {
         if (!gradient) {
             const Tensor<float, 2> result = product(x, y);
             benchmark::DoNotOptimize(result.data());
@@ -66,7 +67,7 @@ void full_tensor_product(benchmark::State& state, int l, bool gradient) {
                                                             product.irreps_in2()[i.in2].ir.l,
                                                             product.irreps_out()[i.out].ir.l)
                                          ->size());
-    time_products(state, product, 2 * terms, l, gradient);
+    time_products(state, product, 2 * terms, many, l, gradient);
 }
 
 /// 64 channels of degrees up to l, filters and results too, 2,000 edges, 20 to each node. `aligned`: in the frames of
@@ -163,9 +164,19 @@ void add_all() {
             if (l <= way.largest)
                 add(way.name, l, [method = way.method](benchmark::State& state, int lmax, bool gradient) {
                     time_products(state, GauntTensorProduct(lmax, lmax, 2 * lmax, method), operations(method, lmax),
-                                  lmax, gradient);
+                                  many, lmax, gradient);
                 });
     }
+    for (const int l : {1, 2, 3, 4, 6, 8}) // as bench/peers has it
+        for (const bool gradient : {false, true})
+            benchmark::RegisterBenchmark(
+                fmt::format("gaunt_product{}/l{}_n10000", gradient ? "_backward" : "", l).c_str(),
+                [=](benchmark::State& state) {
+                    const GauntTensorProduct product(l, l, 2 * l);
+                    time_products(state, product, operations(product.method(), l), 10000, l, gradient);
+                })
+                ->Unit(benchmark::kMicrosecond)
+                ->UseRealTime();
     for (const int l : {1, 2, 3, 4, 6, 8}) {
         add("gaunt_convolution", l, [](benchmark::State& s, int lmax, bool g) { convolution(s, true, lmax, g); });
         add("gaunt_whole_filters", l, [](benchmark::State& s, int lmax, bool g) { convolution(s, false, lmax, g); });
