@@ -48,7 +48,8 @@ BARS = [
     (r"radial_convolution/", "e3nn scripted", 20.0),
     (r"so3_linear/", "e3nn scripted", 4.0),
     (r"fully_connected_tensor_product/", "e3nn scripted", 10.0),
-    (r"gaunt_product(_backward)?/", "torch grid", 10.0),
+    (r"gaunt_product/l[2-8]", "torch grid", 3.0),
+    (r"gaunt_product/l[2-8]", "e3nn scripted", 15.0),
 ]
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}

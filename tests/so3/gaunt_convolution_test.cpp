@@ -74,7 +74,7 @@ TEST_CASE("GauntConvolution: the product with the whole filter, and its derivati
                                                {6, 6, 6, 3}}) {
         INFO(l1 << ", " << l2 << ", " << l3 << ", " << channels << " channels");
         const Graph g = random_graph(11, 13, 41); // not every node has edges
-        const auto dual = [&]<std::size_t K>(const weft::index(&shape)[K], int seed) {
+        const auto dual = [&]<std::size_t K>(const weft::index(&shape)[K], unsigned seed) {
             Extents<static_cast<int>(K)> extents;
             std::copy_n(shape, K, extents.begin());
             return weft_test::detail::with_tangent(numbers<double, static_cast<int>(K)>(extents, seed),

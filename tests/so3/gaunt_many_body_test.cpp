@@ -35,7 +35,7 @@ TEST_CASE("GauntManyBody: as in the reference", "[so3][golden]") {
 
 TEST_CASE("GauntManyBody: products one after the other, and their derivatives", "[so3]") {
     using D = weft::Dual<double>;
-    const auto random = [](const auto& shape, int seed) {
+    const auto random = [](const auto& shape, unsigned seed) {
         constexpr int rank = static_cast<int>(std::tuple_size_v<std::remove_cvref_t<decltype(shape)>>);
         return weft_test::detail::with_tangent(numbers<double, rank>(shape, seed),
                                                numbers<double, rank>(shape, seed + 50));
@@ -47,7 +47,8 @@ TEST_CASE("GauntManyBody: products one after the other, and their derivatives", 
             REQUIRE(std::abs(a.data()[i].tangent - b.data()[i].tangent) <= 1e-11 * (1 + std::abs(b.data()[i].tangent)));
         }
     };
-    for (const auto& [l, bodies, out] : {std::array{0, 3, 0}, {2, 1, 3}, {3, 3, 1}, {1, 4, 4}, {4, 2, 3}, {2, 5, 0}}) {
+    for (const auto& sizes : {std::array{0, 3, 0}, {2, 1, 3}, {3, 3, 1}, {1, 4, 4}, {4, 2, 3}, {2, 5, 0}}) {
+        const int l = sizes[0], bodies = sizes[1], out = sizes[2];
         INFO(l << ", " << bodies << ", " << out);
         const weft::index n = 7, channels = 3;
         const GauntManyBody<D> layer(channels, l, out, {.correlation = bodies, .num_elements = 2});
