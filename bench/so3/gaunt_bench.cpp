@@ -112,7 +112,7 @@ Tensor<index, 1> three_elements() {
     for (index i = 0; i < bodies; ++i) element.mutable_data()[i] = i % 3;
     return element;
 }
-/// Layers from features [bodies, channels, components] of degrees up to l to scalars and vectors.
+/// Layers from features [bodies, channels, components] of degrees up to l.
 template <class Layer>
 void time_bodies(benchmark::State& state, const Layer& layer, double operations, int l, bool gradient) {
     const auto x = uniform<3>({bodies, body_channels, so3::components_up_to(l)}, 1);
@@ -130,17 +130,17 @@ void time_bodies(benchmark::State& state, const Layer& layer, double operations,
         benchmark::DoNotOptimize(vx.grad().data());
     });
 }
-void many_body(benchmark::State& state, int l, bool gradient) {
-    const so3::GauntManyBody<float> layer(body_channels, l, 1, {.correlation = 3, .num_elements = 3});
-    time_bodies(state, layer, 2 * body_channels * so3::detail::GauntPowers(l, 3, 1).cost(), l, gradient);
+void many_body(benchmark::State& state, int l, int out, bool gradient) {
+    const so3::GauntManyBody<float> layer(body_channels, l, out, {.correlation = 3, .num_elements = 3});
+    time_bodies(state, layer, 2 * body_channels * so3::detail::GauntPowers(l, 3, out).cost(), l, gradient);
 }
-void symmetric_contraction(benchmark::State& state, int l, bool gradient) {
+void symmetric_contraction(benchmark::State& state, int l, int out, bool gradient) {
     const auto copies = [](int lmax) {
         std::vector<so3::MulIrrep> terms;
         for (int d = 0; d <= lmax; ++d) terms.push_back({body_channels, {d, d % 2 == 0 ? 1 : -1}});
         return so3::Irreps(terms);
     };
-    const so3::SymmetricContraction<float> layer(copies(l), copies(1), {.correlation = 3, .num_elements = 3});
+    const so3::SymmetricContraction<float> layer(copies(l), copies(out), {.correlation = 3, .num_elements = 3});
     time_bodies(state, layer, 2 * static_cast<double>(layer.multiplications()), l, gradient);
 }
 
@@ -181,10 +181,17 @@ void add_all() {
         add("gaunt_convolution", l, [](benchmark::State& s, int lmax, bool g) { convolution(s, true, lmax, g); });
         add("gaunt_whole_filters", l, [](benchmark::State& s, int lmax, bool g) { convolution(s, false, lmax, g); });
     }
-    for (int l = 1; l <= 5; ++l) {
-        add("gaunt_many_body", l, many_body);
-        if (l <= 4) add("symmetric_contraction_l1_of", l, symmetric_contraction);
-    }
+    // To scalars and vectors, and to all degrees; contractions of more than these take minutes to make.
+    for (int l = 1; l <= 5; ++l)
+        for (const int out : {1, l}) {
+            if (out == l && l == 1) continue;
+            const std::string to = "_to" + std::to_string(out);
+            add("gaunt_many_body" + to, l,
+                [out](benchmark::State& state, int lmax, bool g) { many_body(state, lmax, out, g); });
+            if (l <= (out == 1 ? 4 : 3))
+                add("gaunt_contraction" + to, l,
+                    [out](benchmark::State& state, int lmax, bool g) { symmetric_contraction(state, lmax, out, g); });
+        }
 }
 
 } // namespace
