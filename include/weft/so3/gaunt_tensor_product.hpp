@@ -24,8 +24,8 @@ enum class GauntMethod {
 namespace detail {
 
 /// Nanoseconds for as many products as a packet of 16 floats holds, to choose by. The numbers were measured once, with
-/// AVX-512 at 2.8 GHz (of degrees 1 to 8 within a quarter of what was measured), and stand here: times that each
-/// process measured would make the choice, and with it the last digits of results, depend on noise.
+/// AVX-512 at about 2.8 GHz (most degrees up to 8 took within a quarter of what this says), and stand here: times that
+/// each process measured would make the choice, and with it the last digits of results, depend on noise.
 inline double gaunt_cost(GauntMethod method, int a, int b, int y) {
     switch (method) {
     case GauntMethod::list:
