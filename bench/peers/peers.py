@@ -52,6 +52,10 @@ the result:
                              to L on the smallest grid
     fully_connected_tensor_product/cC_nN
                              C copies of degrees 0 to 2 with one copy of them, to the same; backward: all operands
+    gaunt_product/lL_nN      N products of functions on the sphere, degrees up to L to 2 L: values on a Gauss-Legendre grid
+                             by matrix products with the harmonics, there and back; einsum with all integrals of three
+                             harmonics; and FullTensorProduct of e3nn, scripted, which has a result for each coupling.
+                             backward: both functions
     neighbor_sampling/NxE    1024 seeds, 15 neighbours of each, then 10 of each of these, per batch; 10 batches
                              (only where torch-sparse or pyg-lib is installed; give these an environment of their own,
                              since torch_geometric's layers change with them)
@@ -128,6 +132,8 @@ E3NN = "e3nn scripted"
 E3NN_EAGER = "e3nn"
 MACE = "mace dense scripted"
 SPHERICART = "sphericart"
+TORCH_GRID = "torch grid"
+TORCH_EINSUM = "torch einsum"
 GEOMETRIC_SPARSE = "torch_geometric sparse"  # cached where the layer has it, the graph as a CSR matrix
 COMPARED = (E3NN, E3NN_EAGER, MACE, SPHERICART)  # whose weights are given, so that results can be compared
 ALLOCATORS = ("default", "recycling")
@@ -481,6 +487,54 @@ def symmetric_contraction(channels, nodes, weight_grad):
     return make
 
 
+def gauss_grid(lmax):
+    """Harmonics of degrees up to 2 lmax on a grid that products of two of lmax with one of them are exact on, and the
+    weights of its points. (Those of e3nn end at degree 12.)"""
+    from scipy.special import gammaln, lpmv
+
+    t, weight = np.polynomial.legendre.leggauss(2 * lmax + 1)
+    alpha = np.arange(4 * lmax + 1) * 2 * np.pi / (4 * lmax + 1)
+    harmonics = []
+    for l in range(2 * lmax + 1):
+        for m in range(-l, l + 1):
+            k = abs(m)
+            norm = np.sqrt((2 * l + 1) / (4 * np.pi) * np.exp(gammaln(l - k + 1) - gammaln(l + k + 1)))
+            around = np.sqrt(2) * np.sin(k * alpha) if m < 0 else np.sqrt(2) * np.cos(k * alpha) if m > 0 else alpha * 0 + 1
+            harmonics.append(np.outer((-1) ** k * norm * lpmv(k, l, t), around).ravel())
+    return torch.from_numpy(np.stack(harmonics, 1)), torch.from_numpy(np.repeat(weight, len(alpha)) * alpha[1])
+
+
+def gaunt_grid(lmax, products):
+    def make(grad):
+        harmonics, weights = gauss_grid(lmax)
+        to, back = harmonics[:, : (lmax + 1) ** 2].T.contiguous().float(), (harmonics * weights[:, None]).float()
+        x, y = tensor((products, (lmax + 1) ** 2), 1, grad), tensor((products, (lmax + 1) ** 2), 2, grad)
+        return lambda: ((x @ to) * (y @ to)) @ back, [x, y]
+
+    return make
+
+
+def gaunt_einsum(lmax, products):
+    def make(grad):
+        harmonics, weights = gauss_grid(lmax)
+        some = harmonics[:, : (lmax + 1) ** 2]
+        integrals = torch.einsum("p,pi,pj,pk->ijk", weights, some, some, harmonics).float()
+        x, y = tensor((products, (lmax + 1) ** 2), 1, grad), tensor((products, (lmax + 1) ** 2), 2, grad)
+        return lambda: torch.einsum("ni,nj,ijk->nk", x, y, integrals), [x, y]
+
+    return make
+
+
+def full_tensor_product(lmax, products):
+    def make(grad):
+        irreps = o3.Irreps.spherical_harmonics(lmax)
+        function = script(o3.FullTensorProduct(irreps, irreps))
+        x, y = tensor((products, irreps.dim), 1, grad), tensor((products, irreps.dim), 2, grad)
+        return lambda: function(x, y), [x, y]
+
+    return make
+
+
 def layer(construct, nodes, edges, channels, sparse=False):
     """A torch_geometric layer on the random graph, called as its documentation says: layer(x, edge_index)."""
 
@@ -651,6 +705,12 @@ def cases():
         for copies in (32, 64, 128):
             found += both(f"so3_linear/c{copies}_n2000", E3NN, so3_linear(copies, 2000))
         found += both("fully_connected_tensor_product/c32_n2000", E3NN, fully_connected_tensor_product(32, 2000))
+        for lmax in (1, 2, 3, 4, 6, 8):
+            name = f"gaunt_product/l{lmax}_n10000"
+            found += both(name, TORCH_GRID, gaunt_grid(lmax, 10_000))
+            if lmax <= 4:
+                found += both(name, TORCH_EINSUM, gaunt_einsum(lmax, 10_000))
+                found += both(name, E3NN, full_tensor_product(lmax, 10_000))
         found += both("symmetric_contraction/c128_n100", MACE, symmetric_contraction(128, 100, True))
         found += [Case("symmetric_contraction_force/c128_n100", MACE, case.build)
                   for case in both("", MACE, symmetric_contraction(128, 100, False))[1:]]

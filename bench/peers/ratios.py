@@ -56,6 +56,9 @@ BARS = [
     (r"symmetric_contraction(_force|_backward)?/", "mace dense scripted", 400.0),
     (r"gate(_backward)?/", "e3nn scripted", 10.0),
     (r"s2_activation(_backward)?/", "e3nn", 8.0),
+    (r"gaunt_product/", "torch grid", 10.0),
+    (r"gaunt_product/", "torch einsum", 10.0),
+    (r"gaunt_product/", "e3nn scripted", 10.0),
 ]
 # (names, least share of the multiply-add peak)
 SHARES = [

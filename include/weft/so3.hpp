@@ -13,6 +13,8 @@
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/function.hpp>
 #include <weft/so3/gate.hpp>
+#include <weft/so3/gaunt_convolution.hpp>
+#include <weft/so3/gaunt_many_body.hpp>
 #include <weft/so3/gaunt_tensor_product.hpp>
 #include <weft/so3/irreps.hpp>
 #include <weft/so3/layer_norm.hpp>

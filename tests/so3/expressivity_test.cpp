@@ -28,7 +28,7 @@ TEST_CASE("expressivity: as counted and by ranks in the reference", "[so3][golde
                         if ((a + b + c) % 2 == 0) even += couplings;
                         dense += (2 * a + 1) * (2 * b + 1) * (2 * c + 1);
                     }
-            const auto terms = static_cast<std::int64_t>(so3::detail::GauntList(l, l, 2 * l).cost());
+            const auto terms = static_cast<std::int64_t>(so3::detail::GauntList(l, l, 2 * l).size());
             std::int64_t* to = own.mutable_data() + row * 10;
             for (const std::int64_t value :
                  {table(row, 0), paths, static_cast<std::int64_t>(gaunt.size()),

@@ -16,7 +16,7 @@ using so3::GauntMethod, so3::GauntTensorProduct;
 
 namespace {
 
-constexpr GauntMethod methods[] = {GauntMethod::list, GauntMethod::circles};
+constexpr GauntMethod methods[] = {GauntMethod::list, GauntMethod::circles, GauntMethod::grid, GauntMethod::fourier};
 
 weft::index components(int lmax) { return weft::index{lmax + 1} * (lmax + 1); }
 
@@ -99,7 +99,7 @@ TEST_CASE("GauntTensorProduct: many bodies as in the reference", "[so3][golden]"
     });
 }
 
-TEST_CASE("GauntTensorProduct: the factors of the 3j symbols", "[so3][golden]") {
+TEST_CASE("GauntTensorProduct: the factors of the 3j symbols, harmonics as Fourier series", "[so3][golden]") {
     with_golden_case("gaunt-tensor-product", "fourier_basis", "", [](GoldenCase& g) {
         const auto shape = g.shape("kappa");
         auto kappa = Tensor<double, 3>::zeros({shape[0], shape[1], shape[2]});
@@ -108,18 +108,34 @@ TEST_CASE("GauntTensorProduct: the factors of the 3j symbols", "[so3][golden]") 
                 for (int c = std::abs(a - b); c <= std::min(a + b, static_cast<int>(shape[2]) - 1); ++c)
                     kappa.mutable_data()[(a * shape[1] + b) * shape[2] + c] = so3::detail::gaunt_factor(a, b, c);
         g.compare("kappa", kappa);
-        // The Fourier coefficients are not what this computes with.
-        for (const std::string& tensor : g.tensors("L")) (void)g.get<double, 3>("L" + tensor);
+        const auto part = [&](const Tensor<std::complex<double>, 3>& all, bool imaginary) {
+            auto numbers = Tensor<double, 3>::empty(all.shape());
+            for (weft::index i = 0; i < all.size(); ++i)
+                numbers.mutable_data()[i] = imaginary ? all.data()[i].imag() : all.data()[i].real();
+            return numbers;
+        };
+        for (int l = 1; l <= 3; ++l) {
+            const std::string name = "L" + std::to_string(l);
+            const int most = static_cast<int>(g.shape(name + ".z_re")[1] - 1) / 2;
+            for (const bool imaginary : {false, true}) {
+                const std::string suffix = imaginary ? "_im" : "_re";
+                g.compare(name + ".y" + suffix, part(so3::fourier_basis(l), imaginary));
+                g.compare(name + ".z" + suffix, part(so3::fourier_projection(l, most), imaginary));
+            }
+        }
     });
 }
 
-TEST_CASE("GauntTensorProduct: both methods are the couplings, for all degrees", "[so3]") {
+TEST_CASE("GauntTensorProduct: all methods are the couplings, for all degrees", "[so3]") {
     for (const auto& [a, b, c] :
          {std::array{0, 0, 0}, {1, 1, 2}, {3, 2, 4}, {2, 3, 1}, {4, 4, 8}, {5, 0, 5}, {1, 1, 5}, {6, 5, 6}}) {
         INFO(a << ", " << b << ", " << c);
         const auto x = numbers<double, 2>({19, components(a)}), y = numbers<double, 2>({19, components(b)}, 2);
         const Tensor<double, 2> list = GauntTensorProduct(a, b, c, GauntMethod::list)(x, y);
-        same(GauntTensorProduct(a, b, c, GauntMethod::circles)(x, y), list, 1e-12);
+        for (const GauntMethod method : methods) {
+            same(GauntTensorProduct(a, b, c, method)(x, y), list, 1e-12);
+            REQUIRE(GauntTensorProduct(a, b, c, method).method() == method);
+        }
         same(GauntTensorProduct(b, a, c)(y, x), list, 1e-12);
         // By tensor products with the path weights that make them integrals.
         const auto in1 = so3::Irreps::spherical_harmonics(a), in2 = so3::Irreps::spherical_harmonics(b),
@@ -160,10 +176,57 @@ TEST_CASE("GauntTensorProduct: algebra of functions", "[so3]") {
     }
     REQUIRE(GauntTensorProduct(1, 1, 2).method() == GauntMethod::list);
     REQUIRE(GauntTensorProduct(10, 10, 20).method() == GauntMethod::circles);
+    REQUIRE_THAT(error_of([] { (void)so3::fourier_basis(-1); }), ContainsSubstring("must not be negative"));
+    REQUIRE_THAT(error_of([] { (void)so3::fourier_projection(1, -1); }), ContainsSubstring("must not be negative"));
+}
+
+TEST_CASE("GauntTensorProduct: a grid that is too coarse", "[so3]") {
+    const int a = 3, b = 2, c = 4;
+    const auto x = numbers<double, 2>({19, components(a)}), y = numbers<double, 2>({19, components(b)}, 2);
+    const Tensor<double, 2> exact = GauntTensorProduct(a, b, c, GauntMethod::list)(x, y);
+    same(GauntTensorProduct(a, b, c, GauntMethod::grid, {7, 13})(x, y), exact, 1e-12);
+    same(GauntTensorProduct(a, b, c, GauntMethod::grid, {0, 10})(x, y), exact, 1e-12);
+    // Just enough, and one less of either.
+    const auto error_on = [&](weft::index beta, weft::index alpha) {
+        const so3::detail::GauntGrid grid(a, b, c, {beta, alpha});
+        constexpr weft::index w = weft::lanes<double>;
+        weft::detail::Scratch<double> memory(grid.scratch<double>() +
+                                             (components(a) + components(b) + components(c)) * w + 64);
+        double* const in_x = memory.take(components(a) * w);
+        double* const in_y = memory.take(components(b) * w);
+        double* const to = memory.take(components(c) * w);
+        so3::detail::rows_to_lanes(x.data(), components(a), w, in_x);
+        so3::detail::rows_to_lanes(y.data(), components(b), w, in_y);
+        grid.multiply(in_x, in_y, to, memory.take(grid.scratch<double>()));
+        double most = 0;
+        for (weft::index row = 0; row < w; ++row)
+            for (weft::index k = 0; k < components(c); ++k)
+                most = std::max(most, std::abs(to[k * w + row] - exact(row, k)));
+        return most;
+    };
+    REQUIRE(error_on(5, 10) < 1e-12);
+    REQUIRE(error_on(5, 9) > 1e-3);
+    REQUIRE(error_on(4, 10) > 1e-3);
+    REQUIRE(error_of([&] {
+                GauntTensorProduct(a, b, c, GauntMethod::grid, {0, 9});
+            }) ==
+            "weft: GauntTensorProduct: a grid of 5 x 9 angles beta and alpha: degrees 3, 2, 4 need at least 5 x 10, or "
+            "the product is wrong");
+    REQUIRE_THAT(error_of([&] {
+                     GauntTensorProduct(a, b, c, GauntMethod::grid, {4, 0});
+                 }),
+                 ContainsSubstring("at least"));
+    REQUIRE_THAT(error_of([&] {
+                     GauntTensorProduct(a, b, c, GauntMethod::circles, {5, 10});
+                 }),
+                 ContainsSubstring("only the method grid"));
 }
 
 TEST_CASE("GauntTensorProduct: float, threads, no rows, errors", "[so3]") {
     const GauntTensorProduct product(3, 2, 4, GauntMethod::circles);
+    for (const GauntMethod method : methods)
+        REQUIRE(GauntTensorProduct(1, 1, 1, method)(Tensor<float, 2>::zeros({0, 4}), Tensor<float, 2>::zeros({0, 4}))
+                    .shape() == Extents<2>{0, 4});
     const auto x = numbers<float, 2>({3000, 16}), y = numbers<float, 2>({3000, 9}, 2),
                dz = numbers<float, 2>({3000, 25}, 3);
     require_thread_independent([&] {

@@ -4,11 +4,16 @@
 #include <weft/core/combine.hpp>
 #include <weft/core/views.hpp>
 
-/// Tensors whose last axis has the components of degrees 0 to lmax, once each.
+/// Functions on the sphere: tensors whose last axis has the components of degrees 0 to lmax, once each.
 namespace weft::inline WEFT_ABI::so3 {
 
 /// (lmax + 1)^2
 constexpr index components_up_to(int lmax) { return index{lmax + 1} * (lmax + 1); }
+
+/// The numbers of angles of a grid on the sphere; 0: as many as an operation needs.
+struct SphereResolution {
+    index beta = 0, alpha = 0;
+};
 
 /// Weights of degrees [..., l + 1] as weights of components [..., (l + 1)^2].
 template <Expression W>

@@ -2,49 +2,83 @@
 #pragma once
 
 #include <weft/so3/components.hpp>
-#include <weft/so3/gaunt_kernel.hpp>
+#include <weft/so3/gaunt_circles.hpp>
+#include <weft/so3/gaunt_fourier.hpp>
+#include <weft/so3/gaunt_grid.hpp>
+#include <weft/so3/gaunt_list.hpp>
+#include <weft/so3/row_lanes.hpp>
+
+#include <variant>
 
 namespace weft::inline WEFT_ABI::so3 {
 
-/// How a Gaunt product is computed; all are exact. `automatic`: what costs least for the degrees.
+/// How a Gaunt product is computed; all are exact.
 enum class GauntMethod {
-    automatic,
-    list,    ///< every integral of three harmonics that is not 0: the fastest for low degrees
-    circles, ///< on circles around the axis, where products are convolutions of Fourier coefficients: O(L^3)
+    automatic, ///< what costs least for the degrees: by the number of multiplications and what they took when measured
+    list,      ///< every integral of three harmonics that is not 0: the fastest for low degrees
+    circles,   ///< on circles around the axis, where products are convolutions of Fourier coefficients: O(L^3)
+    grid,      ///< on a grid of angles, where products are those of values
+    fourier,   ///< by Fourier coefficients in both angles, with convolutions by their definition: O(L^4)
 };
 
 namespace detail {
 
+/// Nanoseconds for as many products as a packet of 16 floats holds, to choose by. The numbers were measured once, with
+/// AVX-512 at about 2.8 GHz (most degrees up to 8 took within a quarter of what this says), and stand here: times that
+/// each process measured would make the choice, and with it the last digits of results, depend on noise.
+inline double gaunt_cost(GauntMethod method, int a, int b, int y) {
+    switch (method) {
+    case GauntMethod::list:
+        return 4 + 0.95 * GauntList::cost(a, b, y);
+    case GauntMethod::circles:
+        return 80 + 0.4 * GauntCircles::cost(a, b, y);
+    case GauntMethod::grid:
+        return 80 + 0.33 * GauntGrid::cost(a, b, y);
+    case GauntMethod::fourier:
+        return 80 + 0.4 * GauntFourier::cost(a, b, y);
+    case GauntMethod::automatic:
+        break;
+    }
+    return 0;
+}
+inline GauntMethod cheapest_gaunt_method(int a, int b, int y) {
+    GauntMethod best = GauntMethod::list;
+    for (const GauntMethod m : {GauntMethod::circles, GauntMethod::grid, GauntMethod::fourier})
+        if (gaunt_cost(m, a, b, y) < gaunt_cost(best, a, b, y)) best = m;
+    return best;
+}
+
 /// The product of degrees a, b, to y, and those of its gradients: the integral of three functions is symmetric.
 struct GauntPlan {
+    using Kernel = std::variant<GauntList, GauntCircles, GauntGrid, GauntFourier>;
     int l1, l2, l3;
-    bool circles;
-    GauntList lists[3]; // to the result; from its gradient and x2 to that of x1; from its gradient and x1 to that of x2
-    GauntCircles rounds[3];
+    GauntMethod method;
     double cost;
+    Kernel kernels[3]; // to the result; from its gradient and x2 to that of x1; from its gradient and x1 to that of x2
 
-    GauntPlan(int a, int b, int y, GauntMethod method) : l1(a), l2(b), l3(y) {
+    GauntPlan(int a, int b, int y, GauntMethod wanted, const SphereResolution& grid)
+        : l1(a), l2(b), l3(y), method(wanted == GauntMethod::automatic ? cheapest_gaunt_method(a, b, y) : wanted),
+          cost(gaunt_cost(method, a, b, y)) {
         const int degrees[3][3] = {{a, b, y}, {y, b, a}, {y, a, b}};
-        circles = method == GauntMethod::circles;
-        if (method == GauntMethod::automatic) // long lists are not even made
-            circles = std::min(a, b) > 5 || GauntList(a, b, y).cost() > GauntCircles(a, b, y).cost();
         for (int d = 0; d < 3; ++d) {
-            const auto& [first, second, to] = degrees[d];
-            if (circles)
-                rounds[d] = GauntCircles(first, second, to);
-            else
-                lists[d] = GauntList(first, second, to);
+            const int p = degrees[d][0], q = degrees[d][1], to = degrees[d][2];
+            if (method == GauntMethod::list) kernels[d] = GauntList(p, q, to);
+            if (method == GauntMethod::circles) kernels[d] = GauntCircles(p, q, to);
+            if (method == GauntMethod::grid) kernels[d] = GauntGrid(p, q, to, grid);
+            if (method == GauntMethod::fourier) kernels[d] = GauntFourier(p, q, to);
         }
-        cost = (circles ? rounds[0].cost() : lists[0].cost()) * 0.05; // nanoseconds a row, measured
     }
     /// d: 0 the product, 1 and 2 the gradients.
     template <class T>
     void multiply(int d, const T* a, const T* b, T* y, T* scratch) const {
-        circles ? rounds[d].multiply(a, b, y, scratch) : lists[d].multiply(a, b, y);
+        std::visit([&](const auto& kernel) { kernel.multiply(a, b, y, scratch); }, kernels[d]);
     }
     template <class T>
     index scratch() const {
-        return circles ? std::max({rounds[0].scratch<T>(), rounds[1].scratch<T>(), rounds[2].scratch<T>()}) : 0;
+        index most = 0;
+        for (const Kernel& k : kernels)
+            most = std::max(most, std::visit([](const auto& kernel) { return kernel.template scratch<T>(); }, k));
+        return most;
     }
 };
 
@@ -67,7 +101,7 @@ struct GauntOperation {
 private:
     template <class T>
     Tensor<T, 2> run(int d, const Tensor<T, 2>& a, const Tensor<T, 2>& b, int lmax) const {
-        return for_rows_of_both(a, b, components_up_to(lmax), plan->cost * 16 / static_cast<double>(lanes<T>),
+        return for_rows_of_both(a, b, components_up_to(lmax), plan->cost / static_cast<double>(lanes<T>),
                                 plan->scratch<T>(),
                                 [&](const T* x, const T* z, T* y, T* scratch) { plan->multiply(d, x, z, y, scratch); });
     }
@@ -82,17 +116,32 @@ private:
 class GauntTensorProduct {
 public:
     GauntTensorProduct() : GauntTensorProduct(0, 0, 0) {}
-    /// Errors: a degree is negative. (Degrees beyond l1 + l2 are 0.)
-    GauntTensorProduct(int l1, int l2, int l3, GauntMethod method = GauntMethod::automatic) {
+    /// `grid`: its numbers of angles, where that is the method; by default (and at least) (l1 + l2 + l3) / 2 + 1 of
+    /// beta and l1 + l2 + l3 + 1 of alpha. Errors: a degree is negative; a grid too coarse to be exact, or another
+    /// method. (Degrees beyond l1 + l2 are 0.)
+    GauntTensorProduct(int l1, int l2, int l3, GauntMethod method = GauntMethod::automatic,
+                       const SphereResolution& grid = {}) {
         if (std::min({l1, l2, l3}) < 0)
             throw error("GauntTensorProduct", "degrees {}, {}, {}: must not be negative", l1, l2, l3);
-        plan_ = std::make_shared<const detail::GauntPlan>(l1, l2, l3, method);
+        const SphereResolution least{detail::GauntGrid::least_beta(l1, l2, l3),
+                                     detail::GauntGrid::least_alpha(l1, l2, l3)};
+        const SphereResolution used{grid.beta == 0 ? least.beta : grid.beta,
+                                    grid.alpha == 0 ? least.alpha : grid.alpha};
+        if ((grid.beta != 0 || grid.alpha != 0) && method != GauntMethod::grid)
+            throw error("GauntTensorProduct", "a grid of {} x {} angles: only the method grid has one", grid.beta,
+                        grid.alpha);
+        if (used.beta < least.beta || used.alpha < least.alpha)
+            throw error("GauntTensorProduct",
+                        "a grid of {} x {} angles beta and alpha: degrees {}, {}, {} need at least {} x {}, or the "
+                        "product is wrong",
+                        used.beta, used.alpha, l1, l2, l3, least.beta, least.alpha);
+        plan_ = std::make_shared<const detail::GauntPlan>(l1, l2, l3, method, used);
     }
     int l1() const { return plan_->l1; }
     int l2() const { return plan_->l2; }
     int l3() const { return plan_->l3; }
     /// What `automatic` has chosen.
-    GauntMethod method() const { return plan_->circles ? GauntMethod::circles : GauntMethod::list; }
+    GauntMethod method() const { return plan_->method; }
 
     /// x1 [..., (l1 + 1)^2], x2 [..., (l2 + 1)^2] to [..., (l3 + 1)^2]. Errors: the extents do not fit.
     template <Expression X1, Expression X2>

@@ -3,6 +3,7 @@
 
 #include <weft/core/views.hpp>
 #include <weft/linalg/matmul.hpp>
+#include <weft/so3/components.hpp>
 #include <weft/so3/irreps.hpp>
 #include <weft/so3/normalize2mom.hpp>
 #include <weft/so3/spherical_harmonics_alpha_beta.hpp>
@@ -14,11 +15,6 @@
 /// alpha_j = 2 pi j / res_alpha around it. As e3nn.o3.ToS2Grid and FromS2Grid. Both ways are products with a matrix
 /// that is made once.
 namespace weft::inline WEFT_ABI::so3 {
-
-/// The numbers of angles of a grid; 0: chosen for lmax.
-struct SphereResolution {
-    index beta = 0, alpha = 0;
-};
 
 /// The grid for functions of degree up to lmax.
 class SphereGrid {
