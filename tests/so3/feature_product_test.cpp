@@ -75,6 +75,9 @@ TEST_CASE("FeatureProduct: what the products themselves give, by name and by typ
         automatic(2, 1, 3);
     compare("gaunt-list", so3::GauntProduct(list), list);
     compare("gaunt-circles", so3::GauntProduct(circles), circles);
+    const so3::GauntTensorProduct grid(2, 1, 3, so3::GauntMethod::grid), fourier(2, 1, 3, so3::GauntMethod::fourier);
+    compare("gaunt-grid", so3::GauntProduct(grid), grid);
+    compare("gaunt-fourier", so3::GauntProduct(fourier), fourier);
     compare("gaunt", so3::GauntProduct(automatic), automatic);
     const so3::MatrixTensorProduct single(2, 1, 3), block(2, 1, 3, so3::MatrixForm::block);
     compare("matrix", so3::MatrixProduct(single), single);
@@ -116,7 +119,7 @@ TEST_CASE("FeatureProduct: paths as counted in the paper", "[so3]") {
         const auto paths = [&](const char* name) { return FeatureProduct(name, l, l, 2 * l).paths(); };
         REQUIRE(paths("clebsch-gordan") == clebsch_gordan[l - 1]);
         REQUIRE(paths("matrix") == clebsch_gordan[l - 1]);
-        for (const char* name : {"gaunt", "gaunt-list", "gaunt-circles"}) REQUIRE(paths(name) == gaunt[l - 1]);
+        for (const char* name : {"gaunt", "gaunt-list", "gaunt-circles", "gaunt-grid", "gaunt-fourier"}) REQUIRE(paths(name) == gaunt[l - 1]);
         const so3::GauntTensorProduct product(l, l, 2 * l);
         const auto interactions = so3::interactions(product, l, l, 2 * l);
         const auto irreps = [](int lmax) { return Irreps::spherical_harmonics(lmax); };
@@ -158,8 +161,8 @@ TEST_CASE("operation_count: what one product takes", "[so3]") {
 
 TEST_CASE("FeatureProduct: errors", "[so3]") {
     REQUIRE(error_of([] { FeatureProduct("gount", 1, 1, 1); }) ==
-            "weft: FeatureProduct: \"gount\" must be one of clebsch-gordan, gaunt, gaunt-list, gaunt-circles, matrix, "
-            "matrix-block, vector-signal");
+            "weft: FeatureProduct: \"gount\" must be one of clebsch-gordan, gaunt, gaunt-list, gaunt-circles, "
+            "gaunt-grid, gaunt-fourier, matrix, matrix-block, vector-signal");
     for (const so3::FeatureProductChoice& choice : so3::feature_products)
         REQUIRE_THAT(error_of([&] { FeatureProduct(choice.name, 1, -1, 1); }),
                      ContainsSubstring("must not be negative"));

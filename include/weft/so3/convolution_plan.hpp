@@ -150,7 +150,8 @@ struct ConvolutionPath {
                    std::pair(count[static_cast<std::size_t>(b.entry)], b.entry);
         });
         for (const Term& t : terms) {
-            auto f = std::find_if(factors.begin(), factors.end(), [&](const Factors& some) { return some.harmonic == t.j; });
+            auto f =
+                std::find_if(factors.begin(), factors.end(), [&](const Factors& some) { return some.harmonic == t.j; });
             if (f == factors.end()) f = factors.insert(f, Factors{t.j, {}});
             f->of.push_back({t.entry, static_cast<float>(t.value), t.value});
         }

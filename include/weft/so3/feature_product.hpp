@@ -185,8 +185,8 @@ public:
     /// made for these degrees.
     FeatureProduct(std::string_view name, int l1, int l2, int l3);
     template <class P>
-    requires std::constructible_from < Any, std::in_place_type_t<P>,
-    const P& > FeatureProduct(const P& product) : any_(product), name_(product.name()) {}
+    requires(std::constructible_from<Any, std::in_place_type_t<P>, const P&>) FeatureProduct(const P& product)
+        : any_(product), name_(product.name()) {}
 
     std::string_view name() const { return name_; }
     Irreps irreps_in1() const {
@@ -243,6 +243,8 @@ inline constexpr FeatureProductChoice feature_products[] = {
     {"gaunt", "product of functions, by what costs least", detail::make_gaunt<GauntMethod::automatic>},
     {"gaunt-list", "product of functions, by its couplings", detail::make_gaunt<GauntMethod::list>},
     {"gaunt-circles", "product of functions on circles, O(L^3)", detail::make_gaunt<GauntMethod::circles>},
+    {"gaunt-grid", "product of functions on a grid of the sphere", detail::make_gaunt<GauntMethod::grid>},
+    {"gaunt-fourier", "product of functions by Fourier coefficients", detail::make_gaunt<GauntMethod::fourier>},
     {"matrix", "product of matrices, rotations only", detail::make_matrix<MatrixForm::single>},
     {"matrix-block", "product of matrices of all degrees, rotations only", detail::make_matrix<MatrixForm::block>},
     {"vector-signal", "cross product of vector fields",
