@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/so3/convolution_plan.hpp>
+#include <weft/so3/registers.hpp>
 
 #include <algorithm>
 #include <array>
@@ -27,17 +28,6 @@ struct ConvolutionBlock {
 };
 template <class T>
 using ConvolutionKernel = void (*)(const ConvolutionBlock<T>&);
-
-/// Registers of a packet.
-template <class T>
-inline constexpr int packet_registers = 1;
-template <class T>
-inline constexpr int packet_registers<Dual<T>> = 2 * packet_registers<T>;
-#if defined(__AVX512F__) || defined(__aarch64__)
-inline constexpr int vector_registers = 32;
-#else
-inline constexpr int vector_registers = 16;
-#endif
 
 /// How many packets of copies are worked on at once, so that the sums stay in registers.
 template <class T, int In, int Out>

@@ -58,9 +58,8 @@ struct LinearOperation {
                 (add_bias(bias, to_lanes), ...);
                 const auto of_block = weights.of(row, count, w_lanes);
                 for (const LinearPath& p : plan->paths)
-                    for (index m = 0; m < p.components; ++m)
-                        mix(of_block, p.weights, p.components * lanes<T>, p.coefficient,
-                            from_lanes + (p.at_in + m) * lanes<T>, to_lanes + (p.at_out + m) * lanes<T>);
+                    mix(of_block, p.weights, p.components, p.coefficient, from_lanes + p.at_in * lanes<T>,
+                        to_lanes + p.at_out * lanes<T>);
                 lanes_to_rows(to_lanes, out, count, to + row * out);
             }
         });
@@ -103,9 +102,8 @@ struct LinearOperation {
                         std::fill_n(dx_lanes, in * lanes<T>, T{});
                         const auto of_block = weights.of(row, count, w_lanes);
                         for (const LinearPath& p : plan->paths)
-                            for (index m = 0; m < p.components; ++m)
-                                mix_turned(of_block, p.weights, p.components * lanes<T>, p.coefficient,
-                                           dy_block + (p.at_out + m) * lanes<T>, dx_lanes + (p.at_in + m) * lanes<T>);
+                            mix_turned(of_block, p.weights, p.components, p.coefficient, dy_block + p.at_out * lanes<T>,
+                                       dx_lanes + p.at_in * lanes<T>);
                         lanes_to_rows(dx_lanes, in, count, to_x + row * in);
                     }
                     for (index b = 0; b < biases; ++b) {

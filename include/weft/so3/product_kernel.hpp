@@ -181,29 +181,67 @@ private:
         }
         return sum;
     }
+    /// `N` pairs with the same copy v, coupled, to their rows of `z`.
+    template <int N>
+    WEFT_ALWAYS_INLINE void couple(const ProductPath& path, const ProductPair* pairs, const T* x1, T* z) {
+        const T* x[N];
+        T* to[N];
+#pragma GCC unroll 4
+        for (int n = 0; n < N; ++n) {
+            x[n] = x1 + pairs[n].u * path.d1 * w;
+            to[n] = z + pairs[n].row * path.d3 * w;
+        }
+        for (int k = 0; k < path.d3; ++k) {
+            Packet<T> sum[N];
+#pragma GCC unroll 4
+            for (int n = 0; n < N; ++n) sum[n] = splat(T{});
+            const auto at = static_cast<std::size_t>(k);
+            for (int e = path.begin_of_k[at]; e < path.begin_of_k[at + 1]; ++e) {
+                const auto i = static_cast<std::size_t>(e);
+                const Packet<T> m = load_packet(matrix(i));
+#pragma GCC unroll 4
+                for (int n = 0; n < N; ++n) sum[n] = multiply_add(m, load_packet(x[n] + path.entries[i].i * w), sum[n]);
+            }
+#pragma GCC unroll 4
+            for (int n = 0; n < N; ++n) store_packet(to[n] + k * w, sum[n]);
+        }
+    }
+
+    /// Pairs [at, end), all with the same copy v, four at a time.
+    void couple(const ProductPath& path, const std::vector<ProductPair>& pairs, std::size_t at, std::size_t end,
+                const T* x1, T* z) {
+        for (; at + 4 <= end; at += 4) couple<4>(path, &pairs[at], x1, z);
+        for (; at < end; ++at) couple<1>(path, &pairs[at], x1, z);
+    }
+    /// Behind the pairs with the same copy v as that at `at`.
+    static std::size_t end_of_run(const std::vector<ProductPair>& pairs, std::size_t at) {
+        const index v = pairs[at].v;
+        while (at < pairs.size() && pairs[at].v == v) ++at;
+        return at;
+    }
 
     template <class W>
     WEFT_NOINLINE void forward(const ProductPath& path, const T* x1, const T* x2, const W& weights, T* out) {
         x1 += path.at1 * w;
         x2 += path.at2 * w;
         out += path.at3 * w;
-        index v = -1;
-        for (const ProductPair& pair : path.pairs.pairs) {
-            if (pair.v != v) contract(path, x2 + (v = pair.v) * path.d2 * w);
-            const T* const x = x1 + pair.u * path.d1 * w;
-            if (path.mixes()) {
-                T* const z = pairs_.data() + pair.row * path.d3 * w;
-                for (int k = 0; k < path.d3; ++k) store_packet(z + k * w, coupled(path, k, x));
-            } else {
+        const std::vector<ProductPair>& pairs = path.pairs.pairs;
+        for (std::size_t at = 0; at < pairs.size();) {
+            contract(path, x2 + pairs[at].v * path.d2 * w);
+            const std::size_t end = end_of_run(pairs, at);
+            if (path.mixes()) couple(path, pairs, at, end, x1, pairs_.data());
+            for (; !path.mixes() && at < end; ++at) {
+                const ProductPair& pair = pairs[at];
                 T* const y = out + pair.out * path.d3 * w;
                 const Packet<T> weight = path.weight < 0 ? splat(T(1)) : weights(path.weight + pair.row);
                 for (int k = 0; k < path.d3; ++k)
-                    store_packet(y + k * w, multiply_add(weight, coupled(path, k, x), load_packet(y + k * w)));
+                    store_packet(y + k * w, multiply_add(weight, coupled(path, k, x1 + pair.u * path.d1 * w),
+                                                         load_packet(y + k * w)));
             }
+            at = end;
         }
         if (!path.mixes()) return;
-        for (int k = 0; k < path.d3; ++k)
-            mix(weights, path.matrix(), path.d3 * w, 1, pairs_.data() + k * w, out + k * w);
+        mix(weights, path.matrix(), path.d3, 1, pairs_.data(), out);
     }
 
     template <class W>
@@ -218,21 +256,19 @@ private:
         T* const dz = pairs_.data() + pairs.rows * path.d3 * w;
         if (path.mixes()) {
             std::fill_n(dz, pairs.rows * path.d3 * w, T{});
-            for (int k = 0; k < path.d3; ++k)
-                mix_turned(weights, path.matrix(), path.d3 * w, 1, dy + k * w, dz + k * w);
+            mix_turned(weights, path.matrix(), path.d3, 1, dy, dz);
         }
         Packet<T> gradient[max_components];
         for (std::size_t at = 0; at < pairs.pairs.size();) {
             const index v = pairs.pairs[at].v;
+            const std::size_t end = end_of_run(pairs.pairs, at);
             begin_pairs(path, x2 + v * path.d2 * w);
-            for (; at < pairs.pairs.size() && pairs.pairs[at].v == v; ++at) {
+            if (path.mixes() && dw) couple(path, pairs.pairs, at, end, x1, z);
+            for (; at < end; ++at) {
                 const ProductPair& pair = pairs.pairs[at];
                 const T* const x = x1 + pair.u * path.d1 * w;
                 if (path.mixes()) {
-                    for (int k = 0; k < path.d3; ++k) {
-                        gradient[k] = load_packet(dz + (pair.row * path.d3 + k) * w);
-                        if (dw) store_packet(z + (pair.row * path.d3 + k) * w, coupled(path, k, x));
-                    }
+                    for (int k = 0; k < path.d3; ++k) gradient[k] = load_packet(dz + (pair.row * path.d3 + k) * w);
                 } else {
                     const T* const from = dy + pair.out * path.d3 * w;
                     if (dw) {

@@ -3,6 +3,7 @@
 
 #include <weft/core/dense.hpp>
 #include <weft/core/tensor.hpp>
+#include <weft/so3/registers.hpp>
 #include <weft/so3/transpose_block.hpp>
 
 #include <vector>
@@ -45,52 +46,86 @@ struct WeightMatrix {
     index first, inputs, outputs;
 };
 
-/// to[o] += scale times the sum over n of weights(first + o out_step + n in_step) from[n], for packets `step` apart.
+/// to[o] += scale times the sum over n of weights(first + o out_step + n in_step) from[n], each of `components`
+/// packets.
 struct MixShape {
-    index outputs, inputs, first, out_step, in_step, step;
+    index outputs, inputs, first, out_step, in_step, components;
 };
-template <int Few, bool Neighbours, class T, class W> // Neighbours: out_step is 1
-WEFT_ALWAYS_INLINE void mix_few(const W& weights, const MixShape& s, index done, const Packet<T>& scale, const T* from,
-                                T* to) {
-    Packet<T> sum[Few];
+/// `Few` outputs from the one that is `done` next, and `M` components from m on. A weight is read once for these.
+template <int Few, int M, bool Neighbours, class T, class W> // Neighbours: out_step is 1
+WEFT_ALWAYS_INLINE void mix_few(const W& weights, const MixShape& s, index done, index m, const Packet<T>& scale,
+                                const T* from, T* to) {
+    constexpr index w = lanes<T>;
+    const index step = s.components * w;
+    from += m * w;
+    to += m * w;
+    Packet<T> sum[Few][M];
 #pragma GCC unroll 16
-    for (int o = 0; o < Few; ++o) sum[o] = splat(T{});
+    for (int o = 0; o < Few; ++o)
+#pragma GCC unroll 4
+        for (int c = 0; c < M; ++c) sum[o][c] = splat(T{});
     const index out_step = Neighbours ? 1 : s.out_step, first = s.first + done * out_step;
-    for (index n = 0; n < s.inputs; ++n) {
-        const Packet<T> x = load_packet(from + n * s.step);
+    for (index n = 0; n < s.inputs; ++n, from += step) {
+        Packet<T> x[M];
+#pragma GCC unroll 4
+        for (int c = 0; c < M; ++c) x[c] = load_packet(from + c * w);
         const W here = weights.from(first + n * s.in_step);
 #pragma GCC unroll 16
-        for (int o = 0; o < Few; ++o) sum[o] = multiply_add(here(o * out_step), x, sum[o]);
+        for (int o = 0; o < Few; ++o) {
+            const Packet<T> weight = here(o * out_step);
+#pragma GCC unroll 4
+            for (int c = 0; c < M; ++c) sum[o][c] = multiply_add(weight, x[c], sum[o][c]);
+        }
     }
 #pragma GCC unroll 16
-    for (int o = 0; o < Few; ++o) {
-        T* const at = to + (done + o) * s.step;
-        store_packet(at, multiply_add(scale, sum[o], load_packet(at)));
-    }
+    for (int o = 0; o < Few; ++o)
+#pragma GCC unroll 4
+        for (int c = 0; c < M; ++c) {
+            T* const at = to + (done + o) * step + c * w;
+            store_packet(at, multiply_add(scale, sum[o][c], load_packet(at)));
+        }
 }
-template <bool Neighbours, class T, class W>
-WEFT_NOINLINE void mix_all(const W& weights, const MixShape& s, double scale, const T* from, T* to) {
+template <int M, bool Neighbours, class T, class W>
+WEFT_NOINLINE void mix_components(const W& weights, const MixShape& s, index m, double scale, const T* from, T* to) {
+    // As many sums as there are registers for.
+    constexpr int many = (vector_registers > 16 ? 24 : 12) / packet_registers<T> / M >= 8 ? 8 : 4;
+    constexpr int most = M == 1 && vector_registers / packet_registers < T >> 16 ? 16 : many;
     const Packet<T> factor = splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(scale)));
     index done = 0;
-    for (; done + 16 <= s.outputs; done += 16) mix_few<16, Neighbours>(weights, s, done, factor, from, to);
-    for (; done + 4 <= s.outputs; done += 4) mix_few<4, Neighbours>(weights, s, done, factor, from, to);
-    for (; done < s.outputs; ++done) mix_few<1, Neighbours>(weights, s, done, factor, from, to);
+    for (; done + most <= s.outputs; done += most) mix_few<most, M, Neighbours>(weights, s, done, m, factor, from, to);
+    if constexpr (most > 4)
+        for (; done + 4 <= s.outputs; done += 4) mix_few<4, M, Neighbours>(weights, s, done, m, factor, from, to);
+    for (; done < s.outputs; ++done) mix_few<1, M, Neighbours>(weights, s, done, m, factor, from, to);
 }
-/// to[o] += scale times the sum over i of W(i, o) from[i], for packets `step` apart.
+template <bool Neighbours, class T, class W>
+void mix_all(const W& weights, const MixShape& s, double scale, const T* from, T* to) {
+    // Three components at a time, and two so that there is never one left of more.
+    index m = 0;
+    for (index rest = s.components; rest > 0; rest = s.components - m)
+        if (rest == 1)
+            mix_components<1, Neighbours>(weights, s, m, scale, from, to), m += 1;
+        else if (rest % 3 == 0 || rest == 5)
+            mix_components<3, Neighbours>(weights, s, m, scale, from, to), m += 3;
+        else
+            mix_components<2, Neighbours>(weights, s, m, scale, from, to), m += 2;
+}
+/// to[o] += scale times the sum over i of W(i, o) from[i], each of `components` packets.
 template <class T, class W>
-void mix(const W& weights, const WeightMatrix& m, index step, double scale, const T* from, T* to) {
-    mix_all<true>(weights, {m.outputs, m.inputs, m.first, 1, m.outputs, step}, scale, from, to);
+void mix(const W& weights, const WeightMatrix& m, index components, double scale, const T* from, T* to) {
+    mix_all<true>(weights, {m.outputs, m.inputs, m.first, 1, m.outputs, components}, scale, from, to);
 }
 /// to[i] += scale times the sum over o of W(i, o) from[o]. Shared weights are read transposed, so that neighbours go to
 /// neighbouring results here too.
 template <class T>
-void mix_turned(const SharedWeights<T>& weights, const WeightMatrix& m, index step, double scale, const T* from,
+void mix_turned(const SharedWeights<T>& weights, const WeightMatrix& m, index components, double scale, const T* from,
                 T* to) {
-    mix_all<true>(SharedWeights<T>{weights.turned}, {m.inputs, m.outputs, m.first, 1, m.inputs, step}, scale, from, to);
+    mix_all<true>(SharedWeights<T>{weights.turned}, {m.inputs, m.outputs, m.first, 1, m.inputs, components}, scale,
+                  from, to);
 }
 template <class T>
-void mix_turned(const RowWeights<T>& weights, const WeightMatrix& m, index step, double scale, const T* from, T* to) {
-    mix_all<false>(weights, {m.inputs, m.outputs, m.first, m.outputs, 1, step}, scale, from, to);
+void mix_turned(const RowWeights<T>& weights, const WeightMatrix& m, index components, double scale, const T* from,
+                T* to) {
+    mix_all<false>(weights, {m.inputs, m.outputs, m.first, m.outputs, 1, components}, scale, from, to);
 }
 
 /// dw(u, o) += scale times the sum over blocks and components m of x(u, m) dy(o, m), in the lanes; of `inputs` copies u
