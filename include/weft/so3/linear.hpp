@@ -5,35 +5,13 @@
 #include <weft/nn/init.hpp>
 #include <weft/nn/module.hpp>
 #include <weft/so3/instruction.hpp>
-#include <weft/so3/row_lanes.hpp>
+#include <weft/so3/linear_weight_gradient.hpp>
 
 #include <memory>
 
 namespace weft::inline WEFT_ABI::so3 {
 
 namespace detail {
-
-/// A path of a linear map: the copies of a term mixed, component by component.
-struct LinearPath {
-    index at_in, at_out;
-    WeightMatrix weights;
-    int components;
-    double coefficient;
-
-    const WeightMatrix& matrix() const { return weights; }
-};
-struct LinearPlan {
-    Irreps in, out;
-    std::vector<std::pair<index, index>> instructions;
-    std::vector<double> coefficients; // of the instructions
-    std::vector<LinearPath> paths;    // for every pair of channels
-    std::vector<index> biases;        // the components of the result that have one
-    index f_in = 1, f_out = 1, weight_numel = 0;
-    double cost = 0;
-
-    index dim_in() const { return f_in * in.dim(); }
-    index dim_out() const { return f_out * out.dim(); }
-};
 
 /// x [N, f_in dim], weights [numel] or [N, numel], and biases [number] or none, to [N, f_out dim].
 struct LinearOperation {
@@ -78,61 +56,61 @@ struct LinearOperation {
         const index biases = biased ? static_cast<index>(plan->biases.size()) : 0;
         Weights weights(w);
         if (wants_x) weights.turn(plan->paths);
-        LayerWeightGradients<T, Weights::of_rows> dw(wants_w, n, numel);
+        auto dw = Tensor<T, 2>::empty({wants_w && !Weights::shared ? n : 0, numel});
+        T* const to_w = dw.mutable_data();
+        LinearWeightGradient<T> shared(*plan, wants_w && Weights::shared ? n : 0);
         WeightSums<T> bias_sums(n, biases);
         for_each_row_chunk(n, 2 * plan->cost, [&](index chunk, index begin, index end) {
-            constexpr index most = Weights::shared ? 4 : 1; // blocks whose weights' gradients are summed in registers
-            weft::detail::Scratch<T> memory(((most + 1) * in + most * out + 2 * numel + biases) * lanes<T> + 128);
-            T* const x_lanes = memory.take(most * in * lanes<T>);
+            weft::detail::Scratch<T> memory((2 * in + out + 2 * numel + biases) * lanes<T> + 128);
+            T* const x_lanes = memory.take(in * lanes<T>);
             T* const dx_lanes = memory.take(in * lanes<T>);
-            T* const dy_lanes = memory.take(most * out * lanes<T>);
+            T* const dy_lanes = memory.take(out * lanes<T>);
             T* const w_lanes = memory.take(numel * lanes<T>);
             T* const dw_lanes = memory.take(numel * lanes<T>);
             T* const db_lanes = memory.take(biases * lanes<T>);
-            dw.begin_chunk(dw_lanes);
             std::fill_n(db_lanes, biases * lanes<T>, T{});
-            for (index first = begin; first < end; first += most * lanes<T>) {
-                index blocks = 0;
-                for (index row = first; blocks < most && row < end; ++blocks, row += lanes<T>) {
-                    const index count = std::min(lanes<T>, end - row);
-                    const T* const dy_block = dy_lanes + blocks * out * lanes<T>;
-                    rows_to_lanes(dy.data() + row * out, out, count, dy_lanes + blocks * out * lanes<T>);
-                    if (wants_w) rows_to_lanes(x.data() + row * in, in, count, x_lanes + blocks * in * lanes<T>);
-                    if (wants_x) {
-                        std::fill_n(dx_lanes, in * lanes<T>, T{});
-                        const auto of_block = weights.of(row, count, w_lanes);
-                        for (const LinearPath& p : plan->paths)
-                            mix_turned(of_block, p.weights, p.components, p.coefficient, dy_block + p.at_out * lanes<T>,
-                                       dx_lanes + p.at_in * lanes<T>);
-                        lanes_to_rows(dx_lanes, in, count, to_x + row * in);
-                    }
-                    for (index b = 0; b < biases; ++b) {
-                        T* const sum = db_lanes + b * lanes<T>;
-                        const index at = plan->biases[static_cast<std::size_t>(b)];
-                        store_packet(sum, load_packet(sum) + load_packet(dy_block + at * lanes<T>));
-                    }
+            if (wants_w && Weights::shared) shared.add(chunk, begin, end, x.data(), dy.data());
+            for (index row = begin; row < end; row += lanes<T>) {
+                const index count = std::min(lanes<T>, end - row);
+                rows_to_lanes(dy.data() + row * out, out, count, dy_lanes);
+                if (wants_x) {
+                    std::fill_n(dx_lanes, in * lanes<T>, T{});
+                    const auto of_block = weights.of(row, count, w_lanes);
+                    for (const LinearPath& p : plan->paths)
+                        mix_turned(of_block, p.weights, p.components, p.coefficient, dy_lanes + p.at_out * lanes<T>,
+                                   dx_lanes + p.at_in * lanes<T>);
+                    lanes_to_rows(dx_lanes, in, count, to_x + row * in);
                 }
-                if (!wants_w) continue;
-                dw.begin_block(dw_lanes);
-                for (const LinearPath& p : plan->paths)
-                    WeightGradient<T>{p.weights.inputs,
-                                      p.weights.outputs,
-                                      p.components,
-                                      blocks,
-                                      x_lanes + p.at_in * lanes<T>,
-                                      dy_lanes + p.at_out * lanes<T>,
-                                      in * lanes<T>,
-                                      out * lanes<T>,
-                                      dw_lanes + p.weights.first * lanes<T>,
-                                      splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(p.coefficient)))}
-                        .run();
-                dw.end_block(first, std::min(lanes<T>, end - first), dw_lanes);
+                if (wants_w && !Weights::shared) {
+                    rows_to_lanes(x.data() + row * in, in, count, x_lanes);
+                    std::fill_n(dw_lanes, numel * lanes<T>, T{});
+                    for (const LinearPath& p : plan->paths)
+                        WeightGradient<T>{
+                            p.weights.inputs,
+                            p.weights.outputs,
+                            p.components,
+                            x_lanes + p.at_in * lanes<T>,
+                            dy_lanes + p.at_out * lanes<T>,
+                            dw_lanes + p.weights.first * lanes<T>,
+                            splat(T(static_cast<typename weft::detail::DualScalar<T>::type>(p.coefficient)))}
+                            .run();
+                    lanes_to_rows(dw_lanes, numel, count, to_w + row * numel);
+                }
+                for (index b = 0; b < biases; ++b) {
+                    T* const sum = db_lanes + b * lanes<T>;
+                    const index at = plan->biases[static_cast<std::size_t>(b)];
+                    store_packet(sum, load_packet(sum) + load_packet(dy_lanes + at * lanes<T>));
+                }
             }
-            dw.end_chunk(chunk, dw_lanes);
             bias_sums.put(chunk, db_lanes);
         });
         if (wants_x) sink.template add<0>(dx);
-        if (wants_w) sink.template add<1>(dw.gradient());
+        if (wants_w) {
+            if constexpr (Weights::shared)
+                sink.template add<1>(shared.sum());
+            else
+                sink.template add<1>(dw);
+        }
         if constexpr (biased)
             if (sink.template wants<2>()) sink.template add<2>(bias_sums.sum());
     }

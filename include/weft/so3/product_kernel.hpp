@@ -295,7 +295,7 @@ private:
             if (d2) end_pairs(path, d2 + (path.at2 + v * path.d2) * w);
         }
         if (!path.mixes() || !dw) return;
-        WeightGradient<T>{pairs.rows, pairs.columns, path.d3, 1, z, dy, 0, 0, dw + path.weight * w, splat(T(1))}.run();
+        WeightGradient<T>{pairs.rows, pairs.columns, path.d3, z, dy, dw + path.weight * w, splat(T(1))}.run();
     }
 
     static constexpr int max_components = 128;

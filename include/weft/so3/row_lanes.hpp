@@ -128,14 +128,13 @@ void mix_turned(const RowWeights<T>& weights, const WeightMatrix& m, index compo
     mix_all<false>(weights, {m.inputs, m.outputs, m.first, m.outputs, 1, components}, scale, from, to);
 }
 
-/// dw(u, o) += scale times the sum over blocks and components m of x(u, m) dy(o, m), in the lanes; of `inputs` copies u
+/// dw(u, o) += scale times the sum over components m of x(u, m) dy(o, m), in the lanes; of `inputs` copies u
 /// and `outputs` copies o.
 template <class T>
 struct WeightGradient {
-    index inputs, outputs, components, blocks;
-    const T *x, *dy;         // of copy 0, component 0, block 0
-    index x_block, dy_block; // elements from a block to the next
-    T* dw;                   // row-major
+    index inputs, outputs, components;
+    const T *x, *dy; // of copy 0, component 0
+    T* dw;           // row-major
     Packet<T> scale;
 
     template <int U, int O>
@@ -146,20 +145,19 @@ struct WeightGradient {
         for (int u = 0; u < U; ++u)
 #pragma GCC unroll 4
             for (int o = 0; o < O; ++o) sum[u][o] = splat(T{});
-        for (index b = 0; b < blocks; ++b)
-            for (index m = 0; m < components; ++m) {
-                const T* const from = dy + b * dy_block + (o0 * components + m) * w;
-                const T* const other = x + b * x_block + (u0 * components + m) * w;
-                Packet<T> d[O];
+        for (index m = 0; m < components; ++m) {
+            const T* const from = dy + (o0 * components + m) * w;
+            const T* const other = x + (u0 * components + m) * w;
+            Packet<T> d[O];
 #pragma GCC unroll 4
-                for (int o = 0; o < O; ++o) d[o] = load_packet(from + o * components * w);
+            for (int o = 0; o < O; ++o) d[o] = load_packet(from + o * components * w);
 #pragma GCC unroll 4
-                for (int u = 0; u < U; ++u) {
-                    const Packet<T> a = load_packet(other + u * components * w);
+            for (int u = 0; u < U; ++u) {
+                const Packet<T> a = load_packet(other + u * components * w);
 #pragma GCC unroll 4
-                    for (int o = 0; o < O; ++o) sum[u][o] = multiply_add(a, d[o], sum[u][o]);
-                }
+                for (int o = 0; o < O; ++o) sum[u][o] = multiply_add(a, d[o], sum[u][o]);
             }
+        }
 #pragma GCC unroll 4
         for (int u = 0; u < U; ++u)
 #pragma GCC unroll 4
