@@ -83,6 +83,14 @@ void convolution(benchmark::State& state, const Shape& s, bool gradient) {
         return std::tuple(x.grad(), harmonics.grad(), weights.grad());
     });
 }
+/// What the last layer of the radial network takes by itself.
+void radial_product(benchmark::State& state, const Shape& s) {
+    const Convolution c(s);
+    repeat(state, Operations{2.0 * Convolution::hidden_width * static_cast<double>(c.weights.size())}, [&] {
+        const Tensor<float, 2> y = matmul(c.hidden, c.matrix);
+        benchmark::DoNotOptimize(y.data());
+    });
+}
 /// With the last layer of the radial network, which is a product of 64 x weights for each edge.
 void radial_convolution(benchmark::State& state, const Shape& s, bool gradient) {
     const Convolution c(s);
@@ -171,6 +179,10 @@ void add_all() {
         add("convolution", s.text(), [=](benchmark::State& state, bool gradient) { convolution(state, s, gradient); });
         add("radial_convolution", s.text(),
             [=](benchmark::State& state, bool gradient) { radial_convolution(state, s, gradient); });
+        benchmark::RegisterBenchmark(("radial_product/" + s.text()).c_str(),
+                                     [=](benchmark::State& state) { radial_product(state, s); })
+            ->Unit(benchmark::kMicrosecond)
+            ->UseRealTime();
         add("table_convolution", s.text(),
             [=](benchmark::State& state, bool gradient) { table_convolution(state, s, gradient); });
     }

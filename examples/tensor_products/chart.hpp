@@ -47,8 +47,8 @@ public:
         }
         for (double x = left; x < right + 0.5; ++x)
             out += fmt::format("<text x=\"{:.1f}\" y=\"400\" text-anchor=\"middle\">{:g}</text>\n", place_x(x), x);
-        constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e",
-                                           "#17becf", "#8c564b", "#e377c2", "#7f7f7f", "#000000"};
+        constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf",
+                                           "#8c564b", "#e377c2", "#7f7f7f", "#000000", "#bcbd22"};
         for (std::size_t l = 0; l < lines_.size(); ++l) {
             const char* const colour = colours[l % std::size(colours)];
             std::string path;

@@ -136,11 +136,12 @@ struct Product {
 
 std::vector<Product> all_products() {
     const auto largest = [](std::string_view name) {
-        return name == "clebsch-gordan" || name == "matrix-block" ? 6
-               : name == "gaunt-list"                             ? 7
-               : name == "vector-signal"                          ? 10
-               : name == "matrix"                                 ? 12
-                                                                  : 16;
+        return name == "clebsch-gordan-dense"                       ? 4
+               : name == "clebsch-gordan" || name == "matrix-block" ? 6
+               : name == "gaunt-list"                               ? 7
+               : name == "vector-signal"                            ? 10
+               : name == "matrix"                                   ? 12
+                                                                    : 16;
     };
     std::vector<Product> all;
     for (const so3::FeatureProductChoice& choice : so3::feature_products)
@@ -158,7 +159,7 @@ void run(const Options& o) {
     const StatusLine status;
     Chart chart("Products of all degrees up to L", "L", "nanoseconds per product");
     fmt::print("{} products at once, float, results up to degree 2 L; ns of a processor per product\n", o.rows);
-    fmt::print("{:<16}{:>3}{:>12}{:>10}{:>8}{:>14}{:>13}{:>18}{:>9}\n", "product", "L", "ns", "outputs", "paths",
+    fmt::print("{:<22}{:>3}{:>12}{:>10}{:>8}{:>14}{:>13}{:>18}{:>9}\n", "product", "L", "ns", "outputs", "paths",
                "expressivity", "ns per path", "ns per parameter", "GFLOP/s");
     for (const Product& product : all_products()) {
         std::vector<std::pair<double, double>> line;
@@ -170,7 +171,7 @@ void run(const Options& o) {
                 return n > 0 ? fmt::format("{:.2f}", m.nanoseconds / static_cast<double>(n)) : std::string("-");
             };
             const auto count = [](index n) { return n > 0 ? fmt::format("{}", n) : std::string("-"); };
-            fmt::print("{:<16}{:>3}{:>12.1f}{:>10}{:>8}{:>14}{:>13}{:>18}{:>9.1f}\n", product.name, l, m.nanoseconds,
+            fmt::print("{:<22}{:>3}{:>12.1f}{:>10}{:>8}{:>14}{:>13}{:>18}{:>9.1f}\n", product.name, l, m.nanoseconds,
                        m.outputs, count(m.paths), count(m.expressivity), per(m.paths), per(m.expressivity),
                        m.flops / m.nanoseconds);
             line.push_back({l, m.nanoseconds});
@@ -193,7 +194,7 @@ int main(int argc, char** argv) {
         "Times equivariant products of all degrees up to L with themselves, and counts what they couple "
         "(paths) and how many parameters the maps have that can be made of them with linear layers around "
         "(expressivity):";
-    for (const Product& product : all_products()) about += fmt::format("\n  {:<16}{}", product.name, product.what);
+    for (const Product& product : all_products()) about += fmt::format("\n  {:<22}{}", product.name, product.what);
     CLI::App app(about);
     declare(app, o);
     return run_program("tensor_products", app, argc, argv, [&] { run(o); });

@@ -71,6 +71,7 @@ TEST_CASE("FeatureProduct: what the products themselves give, by name and by typ
     };
     const so3::FullTensorProduct full("0e+1o+2e", "0e+1o");
     compare("clebsch-gordan", so3::ClebschGordanProduct(2, 1, 3), full);
+    compare("clebsch-gordan-dense", so3::DenseClebschGordanProduct(2, 1, 3), full);
     const so3::GauntTensorProduct list(2, 1, 3, so3::GauntMethod::list), circles(2, 1, 3, so3::GauntMethod::circles),
         automatic(2, 1, 3);
     compare("gaunt-list", so3::GauntProduct(list), list);
@@ -161,8 +162,8 @@ TEST_CASE("operation_count: what one product takes", "[so3]") {
 
 TEST_CASE("FeatureProduct: errors", "[so3]") {
     REQUIRE(error_of([] { FeatureProduct("gount", 1, 1, 1); }) ==
-            "weft: FeatureProduct: \"gount\" must be one of clebsch-gordan, gaunt, gaunt-list, gaunt-circles, "
-            "gaunt-grid, gaunt-fourier, matrix, matrix-block, vector-signal");
+            "weft: FeatureProduct: \"gount\" must be one of clebsch-gordan, clebsch-gordan-dense, gaunt, "
+            "gaunt-list, gaunt-circles, gaunt-grid, gaunt-fourier, matrix, matrix-block, vector-signal");
     for (const so3::FeatureProductChoice& choice : so3::feature_products)
         REQUIRE_THAT(error_of([&] { FeatureProduct(choice.name, 1, -1, 1); }),
                      ContainsSubstring("must not be negative"));

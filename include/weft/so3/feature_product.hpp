@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/linalg/matmul.hpp>
 #include <weft/so3/matrix_tensor_product.hpp>
 #include <weft/so3/named_products.hpp>
 #include <weft/so3/operation_count.hpp>
@@ -133,6 +134,65 @@ struct ClebschGordanProduct {
     }
 };
 
+/// The same as one product of matrices: all products of a component of x1 with one of x2, times all couplings, most of
+/// which are zero. O(dim1 dim2 dim of the result), O(L^6) for the couplings alone: to compare with, and where the
+/// degrees are so low that it costs little.
+class DenseClebschGordanProduct {
+public:
+    DenseClebschGordanProduct() : DenseClebschGordanProduct(0, 0, 0) {}
+    /// Errors: a degree is negative.
+    DenseClebschGordanProduct(int l1, int l2, int l3) : sparse_(l1, l2, l3) {
+        const index dim1 = irreps_in1().dim(), dim2 = irreps_in2().dim();
+        auto x1 = Tensor<double, 2>::zeros({dim1 * dim2, dim1}), x2 = Tensor<double, 2>::zeros({dim1 * dim2, dim2});
+        for (index row = 0; row < dim1 * dim2; ++row) {
+            x1.mutable_data()[row * dim1 + row / dim2] = 1;
+            x2.mutable_data()[row * dim2 + row % dim2] = 1;
+        }
+        couplings_ = sparse_(x1, x2);
+        single_ = cast<float>(couplings_);
+    }
+    static std::string_view name() { return "clebsch-gordan-dense"; }
+    const Irreps& irreps_in1() const { return sparse_.irreps_in1(); }
+    const Irreps& irreps_in2() const { return sparse_.irreps_in2(); }
+    const Irreps& irreps_out() const { return sparse_.irreps_out(); }
+    static constexpr bool parity() { return true; }
+    index paths() const { return sparse_.paths(); }
+    double flops() const { return static_cast<double>(couplings_.extent(0) * (1 + 2 * couplings_.extent(1))); }
+    template <Expression X1, Expression X2>
+    auto operator()(const X1& x1, const X2& x2) const {
+        const index dim1 = irreps_in1().dim(), dim2 = irreps_in2().dim(), rows = x1.size() / dim1;
+        if (x1.extent(-1) != dim1 || x2.extent(-1) != dim2 || x2.size() != rows * dim2)
+            throw error("DenseClebschGordanProduct", "x1 is {}, x2 is {}: must be [..., {}] and [..., {}]",
+                        weft::detail::shape_text(x1.shape()), weft::detail::shape_text(x2.shape()), dim1, dim2);
+        Extents<X1::rank> shape = x1.shape();
+        shape.back() = irreps_out().dim();
+        const auto first = reshape(contiguous(x1), Extents<3>{rows, dim1, 1});
+        const auto pairs = eval(first * reshape(contiguous(x2), Extents<3>{rows, 1, dim2}));
+        return contiguous(reshape(
+            matmul(reshape(pairs, Extents<2>{rows, dim1 * dim2}), couplings<typename X1::value_type>()), shape));
+    }
+
+private:
+    template <class T>
+    Tensor<T, 2> couplings() const {
+        if constexpr (std::is_same_v<T, float>) {
+            return single_;
+        } else if constexpr (std::is_same_v<T, double>) {
+            return couplings_;
+        } else { // Dual
+            auto all = Tensor<T, 2>::empty(couplings_.shape());
+            for (index i = 0; i < all.size(); ++i)
+                all.mutable_data()[i] =
+                    T(static_cast<typename weft::detail::DualScalar<T>::type>(couplings_.data()[i]));
+            return all;
+        }
+    }
+
+    ClebschGordanProduct sparse_;
+    Tensor<double, 2> couplings_; // [dim1 dim2, dim of the result]
+    Tensor<float, 2> single_;
+};
+
 /// The product of functions on the sphere: couplings of even l1 + l2 + l3, all those to a degree added up.
 struct GauntProduct : detail::ComponentProduct<GauntTensorProduct> {
     GauntProduct() = default;
@@ -178,7 +238,8 @@ struct VectorSignalProduct {
 /// A product that is chosen at run time.
 class FeatureProduct {
 public:
-    using Any = std::variant<ClebschGordanProduct, GauntProduct, MatrixProduct, VectorSignalProduct>;
+    using Any =
+        std::variant<ClebschGordanProduct, DenseClebschGordanProduct, GauntProduct, MatrixProduct, VectorSignalProduct>;
 
     FeatureProduct() : FeatureProduct(GauntProduct()) {}
     /// One of feature_products, of degrees up to l1, l2, l3. Errors: there is none of that name; the product cannot be
@@ -240,6 +301,8 @@ FeatureProduct make_matrix(int l1, int l2, int l3) {
 inline constexpr FeatureProductChoice feature_products[] = {
     {"clebsch-gordan", "every coupling by itself",
      [](int l1, int l2, int l3) -> FeatureProduct { return ClebschGordanProduct(l1, l2, l3); }},
+    {"clebsch-gordan-dense", "the same as one product of matrices",
+     [](int l1, int l2, int l3) -> FeatureProduct { return DenseClebschGordanProduct(l1, l2, l3); }},
     {"gaunt", "product of functions, by what costs least", detail::make_gaunt<GauntMethod::automatic>},
     {"gaunt-list", "product of functions, by its couplings", detail::make_gaunt<GauntMethod::list>},
     {"gaunt-circles", "product of functions on circles, O(L^3)", detail::make_gaunt<GauntMethod::circles>},
