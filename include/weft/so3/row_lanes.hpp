@@ -183,7 +183,7 @@ struct WeightGradient {
 inline weft::detail::Chunks row_chunks(index rows) {
     weft::detail::Chunks chunks(0);
     chunks.size = rows;
-    const index least = std::max<index>(64, (rows + 63) / 64);
+    const index least = std::max<index>(128, (rows + 63) / 64);
     chunks.length = (least + 15) / 16 * 16;
     chunks.count = (rows + chunks.length - 1) / chunks.length;
     return chunks;
@@ -230,8 +230,7 @@ public:
         to_ = partial_.mutable_data();
     }
     void put(index chunk, const T* in_lanes) {
-        for (index i = 0; i < weights_; ++i)
-            to_[chunk * weights_ + i] = sum_lanes<T>(load_packet(in_lanes + i * lanes<T>));
+        sum_rows(in_lanes, weights_, to_ + chunk * weights_);
     }
     Tensor<T, 1> sum() const {
         auto all = Tensor<T, 1>::zeros({weights_});
