@@ -158,6 +158,16 @@ void repeat(benchmark::State& state, Work work, const F& f) {
         if (std::getenv("WEFT_PROBES")) std::apply([&](const auto&... results) { add_probes(state, results...); }, f());
 }
 
+/// Registers run(state, false) as name/size, and run(state, true), with gradients, as name_backward/size.
+template <class F>
+void add_with_backward(const std::string& name, const std::string& size, F run) {
+    for (const bool gradient : {false, true})
+        benchmark::RegisterBenchmark((name + (gradient ? "_backward/" : "/") + size).c_str(),
+                                     [=](benchmark::State& state) { run(state, gradient); })
+            ->Unit(benchmark::kMicrosecond)
+            ->UseRealTime();
+}
+
 /// The main function of a benchmark program.
 inline int run(int argc, char** argv) {
     if (const char* const threads = std::getenv("WEFT_THREADS")) weft::set_thread_count(std::atoi(threads));

@@ -11,7 +11,7 @@ namespace {
 using namespace weft;
 using so3::Function, so3::Irreps, so3::MulIrrep;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::add_with_backward, weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 /// `layer` and its gradient of rows [n, irreps_in]; work(rows, gradient) is what that takes.
 template <class Layer, class Work>
@@ -44,19 +44,12 @@ void s2_activation(benchmark::State& state, int lmax, index count, bool gradient
 }
 
 void add_all() {
-    const auto add = [](const std::string& name, const std::string& size, auto run) {
-        for (const bool gradient : {false, true})
-            benchmark::RegisterBenchmark((name + (gradient ? "_backward/" : "/") + size).c_str(),
-                                         [=](benchmark::State& s) { run(s, gradient); })
-                ->Unit(benchmark::kMicrosecond)
-                ->UseRealTime();
-    };
     for (const index n : {32, 128})
-        add("gate", "c" + std::to_string(n) + "_n2000",
-            [=](benchmark::State& s, bool gradient) { gate(s, n, 2000, gradient); });
+        add_with_backward("gate", "c" + std::to_string(n) + "_n2000",
+                          [=](benchmark::State& s, bool gradient) { gate(s, n, 2000, gradient); });
     for (const int l : {3, 6})
-        add("s2_activation", "l" + std::to_string(l) + "_n20000",
-            [=](benchmark::State& s, bool gradient) { s2_activation(s, l, 20'000, gradient); });
+        add_with_backward("s2_activation", "l" + std::to_string(l) + "_n20000",
+                          [=](benchmark::State& s, bool gradient) { s2_activation(s, l, 20'000, gradient); });
 }
 
 } // namespace

@@ -15,7 +15,7 @@ namespace {
 using namespace weft;
 using so3::Irreps, so3::MulIrrep;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::add_with_backward, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 Irreps copies(index n, int lmax) {
     std::vector<MulIrrep> terms;
@@ -167,30 +167,24 @@ void fully_connected(benchmark::State& state, index n, index rows, bool gradient
 }
 
 void add_all() {
-    const auto add = [](const std::string& name, const std::string& size, auto run) {
-        for (const bool gradient : {false, true})
-            benchmark::RegisterBenchmark((name + (gradient ? "_backward/" : "/") + size).c_str(),
-                                         [=](benchmark::State& s) { run(s, gradient); })
-                ->Unit(benchmark::kMicrosecond)
-                ->UseRealTime();
-    };
     for (const Shape& s : {Shape{1, 3, 3, 32, 4000}, Shape{1, 3, 3, 64, 2000}, Shape{1, 3, 3, 128, 2000},
                            Shape{2, 3, 3, 32, 4000}, Shape{2, 2, 2, 64, 2000}, Shape{3, 3, 3, 32, 4000}}) {
-        add("convolution", s.text(), [=](benchmark::State& state, bool gradient) { convolution(state, s, gradient); });
-        add("radial_convolution", s.text(),
-            [=](benchmark::State& state, bool gradient) { radial_convolution(state, s, gradient); });
+        add_with_backward("convolution", s.text(),
+                          [=](benchmark::State& state, bool gradient) { convolution(state, s, gradient); });
+        add_with_backward("radial_convolution", s.text(),
+                          [=](benchmark::State& state, bool gradient) { radial_convolution(state, s, gradient); });
         benchmark::RegisterBenchmark(("radial_product/" + s.text()).c_str(),
                                      [=](benchmark::State& state) { radial_product(state, s); })
             ->Unit(benchmark::kMicrosecond)
             ->UseRealTime();
-        add("table_convolution", s.text(),
-            [=](benchmark::State& state, bool gradient) { table_convolution(state, s, gradient); });
+        add_with_backward("table_convolution", s.text(),
+                          [=](benchmark::State& state, bool gradient) { table_convolution(state, s, gradient); });
     }
     for (const index n : {32, 64, 128})
-        add("so3_linear", "c" + std::to_string(n) + "_n2000",
-            [=](benchmark::State& state, bool gradient) { linear(state, n, 2000, gradient); });
-    add("fully_connected_tensor_product", "c32_n2000",
-        [](benchmark::State& state, bool gradient) { fully_connected(state, 32, 2000, gradient); });
+        add_with_backward("so3_linear", "c" + std::to_string(n) + "_n2000",
+                          [=](benchmark::State& state, bool gradient) { linear(state, n, 2000, gradient); });
+    add_with_backward("fully_connected_tensor_product", "c32_n2000",
+                      [](benchmark::State& state, bool gradient) { fully_connected(state, 32, 2000, gradient); });
 }
 
 } // namespace
