@@ -4,7 +4,10 @@
 #include <weft/graph/graph.hpp>
 #include <weft/so3/convolution_kernel.hpp>
 #include <weft/so3/convolution_plan.hpp>
+#include <weft/so3/row_ranges.hpp>
 #include <weft/so3/source_sums.hpp>
+
+#include <optional>
 
 /// Equivariant convolutions and their gradients, by the nodes that edges reach.
 namespace weft::inline WEFT_ABI::so3::detail {
@@ -68,16 +71,6 @@ private:
     T *harmonics_, *matrices_;
 };
 
-/// Calls f(chunk, begin, end) for these ranges of rows.
-template <class F>
-void for_each_rows(const ConvolutionPlan& plan, const Csr& csr, const std::vector<index>& bounds, F&& f) {
-    weft::detail::for_each_chunk(static_cast<index>(bounds.size()) - 1, plan.cost * static_cast<double>(csr.col.size()),
-                                 [&](index chunk) {
-                                     const auto at = static_cast<std::size_t>(chunk);
-                                     f(chunk, bounds[at], bounds[at + 1]);
-                                 });
-}
-
 /// All rows of x in planes.
 template <class T>
 Storage planes_of(const PlanarLayout& layout, const Tensor<T, 2>& x) {
@@ -100,35 +93,36 @@ Tensor<T, 2> convolve_rows(const ConvolutionPlan& plan, const Csr& csr, const Te
     auto y = Tensor<T, 2>::empty({to_nodes, plan.out.dim()});
     T* const to = y.mutable_data();
     const std::int32_t* const ptr = csr.row_ptr.data();
-    for_each_rows(
-        plan, csr, weft::detail::balanced_rows(csr.row_ptr, edge_block), [&](index chunk, index begin, index end) {
-            EdgeBlock<T> block(plan);
-            typename Weights::Block weight_block(weights, chunk);
-            weft::detail::Scratch<T> sums(plan.out.row() + 16);
-            const T *rows[edge_block], *weight_rows[edge_block];
-            for (index node = begin; node < end; ++node) {
-                std::fill_n(sums.data(), plan.out.row(), T{});
-                for (index first = ptr[node]; first < ptr[node + 1]; first += edge_block) {
-                    const index edges = std::min<index>(edge_block, ptr[node + 1] - first);
-                    block.load(csr.eid.data() + first, edges, harmonics.data());
-                    weight_block.load(csr.eid.data() + first, edges, weight_rows);
-                    const T* ahead = weight_block.ahead(edges);
-                    for (index p = 0; p < plan.in.planes(); ++p) {
-                        for (index e = 0; e < edges; ++e)
-                            rows[e] = from + plan.in.at(p, from_nodes, csr.col.data()[first + e]);
-                        for (const ConvolutionPath& path : plan.paths) {
-                            if (static_cast<std::size_t>(p) >= path.steps.size()) continue;
-                            const ConvolutionStep& s = path.steps[static_cast<std::size_t>(p)];
-                            convolve<T>({edges, rows, weight_rows, s.x, s.weights, s.width,
-                                         block.matrices() + path.matrix * matrix_step, sums.data() + s.sums, ahead},
-                                        path.l_in, path.l_out, path.diagonal);
-                            ahead += s.width * edges;
-                        }
-                    }
-                }
-                plan.out.unpack(sums.data(), to + node * plan.out.dim());
-            }
-        });
+    for_each_range(weft::detail::balanced_rows(csr.row_ptr, edge_block),
+                   plan.cost * static_cast<double>(csr.col.size()), [&](index chunk, index begin, index end) {
+                       EdgeBlock<T> block(plan);
+                       typename Weights::Block weight_block(weights, chunk);
+                       weft::detail::Scratch<T> sums(plan.out.row() + 16);
+                       const T *rows[edge_block], *weight_rows[edge_block];
+                       for (index node = begin; node < end; ++node) {
+                           std::fill_n(sums.data(), plan.out.row(), T{});
+                           for (index first = ptr[node]; first < ptr[node + 1]; first += edge_block) {
+                               const index edges = std::min<index>(edge_block, ptr[node + 1] - first);
+                               block.load(csr.eid.data() + first, edges, harmonics.data());
+                               weight_block.load(csr.eid.data() + first, edges, weight_rows);
+                               const T* ahead = weight_block.ahead(edges);
+                               for (index p = 0; p < plan.in.planes(); ++p) {
+                                   for (index e = 0; e < edges; ++e)
+                                       rows[e] = from + plan.in.at(p, from_nodes, csr.col.data()[first + e]);
+                                   for (const ConvolutionPath& path : plan.paths) {
+                                       if (static_cast<std::size_t>(p) >= path.steps.size()) continue;
+                                       const ConvolutionStep& s = path.steps[static_cast<std::size_t>(p)];
+                                       convolve<T>({edges, rows, weight_rows, s.x, s.weights, s.width,
+                                                    block.matrices() + path.matrix * matrix_step, sums.data() + s.sums,
+                                                    ahead},
+                                                   path.l_in, path.l_out, path.diagonal);
+                                       ahead += s.width * edges;
+                                   }
+                               }
+                           }
+                           plan.out.unpack(sums.data(), to + node * plan.out.dim());
+                       }
+                   });
     return y;
 }
 
@@ -148,7 +142,7 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
     const index dim = plan.dim_harmonics, of_matrix = plan.largest_matrix * edge_group * lanes<T>,
                 of_harmonics = edge_group * dim * lanes<T>;
     SourceSums<T> dx(plan.in, csr, chunks, x.extent(0));
-    for_each_rows(plan, csr, chunks, [&](index chunk, index begin, index end) {
+    for_each_range(chunks, plan.cost * static_cast<double>(csr.col.size()), [&](index chunk, index begin, index end) {
         EdgeBlock<T> block(plan);
         typename Weights::Block weight_block(weights, chunk);
         std::optional<typename SourceSums<T>::Part> sums;

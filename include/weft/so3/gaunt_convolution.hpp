@@ -5,6 +5,7 @@
 #include <weft/so3/gaunt_circles.hpp>
 #include <weft/so3/gaunt_frames.hpp>
 #include <weft/so3/row_lanes.hpp>
+#include <weft/so3/row_ranges.hpp>
 
 namespace weft::inline WEFT_ABI::so3 {
 
@@ -102,12 +103,9 @@ struct GauntConvolutionOperation {
 private:
     template <class F>
     void for_each_rows(const Csr& csr, index channels, F&& f) const {
-        const auto chunks = weft::detail::balanced_rows(csr.row_ptr, 64);
-        const double cost = plan->cost() * static_cast<double>(channels * csr.col.size());
-        weft::detail::for_each_chunk(static_cast<index>(chunks.size()) - 1, cost, [&](index chunk) {
-            const auto at = static_cast<std::size_t>(chunk);
-            f(chunks[at], chunks[at + 1]);
-        });
+        for_each_range(weft::detail::balanced_rows(csr.row_ptr, 64),
+                       plan->cost() * static_cast<double>(channels * csr.col.size()),
+                       [&](index, index begin, index end) { f(begin, end); });
     }
     /// The filter of an edge for a packet of channels: a component of each degree, of which short edges have the first.
     template <class T>
