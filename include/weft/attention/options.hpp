@@ -15,15 +15,15 @@ enum class Causal : char { none, bottom_right, top_left };
 
 /// What the scores of `attention` are made of, and which of them count.
 struct AttentionOptions {
-    std::optional<double> scale;   ///< of the products q k; else 1 / sqrt(D)
-    std::optional<double> softcap; ///< c > 0: scores x become c tanh(x / c)
+    std::optional<double> scale{};   ///< of the products q k; else 1 / sqrt(D)
+    std::optional<double> softcap{}; ///< c > 0: scores x become c tanh(x / c)
     Causal causal = Causal::none;
     /// Query i sees keys i + (Nk - Nq) - window[0] to i + (Nk - Nq) + window[1]; -1: no bound on that side.
     std::array<index, 2> window{-1, -1};
     /// [B] How many of the keys of each sequence exist; empty: all. What lies behind them has no influence.
-    Tensor<std::int64_t, 1> key_lengths;
+    Tensor<std::int64_t, 1> key_lengths{};
     /// [Hq] ALiBi: scores lose slope |i + (Nk - Nq) - j|; empty: none. See alibi_slopes.
-    Tensor<double, 1> slopes;
+    Tensor<double, 1> slopes{};
 
     double dropout = 0; ///< probability with which a weight becomes 0; the others are divided by 1 - dropout
     /// Of the random numbers: the weight of query i and key j of head h of sequence b depends on these, b, h, i and j.

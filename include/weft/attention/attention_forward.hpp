@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/attention/attention_tiles.hpp>
+
+namespace weft::inline WEFT_ABI::detail {
+
+/// The operands of attention and what it makes of them. S: what is stored; T: what is computed with.
+template <class T, class S>
+struct AttentionOperands {
+    std::vector<AttentionSequence> sequences;
+    index heads = 0, kv_heads = 0, depth = 0, value_depth = 0;
+    HeadRows<const S> q, k, v;
+    HeadRows<S> out;
+    HeadRows<T> lse; ///< elements, not rows
+    WeightDropout dropout;
+    index tile_rows = 0, tile_keys = 0;
+
+    /// Query heads that share the keys and values of one head.
+    index group() const { return heads / kv_heads; }
+};
+
+/// Adds a product where some scores are hidden and rows of b are not finite: 0 times those would not be 0. `hidden`
+/// has -infinity for what is left out.
+template <class T>
+WEFT_NOINLINE void add_visible_product(index m, index n, index k, const Strided<const T>& a,
+                                       const Strided<const T>& hidden, const PlainRows<T>& b, T* c, index ldc) {
+    const T nothing = T(-std::numeric_limits<double>::infinity());
+    for (index i = 0; i < m; ++i)
+        for (index l = 0; l < k; ++l)
+            if (!(hidden.data[i * hidden.rows + l * hidden.columns] == nothing))
+                for (index d = 0; d < n; ++d)
+                    c[i * ldc + d] += a.data[i * a.rows + l * a.columns] * b.data[l * b.stride + d];
+}
+
+/// softmax(scores) v, tile by tile with the maximum and the sum so far of each row: Milakov & Gimelshein (arXiv
+/// 1805.02867), Dao et al. (arXiv 2205.14135). The rows of a tile are queries of all heads that share keys: row r is
+/// query r / group of head r % group of them.
+template <class T, class S, class Rules>
+class AttentionForward {
+    using Tile = ProductTile<T>;
+    static constexpr index w = lanes<T>;
+
+public:
+    AttentionForward(const AttentionOperands<T, S>& o, const Rules& rules)
+        : o_(o), rules_(rules), group_(o.group()), plain_(rules.plain()),
+          tile_rows_(o.tile_rows > 0 ? o.tile_rows : 16 * Tile::rows),
+          tile_keys_(o.tile_keys > 0 ? o.tile_keys : 4 * Tile::columns) {}
+
+    index tiles(const AttentionSequence& s) const { return divide_up(s.queries * group_, tile_rows_); }
+
+    /// Tiles first, first + step, ... of the rows of one sequence and head of the keys.
+    void run(const AttentionSequence& s, index kv_head, index first, index step) const {
+        const index count = tiles(s), rows = s.queries * group_;
+        if (first >= count) return;
+        Memory memory(*this, s, first + step < count ? all_keys(s, first * tile_rows_, rows) : KeyRange{});
+        if (memory.kept.first < memory.kept.last)
+            for (index t = memory.kept.first / tile_keys_; t * tile_keys_ < memory.kept.last; ++t)
+                turn_keys(s, kv_head, t, memory);
+        for (index tile = first; tile < count; tile += step) {
+            const index r0 = tile * tile_rows_;
+            run_tile(s, kv_head, r0, std::min(tile_rows_, rows - r0), memory);
+        }
+    }
+
+private:
+    /// Scratch of a thread. Turned keys are kept for all tiles of `kept`, or made again for each tile of rows.
+    struct Memory {
+        KeyRange kept;
+        Scratch<T> all;
+        T *q, *scores, *sums, *out, *turned, *values, *copies, *factors, *largest;
+        std::vector<KeyRange> strips;
+
+        Memory(const AttentionForward& f, const AttentionSequence& s, KeyRange keep)
+            : kept{keep.first / f.tile_keys_ * f.tile_keys_, keep.last}, all(size(f, s)),
+              strips(static_cast<std::size_t>(divide_up(f.tile_rows_, Tile::rows))) {
+            const auto& o = f.o_;
+            q = all.take(f.tile_rows_ * o.depth);
+            scores = all.take(f.tile_rows_ * f.stride());
+            sums = all.take(f.tile_rows_ * w);
+            largest = all.take(f.tile_rows_);
+            out = all.take(f.tile_rows_ * f.value_stride());
+            factors = all.take(f.stride());
+            copies = all.take(f.tile_keys_ * std::max(o.depth, f.value_stride()));
+            values = all.take(f.tile_keys_ * f.value_stride());
+            turned = all.take(f.turned_size(kept_keys(f)));
+        }
+        index kept_keys(const AttentionForward& f) const {
+            return std::max(f.tile_keys_, round_up(kept.last - kept.first, f.tile_keys_));
+        }
+        index size(const AttentionForward& f, const AttentionSequence&) const {
+            const auto& o = f.o_;
+            const auto rounded = &Scratch<T>::rounded;
+            return rounded(f.tile_rows_ * o.depth) + rounded(f.tile_rows_ * f.stride()) + rounded(f.tile_rows_ * w) +
+                   rounded(f.tile_rows_) + rounded(f.tile_rows_ * f.value_stride()) + rounded(f.stride()) +
+                   rounded(f.tile_keys_ * std::max(o.depth, f.value_stride())) +
+                   rounded(f.tile_keys_ * f.value_stride()) + rounded(f.turned_size(kept_keys(f)));
+        }
+    };
+
+    index stride() const { return round_up(tile_keys_, w); }
+    index value_stride() const { return round_up(o_.value_depth, w); }
+    index turned_size(index keys) const {
+        return divide_up(keys, tile_keys_) * TurnedRows<T>::size(tile_keys_, o_.depth);
+    }
+    KeyRange queries(index r0, index count) const { return {r0 / group_, (r0 + count - 1) / group_ + 1}; }
+    KeyRange all_keys(const AttentionSequence& s, index r0, index rows) const {
+        return rules_.range(s, queries(r0, rows - r0));
+    }
+
+    /// Turns tile t of the keys; where they are.
+    const T* turn_keys(const AttentionSequence& s, index kv_head, index t, Memory& memory) const {
+        const index begin = t * tile_keys_, n = std::min(tile_keys_, s.present - begin);
+        const bool kept = memory.kept.first <= begin && begin < memory.kept.last;
+        T* const to = memory.turned + (kept ? turned_size(begin - memory.kept.first) : 0);
+        TurnedRows<T>::turn(o_.k.at(s.number, kv_head, s.first_key + begin), o_.k.row, n, o_.depth, to, memory.copies);
+        return to;
+    }
+    const T* turned_keys(const AttentionSequence& s, index kv_head, index t, Memory& memory) const {
+        const index begin = t * tile_keys_;
+        if (memory.kept.first <= begin && begin < memory.kept.last)
+            return memory.turned + turned_size(begin - memory.kept.first);
+        return turn_keys(s, kv_head, t, memory);
+    }
+
+    WEFT_NOINLINE void run_tile(const AttentionSequence& s, index kv_head, index r0, index rows, Memory& m) const {
+        const index depth = o_.depth, group = group_;
+        for (index r = 0; r < rows; ++r) {
+            const index row = r0 + r;
+            scaled_row(o_.q.at(s.number, kv_head * group + row % group, s.first_query + row / group), m.q + r * depth);
+            m.largest[r] = nothing();
+        }
+        std::fill_n(m.sums, rows * w, T{});
+        std::fill_n(m.out, rows * value_stride(), T{});
+
+        const KeyRange seen = rules_.range(s, queries(r0, rows));
+        for (index t = seen.first / tile_keys_; t * tile_keys_ < seen.last; ++t) {
+            const KeyRange keys{t * tile_keys_, std::min((t + 1) * tile_keys_, s.present)};
+            const TileKind kind = rules_.mask.kind(s, kv_head * group, queries(r0, rows), keys);
+            if (kind != TileKind::skip) add_keys(s, kv_head, r0, rows, t, keys, kind, m);
+        }
+        for (index r = 0; r < rows; ++r) finish_row(s, kv_head, r0 + r, r, m);
+    }
+
+    void add_keys(const AttentionSequence& s, index kv_head, index r0, index rows, index t, KeyRange keys,
+                  TileKind kind, Memory& m) const {
+        const index strips = divide_up(rows, Tile::rows), n = keys.last - keys.first, ld = stride();
+        KeyRange all{n, 0};
+        for (index strip = 0; strip < strips; ++strip) {
+            const index first = strip * Tile::rows, count = std::min(Tile::rows, rows - first);
+            KeyRange& c = m.strips[static_cast<std::size_t>(strip)] = rules_.range(s, queries(r0 + first, count));
+            c = {std::clamp<index>(c.first - keys.first, 0, n), std::clamp<index>(c.last - keys.first, 0, n)};
+            if (c.empty()) continue;
+            all = {std::min(all.first, c.first), std::max(all.last, c.last)};
+        }
+        if (all.empty()) return;
+
+        const T* const turned = turned_keys(s, kv_head, t, m);
+        for (index panel = all.first / Tile::columns; panel * Tile::columns < all.last; ++panel)
+            for (index strip = 0; strip < strips; ++strip) {
+                const index first = strip * Tile::rows;
+                const KeyRange c = m.strips[static_cast<std::size_t>(strip)];
+                if (!c.empty())
+                    TurnedRows<T>::multiply(std::min(Tile::rows, rows - first), c, o_.depth,
+                                            {m.q + first * o_.depth, o_.depth, 1}, turned, n, panel,
+                                            m.scores + first * ld, ld);
+            }
+
+        bool hidden = false;
+        for (index r = 0; r < rows; ++r) {
+            const KeyRange c = m.strips[static_cast<std::size_t>(r / Tile::rows)];
+            if (c.empty()) continue;
+            const index i = (r0 + r) / group_, h = kv_head * group_ + (r0 + r) % group_;
+            T* const x = m.scores + r * ld;
+            if (!plain_) rules_.shape(s, h, i, keys.first, c, x);
+            hidden |= rules_.hide(s, h, i, keys.first, c, kind, x);
+            const index begin = c.first / w * w, end = round_up(c.last, w);
+            std::fill(x + begin, x + c.first, nothing());
+            std::fill(x + c.last, x + end, nothing());
+            softmax_row(x + begin, end - begin, m.largest[r], m.sums + r * w, m.out + r * value_stride());
+            if (o_.dropout) {
+                o_.dropout.factors(s.number * o_.heads + h, i, keys.first, c, m.factors);
+                for (index j = c.first; j < c.last; ++j) x[j] = x[j] * m.factors[j];
+            }
+        }
+
+        const PlainRows<T> values = plain_rows(o_.v.at(s.number, kv_head, s.first_key + keys.first + all.first),
+                                               o_.v.row, all.last - all.first, o_.value_depth, m.values);
+        if (hidden && !all_finite(values, all.last - all.first, o_.value_depth))
+            return add_visible(s, kv_head, r0, rows, keys.first, kind, all.first, values, m);
+        for (index l = all.first; l < all.last; l += Tile::depth)
+            for (index strip = 0; strip < strips; ++strip) {
+                KeyRange c = m.strips[static_cast<std::size_t>(strip)];
+                c = {std::max(c.first, l), std::min(c.last, l + Tile::depth)};
+                if (c.empty()) continue;
+                const index first = strip * Tile::rows;
+                add_product(std::min(Tile::rows, rows - first), o_.value_depth, c.last - c.first,
+                            {m.scores + first * ld + c.first, ld, 1},
+                            PlainRows<T>{values.data + (c.first - all.first) * values.stride, values.stride},
+                            m.out + first * value_stride(), value_stride());
+            }
+    }
+
+    WEFT_NOINLINE void add_visible(const AttentionSequence& s, index kv_head, index r0, index rows, index begin,
+                                   TileKind kind, index first_value, const PlainRows<T>& values, Memory& m) const {
+        const index ld = stride();
+        Scratch<T> hidden(ld);
+        for (index r = 0; r < rows; ++r) {
+            const KeyRange c = m.strips[static_cast<std::size_t>(r / Tile::rows)];
+            if (c.empty()) continue;
+            std::fill_n(hidden.data(), ld, T{});
+            rules_.hide(s, kv_head * group_ + (r0 + r) % group_, (r0 + r) / group_, begin, c, kind, hidden.data());
+            add_visible_product(1, o_.value_depth, c.last - c.first, {m.scores + r * ld + c.first, ld, 1},
+                                {hidden.data() + c.first, ld, 1},
+                                PlainRows<T>{values.data + (c.first - first_value) * values.stride, values.stride},
+                                m.out + r * value_stride(), value_stride());
+        }
+    }
+
+    static T nothing() { return T(-std::numeric_limits<double>::infinity()); }
+
+    void scaled_row(const S* from, T* to) const {
+        if constexpr (std::same_as<S, T>)
+            for (index d = 0; d < o_.depth; ++d) to[d] = from[d] * rules_.scale;
+        else {
+            convert(from, to, o_.depth);
+            for (index d = 0; d < o_.depth; ++d) to[d] = to[d] * rules_.scale;
+        }
+    }
+
+    /// x = e^(x - m) with the new maximum m; what is there already is brought to it.
+    WEFT_ALWAYS_INLINE void softmax_row(T* x, index n, T& largest, T* sum, T* out) const {
+        Packet<T> top = splat(nothing()), second = top;
+        index j = 0;
+        for (; j + 2 * w <= n; j += 2 * w) {
+            top = larger(top, load_packet(x + j));
+            second = larger(second, load_packet(x + j + w));
+        }
+        if (j < n) top = larger(top, load_packet(x + j));
+        const T value = largest_lane<T>(larger(top, second));
+        if (value > largest) {
+            if (largest > nothing()) {
+                const Packet<T> factor = exp_of_nonpositive(splat(largest - value));
+                store_packet(sum, load_packet(sum) * factor);
+                for (index d = 0; d < value_stride(); d += w) store_packet(out + d, load_packet(out + d) * factor);
+            }
+            largest = value;
+        }
+        const Packet<T> shift = splat(largest > nothing() ? largest : T{});
+        Packet<T> total = load_packet(sum), other = splat(T{});
+        for (j = 0; j + 2 * w <= n; j += 2 * w) {
+            const Packet<T> a = exp_of_nonpositive(Packet<T>(load_packet(x + j) - shift));
+            const Packet<T> b = exp_of_nonpositive(Packet<T>(load_packet(x + j + w) - shift));
+            store_packet(x + j, a);
+            store_packet(x + j + w, b);
+            total = total + a;
+            other = other + b;
+        }
+        if (j < n) {
+            const Packet<T> a = exp_of_nonpositive(Packet<T>(load_packet(x + j) - shift));
+            store_packet(x + j, a);
+            total = total + a;
+        }
+        store_packet(sum, total + other);
+    }
+
+    void finish_row(const AttentionSequence& s, index kv_head, index row, index r, Memory& m) const {
+        const index h = kv_head * group_ + row % group_, i = s.first_query + row / group_;
+        const T sum = sum_lanes<T>(load_packet(m.sums + r * w));
+        const bool empty = sum == T(0);
+        T* const from = m.out + r * value_stride();
+        const Packet<T> divisor = splat(empty ? T(1) : sum);
+        for (index d = 0; d < value_stride(); d += w) store_packet(from + d, load_packet(from + d) / divisor);
+        S* const to = o_.out.at(s.number, h, i);
+        if constexpr (std::same_as<S, T>)
+            std::copy_n(from, o_.value_depth, to);
+        else
+            convert(from, to, o_.value_depth);
+        using std::log;
+        *o_.lse.at(s.number, h, i) = empty ? nothing() : T(m.largest[r] + log(sum));
+    }
+
+    const AttentionOperands<T, S>& o_;
+    const Rules& rules_;
+    index group_;
+    bool plain_;
+    index tile_rows_, tile_keys_;
+};
+
+/// out and lse of all sequences and heads.
+template <class T, class S, class Rules>
+void attend_forward(const AttentionOperands<T, S>& o, const Rules& rules) {
+    const AttentionForward<T, S, Rules> forward(o, rules);
+    const index heads = o.kv_heads, pairs = static_cast<index>(o.sequences.size()) * heads;
+    if (pairs == 0) return;
+    index most = 0;
+    double scores = 0;
+    for (const auto& s : o.sequences) {
+        most = std::max(most, forward.tiles(s));
+        scores += static_cast<double>(s.queries) * static_cast<double>(s.present * o.heads);
+    }
+    // Each row by itself: what the parts are has no influence on the results.
+    const index threads = thread_count();
+    const index parts = pairs % threads == 0 || pairs >= 8 * threads ? 1 : std::clamp<index>(most / 2, 1, 2 * threads);
+    for_each_chunk(
+        pairs * parts, scores * (static_cast<double>(o.depth + o.value_depth) * 0.02 + 0.5), [&](index chunk) {
+            const index pair = chunk / parts;
+            forward.run(o.sequences[static_cast<std::size_t>(pair / heads)], pair % heads, chunk % parts, parts);
+        });
+}
+
+} // namespace weft::inline WEFT_ABI::detail
