@@ -231,8 +231,8 @@ private:
             hidden = kind == TileKind::partial || seen.first > begin + c.first || seen.last < begin + c.last;
             if (!hidden)
                 for (index j = first; j < c.last; j += w) {
-                    const Packet<T> p =
-                        exp_of_nonpositive(Packet<T>(multiply_add(load_packet(x + j), scale, Packet<T>(-lse))));
+                    const Packet<T> p = WeightExponential<Packet<T>>::any(
+                        Packet<T>(multiply_add(load_packet(x + j), scale, Packet<T>(-lse))));
                     store_packet(x + j, p);
                     store_packet(d + j, p * (load_packet(d + j) - delta) * scale);
                 }
@@ -245,7 +245,7 @@ private:
             if (o_.dropout) o_.dropout.factors(s.number * o_.heads + h, i, begin, c, m.factors);
             for (index j = first; j < c.last; j += w) {
                 const Packet<T> t = load_packet(x + j);
-                const Packet<T> p = exp_of_nonpositive(Packet<T>(t - lse));
+                const Packet<T> p = WeightExponential<Packet<T>>::any(Packet<T>(t - lse));
                 Packet<T> kept = p, dp = load_packet(d + j);
                 if (o_.dropout) {
                     const Packet<T> factor = load_packet(m.factors + j);

@@ -67,6 +67,8 @@ private:
     /// Scratch of a thread. Turned keys are kept for all tiles of `kept`, or made again for each tile of rows.
     struct Memory {
         KeyRange kept;
+        T square{};           ///< the largest sum of squares of a kept key
+        bool bounded = false; ///< scores are so small that they need not be brought to a maximum
         Scratch<T> all;
         T *q, *scores, *sums, *out, *turned, *values, *copies, *factors, *largest;
         std::vector<KeyRange> strips;
@@ -113,7 +115,12 @@ private:
         const index begin = t * tile_keys_, n = std::min(tile_keys_, s.present - begin);
         const bool kept = memory.kept.first <= begin && begin < memory.kept.last;
         T* const to = memory.turned + (kept ? turned_size(begin - memory.kept.first) : 0);
-        TurnedRows<T>::turn(o_.k.at(s.number, kv_head, s.first_key + begin), o_.k.row, n, o_.depth, to, memory.copies);
+        const PlainRows<T> keys = TurnedRows<T>::turn(o_.k.at(s.number, kv_head, s.first_key + begin), o_.k.row, n,
+                                                      o_.depth, to, memory.copies);
+        if (kept && plain_) {
+            const T square = largest_square(keys, n, o_.depth);
+            if (!(square <= memory.square)) memory.square = square;
+        }
         return to;
     }
     const T* turned_keys(const AttentionSequence& s, index kv_head, index t, Memory& memory) const {
@@ -128,8 +135,10 @@ private:
         for (index r = 0; r < rows; ++r) {
             const index row = r0 + r;
             scaled_row(o_.q.at(s.number, kv_head * group + row % group, s.first_query + row / group), m.q + r * depth);
-            m.largest[r] = nothing();
         }
+        const T square = plain_ ? largest_square(PlainRows<T>{m.q, depth}, rows, depth) : T{};
+        m.bounded = plain_ && m.kept.first < m.kept.last && square * m.square <= T(400);
+        std::fill_n(m.largest, rows, m.bounded ? T{} : nothing());
         std::fill_n(m.sums, rows * w, T{});
         std::fill_n(m.out, rows * value_stride(), T{});
 
@@ -173,11 +182,19 @@ private:
             const index i = (r0 + r) / group_, h = kv_head * group_ + (r0 + r) % group_;
             T* const x = m.scores + r * ld;
             if (!plain_) rules_.shape(s, h, i, keys.first, c, x);
-            hidden |= rules_.hide(s, h, i, keys.first, c, kind, x);
             const index begin = c.first / w * w, end = round_up(c.last, w);
+            const bool row_hidden = rules_.hide(s, h, i, keys.first, c, kind, x) || begin < c.first || c.last < end;
             std::fill(x + begin, x + c.first, nothing());
             std::fill(x + c.last, x + end, nothing());
-            softmax_row(x + begin, end - begin, m.largest[r], m.sums + r * w, m.out + r * value_stride());
+            if (!m.bounded)
+                softmax_row(x + begin, end - begin, m.largest[r], m.sums + r * w, m.out + r * value_stride());
+            else if (row_hidden)
+                exponential_row(x + begin, end - begin, m.sums + r * w,
+                                [](const Packet<T>& a) { return WeightExponential<Packet<T>>::any(a); });
+            else
+                exponential_row(x + begin, end - begin, m.sums + r * w,
+                                [](const Packet<T>& a) { return WeightExponential<Packet<T>>::near(a); });
+            hidden |= row_hidden;
             if (o_.dropout) {
                 o_.dropout.factors(s.number * o_.heads + h, i, keys.first, c, m.factors);
                 for (index j = c.first; j < c.last; ++j) x[j] = x[j] * m.factors[j];
@@ -220,15 +237,17 @@ private:
     static T nothing() { return T(-std::numeric_limits<double>::infinity()); }
 
     void scaled_row(const S* from, T* to) const {
+        const T* x = to;
         if constexpr (std::same_as<S, T>)
-            for (index d = 0; d < o_.depth; ++d) to[d] = from[d] * rules_.scale;
-        else {
+            x = from;
+        else
             convert(from, to, o_.depth);
-            for (index d = 0; d < o_.depth; ++d) to[d] = to[d] * rules_.scale;
-        }
+        index d = 0;
+        for (; d + w <= o_.depth; d += w) store_packet(to + d, load_packet(x + d) * splat(rules_.scale));
+        for (; d < o_.depth; ++d) to[d] = x[d] * rules_.scale;
     }
 
-    /// x = e^(x - m) with the new maximum m; what is there already is brought to it.
+    /// x = e^(x - m) with the maximum m so far; what is there already is brought to it.
     WEFT_ALWAYS_INLINE void softmax_row(T* x, index n, T& largest, T* sum, T* out) const {
         Packet<T> top = splat(nothing()), second = top;
         index j = 0;
@@ -240,24 +259,30 @@ private:
         const T value = largest_lane<T>(larger(top, second));
         if (value > largest) {
             if (largest > nothing()) {
-                const Packet<T> factor = exp_of_nonpositive(splat(largest - value));
+                const Packet<T> factor = WeightExponential<Packet<T>>::any(splat(largest - value));
                 store_packet(sum, load_packet(sum) * factor);
                 for (index d = 0; d < value_stride(); d += w) store_packet(out + d, load_packet(out + d) * factor);
             }
             largest = value;
         }
         const Packet<T> shift = splat(largest > nothing() ? largest : T{});
+        exponential_row(x, n, sum,
+                        [&](const Packet<T>& a) { return WeightExponential<Packet<T>>::any(Packet<T>(a - shift)); });
+    }
+    /// x = f(x); adds up the results.
+    template <class F>
+    static WEFT_ALWAYS_INLINE void exponential_row(T* x, index n, T* sum, F&& f) {
         Packet<T> total = load_packet(sum), other = splat(T{});
-        for (j = 0; j + 2 * w <= n; j += 2 * w) {
-            const Packet<T> a = exp_of_nonpositive(Packet<T>(load_packet(x + j) - shift));
-            const Packet<T> b = exp_of_nonpositive(Packet<T>(load_packet(x + j + w) - shift));
+        index j = 0;
+        for (; j + 2 * w <= n; j += 2 * w) {
+            const Packet<T> a = f(load_packet(x + j)), b = f(load_packet(x + j + w));
             store_packet(x + j, a);
             store_packet(x + j + w, b);
             total = total + a;
             other = other + b;
         }
         if (j < n) {
-            const Packet<T> a = exp_of_nonpositive(Packet<T>(load_packet(x + j) - shift));
+            const Packet<T> a = f(load_packet(x + j));
             store_packet(x + j, a);
             total = total + a;
         }

@@ -56,9 +56,9 @@ struct TurnedRows {
     using Tile = ProductTile<T>;
 
     static index size(index rows, index depth) { return round_up(rows, lanes<T>) * depth; }
-    /// `copies`: room for rows x depth elements, if S is not T.
+    /// `copies`: room for rows x depth elements, if S is not T. Where the rows are, in T.
     template <class S>
-    static void turn(const S* from, index stride, index rows, index depth, T* to, T* copies) {
+    static PlainRows<T> turn(const S* from, index stride, index rows, index depth, T* to, T* copies) {
         PlainRows<T> plain{copies, depth};
         if constexpr (std::same_as<T, S>)
             plain = {from, stride};
@@ -71,6 +71,7 @@ struct TurnedRows {
             if (count < width)
                 for (index d = 0; d < depth; ++d) std::fill(panel + d * width + count, panel + (d + 1) * width, T{});
         }
+        return plain;
     }
     /// c[0:m, columns] = a b for those columns of a panel, in whole packets.
     static void multiply(index m, KeyRange columns, index depth, const Strided<const T>& a, const T* turned, index rows,
@@ -106,21 +107,42 @@ void add_tall_product(index m, index n, index k, const Strided<const T>& a, cons
 /// Whether all elements are finite.
 template <class T>
 bool all_finite(const PlainRows<T>& rows, index n, index width) {
-    Packet<T> bad = splat(T{});
+    constexpr index w = lanes<T>;
     const Packet<T> zero = splat(T{});
+    Packet<T> bad[4] = {zero, zero, zero, zero}; // 0 times what is not finite is NaN
     for (index r = 0; r < n; ++r) {
         const T* const row = rows.data + r * rows.stride;
-        for (index d = 0; d < width; d += lanes<T>) {
-            const index rest = width - d;
-            const Packet<T> x = rest >= lanes<T> ? load_packet(row + d) : load_first(row + d, rest, T{});
-            bad = multiply_add(x, zero, bad);
-        }
+        index d = 0;
+        for (; d + 4 * w <= width; d += 4 * w)
+            for (index u = 0; u < 4; ++u) bad[u] = multiply_add(load_packet(row + d + u * w), zero, bad[u]);
+        for (; d < width; d += w)
+            bad[0] =
+                multiply_add(width - d >= w ? load_packet(row + d) : load_first(row + d, width - d, T{}), zero, bad[0]);
     }
-    const T sum = sum_lanes<T>(bad);
+    const T sum = sum_lanes<T>(Packet<T>((bad[0] + bad[1]) + (bad[2] + bad[3])));
     if constexpr (math::is_dual<T>)
         return sum.value == 0 && sum.tangent == 0;
     else
         return sum == T(0);
+}
+
+/// The largest sum of squares of the rows; NaN or infinite if they are not finite.
+template <class T>
+T largest_square(const PlainRows<T>& rows, index n, index width) {
+    constexpr index w = lanes<T>;
+    T largest{};
+    for (index r = 0; r < n; ++r) {
+        const T* const row = rows.data + r * rows.stride;
+        Packet<T> sum = splat(T{});
+        for (index d = 0; d < width; d += w) {
+            const Packet<T> x = width - d >= w ? load_packet(row + d) : load_first(row + d, width - d, T{});
+            sum = multiply_add(x, x, sum);
+        }
+        const T square = sum_lanes<T>(sum);
+        largest = square <= largest ? largest : square;
+        if (square != square) return square;
+    }
+    return largest;
 }
 
 /// The largest lane; of those that are not NaN, where there are some.
@@ -139,17 +161,69 @@ WEFT_ALWAYS_INLINE T largest_lane(const std::type_identity_t<Packet<T>>& a) {
     }
 }
 
-/// e^a for a <= 0; exactly 0 at -infinity and 1 at 0.
+/// e^a for weights.
 template <class P>
-WEFT_ALWAYS_INLINE P exp_of_nonpositive(const P& a) {
-    if constexpr (math::is_dual<P>) {
-        const auto y = exp_of_nonpositive(a.value);
-        return P(y, a.tangent * y);
-    } else if constexpr (math::detail::is_packet<P>) {
-        return math::detail::exponential(larger(P(-math::detail::vanishing_exponent<P>()), a)).value();
-    } else {
-        return std::exp(a);
+struct WeightExponential {
+    static constexpr bool single = math::detail::is_single<P>;
+    // After this addition the low bits of the fraction are a whole number.
+    static constexpr double unit = single ? 0x1.8p23 : 0x1.8p52;
+
+    /// For results that are normal numbers.
+    static WEFT_ALWAYS_INLINE P near(const P& a) { return result(a, shifted(a)); }
+    /// For a at most about 1: 0 where the result would be subnormal, at -infinity too.
+    static WEFT_ALWAYS_INLINE P any(const P& a) {
+        const P z = shifted(a);
+        return select(z < math::number<P>(unit - (single ? 125 : 1021)), P(0), result(a, z));
     }
-}
+
+private:
+    static WEFT_ALWAYS_INLINE P shifted(const P& a) {
+        return multiply_add(a, math::number<P>(std::numbers::log2e), math::number<P>(unit));
+    }
+    /// The polynomial of float: that of the Arm optimized routines, 1.9 ulp.
+    static WEFT_ALWAYS_INLINE P result(const P& a, const P& z) {
+        const P n = z - math::number<P>(unit), power = whole_power(z);
+        if constexpr (single) {
+            const P r =
+                multiply_add(n, math::number<P>(-0x1.7f7d1cp-20), multiply_add(n, math::number<P>(-0x1.62e4p-1), a));
+            const P p = r * math::detail::polynomial(r, 0x1.0e4020p-7, 0x1.573e2ep-5, 0x1.555e66p-3, 0x1.fffdb6p-2,
+                                                     0x1.ffffecp-1);
+            return multiply_add(p, power, power);
+        } else {
+            const P r = multiply_add(n, math::detail::minus_log2_low<P>(),
+                                     multiply_add(n, math::detail::minus_log2_high<P>(), a));
+            const P p = math::detail::exponential_of_parts(n, r).p;
+            return multiply_add(p, power, power);
+        }
+    }
+    /// 2^n from unit + n.
+    static WEFT_ALWAYS_INLINE P whole_power(const P& z) {
+        if constexpr (math::detail::is_packet<P>) {
+            using Part = typename P::value_type;
+            using Integer = std::conditional_t<single, std::int32_t, std::int64_t>;
+            using Bits = xsimd::batch<Integer>;
+            constexpr Integer one = single ? 0x3f800000 : static_cast<Integer>(0x3ff0000000000000);
+            constexpr int fraction = single ? 23 : 52;
+#if XSIMD_VERSION_MAJOR < 9
+            return xsimd::bitwise_cast<P>((xsimd::bitwise_cast<Bits>(z) << fraction) + Bits(one));
+#else
+            return xsimd::bitwise_cast<Part>((xsimd::bitwise_cast<Integer>(z) << fraction) + Bits(one));
+#endif
+        } else {
+            return std::exp2(z - P(unit));
+        }
+    }
+};
+template <class P>
+struct WeightExponential<Dual<P>> {
+    static WEFT_ALWAYS_INLINE Dual<P> near(const Dual<P>& a) {
+        const P y = WeightExponential<P>::near(a.value);
+        return {y, a.tangent * y};
+    }
+    static WEFT_ALWAYS_INLINE Dual<P> any(const Dual<P>& a) {
+        const P y = WeightExponential<P>::any(a.value);
+        return {y, select(y == P(0), P(0), P(a.tangent * y))};
+    }
+};
 
 } // namespace weft::inline WEFT_ABI::detail
