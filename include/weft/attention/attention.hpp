@@ -3,6 +3,7 @@
 
 #include <weft/attention/attention_backward.hpp>
 #include <weft/attention/attention_layout.hpp>
+#include <weft/attention/masks.hpp>
 #include <weft/core/evaluate.hpp>
 #include <weft/core/views.hpp>
 
@@ -219,6 +220,7 @@ auto attend_dense(const AttentionOptions& options, const Mask& mask, const Funct
     const auto v = eval(value);
     const std::array<bool, 3> second{heads_lie_second(q), heads_lie_second(k), heads_lie_second(v)};
     const AttentionLayout layout = dense_layout(q, k, v, second, options);
+    mask.check(q.shape()[0], q.shape()[1], q.shape()[2], k.shape()[2]);
     (check_bias(bias, {q.shape()[0], q.shape()[1], q.shape()[2], k.shape()[2]}), ...);
     const Attention<S, Mask, Function> operation{{layout, options, mask, function}};
     const auto y =
@@ -230,6 +232,18 @@ struct ApplyAttention {
     template <class Op, class... E>
     auto operator()(const Op& op, const E&... operands) const {
         return apply_operation(op, operands...);
+    }
+};
+
+/// The result, a Tensor, and where the logarithms go.
+template <class T>
+struct ApplyWithSums {
+    Tensor<T, 1>& sums;
+
+    template <class Op, class... E>
+    auto operator()(const Op& op, const E&... operands) const {
+        sums = Tensor<T, 1>::empty({op.call.layout.rows()});
+        return op.attend(sums, contiguous(operands)...);
     }
 };
 
@@ -253,6 +267,84 @@ template <Expression Q, Expression K, Expression V, Expression B>
 auto attention(const Q& q, const K& k, const V& v, const B& bias, const AttentionOptions& options = {}) {
     return detail::attend_dense(options, detail::EveryKey{}, detail::NoScoreFunction{}, detail::ApplyAttention{}, q, k,
                                 v, bias);
+}
+
+/// The same with a mask (see block_mask) that hides further keys, and a function score(s, b, h, i, j) of the scores:
+/// PyTorch's flex_attention. The function is a template over its first argument, which is of the element type or its
+/// Dual: the derivative is found so. `bias`... may be one more operand, as above.
+template <class Score, class Mask, Expression Q, Expression K, Expression V, Expression... Bias>
+auto flex_attention(const Score& score, const Mask& mask, const AttentionOptions& options, const Q& q, const K& k,
+                    const V& v, const Bias&... bias) {
+    return detail::attend_dense(options, mask, score, detail::ApplyAttention{}, q, k, v, bias...);
+}
+
+/// A result with the logarithms of the sums of e^score: -infinity where a query sees no key.
+template <class S, int N>
+struct AttentionResult {
+    Tensor<S, N> out;
+    Tensor<detail::AttentionScalar<S>, N - 1> lse; ///< [B, Hq, Nq]; of packed sequences [Nq, Hq]
+};
+
+/// attention of tensors, with the logarithms that merge_attention and attention_backward need.
+template <class S, class... Bias>
+AttentionResult<S, 4> attention_with_lse(const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
+                                         const AttentionOptions& options = {}, const Bias&... bias) {
+    using T = detail::AttentionScalar<S>;
+    Tensor<T, 1> sums;
+    const auto out = detail::attend_dense(options, detail::EveryKey{}, detail::NoScoreFunction{},
+                                          detail::ApplyWithSums<T>{sums}, q, k, v, bias...);
+    return {out, reshape(sums, Extents<3>{q.shape()[0], q.shape()[1], q.shape()[2]})};
+}
+
+/// The attention of queries to several sets of keys from those to each: sum of w out / sum of w with
+/// w = e^(lse - largest lse). Sets of which a query sees nothing have no part in it. Errors: no parts; other shapes.
+template <class S>
+AttentionResult<S, 4> merge_attention(const std::vector<AttentionResult<S, 4>>& parts) {
+    using T = detail::AttentionScalar<S>;
+    if (parts.empty()) throw error("merge_attention", "there are no parts");
+    for (const auto& part : parts)
+        if (part.out.shape() != parts[0].out.shape() || part.lse.shape() != parts[0].lse.shape())
+            throw error("merge_attention", "parts of {} and {}: must be of one shape",
+                        detail::shape_text(parts[0].out.shape()), detail::shape_text(part.out.shape()));
+    AttentionResult<S, 4> merged{Tensor<S, 4>::empty(parts[0].out.shape()), Tensor<T, 3>::empty(parts[0].lse.shape())};
+    const index depth = parts[0].out.shape()[3];
+    std::vector<T> sums(static_cast<std::size_t>(depth));
+    for (index r = 0; r < merged.lse.size(); ++r) {
+        const T lse = detail::merge_row<T>(
+            static_cast<index>(parts.size()), depth,
+            [&](index p) { return parts[static_cast<std::size_t>(p)].lse.data()[r]; },
+            [&](index p) { return parts[static_cast<std::size_t>(p)].out.data() + r * depth; }, sums.data());
+        merged.lse.mutable_data()[r] = lse;
+        for (index d = 0; d < depth; ++d)
+            merged.out.mutable_data()[r * depth + d] = S(sums[static_cast<std::size_t>(d)]);
+    }
+    return merged;
+}
+
+/// attention of packed sequences: q [Tq, Hq, D], k [Tk, Hkv, D], v [Tk, Hkv, Dv], result [Tq, Hq, Dv]. The queries
+/// cu_q[s], ..., cu_q[s + 1] - 1 see the keys cu_k[s], ..., cu_k[s + 1] - 1 alone; causal and window count within
+/// them. Sequences may be empty. key_lengths are not of use here. Errors: extents that do not fit; boundaries that
+/// decrease or do not end with Tq and Tk.
+template <Expression Q, Expression K, Expression V, class I>
+auto varlen_attention(const Q& q, const K& k, const V& v, const Tensor<I, 1>& cu_q, const Tensor<I, 1>& cu_k,
+                      const AttentionOptions& options = {}) {
+    using S = typename Q::value_type;
+    return apply_operation(
+        detail::Attention<S, detail::EveryKey, detail::NoScoreFunction>{
+            {detail::varlen_layout(q, k, v, cu_q, cu_k, options), options, {}, {}}},
+        q, k, v);
+}
+/// The same of tensors, with the logarithms [Tq, Hq].
+template <class S, class I>
+AttentionResult<S, 3> varlen_attention_with_lse(const Tensor<S, 3>& q, const Tensor<S, 3>& k, const Tensor<S, 3>& v,
+                                                const Tensor<I, 1>& cu_q, const Tensor<I, 1>& cu_k,
+                                                const AttentionOptions& options = {}) {
+    using T = detail::AttentionScalar<S>;
+    const detail::Attention<S, detail::EveryKey, detail::NoScoreFunction> operation{
+        {detail::varlen_layout(q, k, v, cu_q, cu_k, options), options, {}, {}}};
+    Tensor<T, 1> sums;
+    const auto out = detail::ApplyWithSums<T>{sums}(operation, q, k, v);
+    return {out, reshape(sums, Extents<2>{q.shape()[0], q.shape()[1]})};
 }
 
 /// Self-attention of one projection x [B, N, (heads + 2 kv_heads) D]: for each position the queries of all heads, then

@@ -147,7 +147,7 @@ private:
         const auto queries = [&](index first, index count) {
             return KeyRange{first_query + (r + first) / group_, first_query + (r + first + count - 1) / group_ + 1};
         };
-        const TileKind kind = rules_.mask.kind(s, kv_head * group_, queries(0, rows), keys);
+        const TileKind kind = rules_.mask.kind(s, kv_head * group_, group_, queries(0, rows), keys);
         if (kind == TileKind::skip) return;
         bool any = false;
         for (index strip = 0; strip < strips; ++strip) {

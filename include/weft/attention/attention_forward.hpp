@@ -145,7 +145,7 @@ private:
         const KeyRange seen = rules_.range(s, queries(r0, rows));
         for (index t = seen.first / tile_keys_; t * tile_keys_ < seen.last; ++t) {
             const KeyRange keys{t * tile_keys_, std::min((t + 1) * tile_keys_, s.present)};
-            const TileKind kind = rules_.mask.kind(s, kv_head * group, queries(r0, rows), keys);
+            const TileKind kind = rules_.mask.kind(s, kv_head * group, group, queries(r0, rows), keys);
             if (kind != TileKind::skip) add_keys(s, kv_head, r0, rows, t, keys, kind, m);
         }
         for (index r = 0; r < rows; ++r) finish_row(s, kv_head, r0 + r, r, m);
@@ -311,6 +311,26 @@ private:
     bool plain_;
     index tile_rows_, tile_keys_;
 };
+
+/// The logarithm of the sum of e^lse(p) over the parts p, and in `sums` the mean of the rows out(p) by these weights.
+template <class T, class Lse, class Out>
+T merge_row(index parts, index depth, Lse&& lse, Out&& out, T* sums) {
+    const T nothing = T(-std::numeric_limits<double>::infinity());
+    T largest = nothing, total{};
+    for (index p = 0; p < parts; ++p) largest = lse(p) > largest ? lse(p) : largest;
+    std::fill_n(sums, depth, T{});
+    using std::exp, std::log;
+    for (index p = 0; p < parts; ++p) {
+        const T own = lse(p);
+        if (own == nothing) continue;
+        const T weight = exp(own - largest);
+        total += weight;
+        for (index d = 0; d < depth; ++d) sums[d] += weight * static_cast<T>(out(p)[d]);
+    }
+    if (total == T{}) return nothing;
+    for (index d = 0; d < depth; ++d) sums[d] /= total;
+    return largest + log(total);
+}
 
 /// out and lse of all sequences and heads.
 template <class T, class S, class Rules>

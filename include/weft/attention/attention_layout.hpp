@@ -110,4 +110,41 @@ void check_boundaries(const char* name, const Tensor<I, 1>& cu, index total) {
                         cu.data()[s - 1]);
 }
 
+/// q [Tq, Hq, D], k [Tk, Hkv, D], v [Tk, Hkv, Dv].
+template <class Q, class K, class V, class I>
+AttentionLayout varlen_layout(const Q& q, const K& k, const V& v, const Tensor<I, 1>& cu_q, const Tensor<I, 1>& cu_k,
+                              const AttentionOptions& options) {
+    static_assert(Q::rank == 3 && K::rank == 3 && V::rank == 3, "weft: varlen_attention: q, k and v are [T, H, D]");
+    const Extents<3> a = q.shape(), b = k.shape(), c = v.shape();
+    if (b[0] != c[0] || b[1] != c[1] || a[2] != b[2])
+        throw error("varlen_attention",
+                    "q is {}, k is {}, v is {}: they must be [Tq, Hq, D], [Tk, Hkv, D] and "
+                    "[Tk, Hkv, Dv]",
+                    shape_text(a), shape_text(b), shape_text(c));
+    if (cu_q.size() != cu_k.size())
+        throw error("varlen_attention", "cu_q is [{}], cu_k is [{}]: must be of one length", cu_q.size(), cu_k.size());
+    check_heads(a[1], b[1]);
+    check_boundaries("cu_q", cu_q, a[0]);
+    check_boundaries("cu_k", cu_k, b[0]);
+    if (options.key_lengths.size() > 0)
+        throw error("varlen_attention", "key_lengths are given: cu_k says how many keys there are");
+    check_options(options, cu_q.size() - 1, a[1], b[0]);
+    AttentionLayout layout;
+    for (index s = 0; s + 1 < cu_q.size(); ++s) {
+        const auto qs = static_cast<index>(cu_q.data()[s]), ks = static_cast<index>(cu_k.data()[s]);
+        const index keys = static_cast<index>(cu_k.data()[s + 1]) - ks;
+        layout.sequences.push_back({s, qs, ks, static_cast<index>(cu_q.data()[s + 1]) - qs, keys, keys});
+    }
+    layout.heads = a[1];
+    layout.kv_heads = b[1];
+    layout.depth = a[2];
+    layout.value_depth = c[2];
+    layout.q = {0, 0, a[2], a[1] * a[2]};
+    layout.k = {0, 0, b[2], b[1] * b[2]};
+    layout.v = {0, 0, c[2], c[1] * c[2]};
+    layout.out = {0, 0, c[2], a[1] * c[2]};
+    layout.lse = {0, 0, 1, a[1]};
+    return layout;
+}
+
 } // namespace weft::inline WEFT_ABI::detail

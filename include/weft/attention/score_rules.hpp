@@ -32,8 +32,8 @@ enum class TileKind : char { skip, partial, full };
 /// The mask that hides nothing.
 struct EveryKey {
     static constexpr bool hides = false;
-    static TileKind kind(const AttentionSequence&, index, KeyRange, KeyRange) { return TileKind::full; }
-    static bool operator_at(index, index, index, index) { return true; }
+    TileKind kind(const AttentionSequence&, index, index, KeyRange, KeyRange) const { return TileKind::full; }
+    void check(index, index, index, index) const {}
 };
 /// No function of the scores.
 struct NoScoreFunction {};
