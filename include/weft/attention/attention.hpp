@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/attention/attention_backward.hpp>
+#include <weft/attention/attention_double_backward.hpp>
 #include <weft/attention/attention_layout.hpp>
 #include <weft/attention/masks.hpp>
 #include <weft/core/evaluate.hpp>
@@ -23,21 +24,15 @@ template <class Mask, class Function>
 struct AttentionCall {
     AttentionLayout layout;
     AttentionOptions options;
-    Mask mask{};
-    Function function{};
+    Mask mask;
+    Function function;
 
     double scale() const {
         return options.scale ? *options.scale : 1 / std::sqrt(static_cast<double>(std::max<index>(1, layout.depth)));
     }
     template <class T>
     ScoreRules<T, Mask, Function> rules() const {
-        ScoreRules<T, Mask, Function> r;
-        r.options = options;
-        r.scale = T(scale());
-        r.softcap = T(options.softcap ? *options.softcap : 0);
-        r.mask = mask;
-        r.function = function;
-        return r;
+        return {options, T(scale()), T(options.softcap ? *options.softcap : 0), nullptr, {}, mask, function};
     }
     template <class T>
     ScoreRules<T, Mask, Function> rules(const Tensor<T, 4>& bias) const {
@@ -47,9 +42,9 @@ struct AttentionCall {
         for (std::size_t a = 0; a < 4; ++a) r.bias_strides[a] = bias.shape()[a] == 1 ? 0 : strides[a];
         return r;
     }
-    template <class T, class S>
-    AttentionOperands<T, S> operands(const S* q, const S* k, const S* v) const {
-        AttentionOperands<T, S> o;
+    template <class T, class S, class Q>
+    AttentionOperands<T, S, Q> operands(const Q* q, const S* k, const S* v) const {
+        AttentionOperands<T, S, Q> o;
         o.sequences = layout.sequences;
         o.heads = layout.heads;
         o.kv_heads = layout.kv_heads;
@@ -228,6 +223,23 @@ auto attend_dense(const AttentionOptions& options, const Mask& mask, const Funct
     return as_heads_lie(y, second[0]);
 }
 
+template <class Q, class V, class Result, class D>
+void check_result(const char* name, const Q& q, const V& v, const Result& result, const D& dout) {
+    const Extents<4> out{q.shape()[0], q.shape()[1], q.shape()[2], v.shape()[3]};
+    if (result.out.shape() != out || dout.shape() != out || result.lse.shape() != Extents<3>{out[0], out[1], out[2]})
+        throw error(name, "out is {}, lse is {}, dout is {}: they must be {}, without the last extent, and {}",
+                    shape_text(result.out.shape()), shape_text(result.lse.shape()), shape_text(dout.shape()),
+                    shape_text(out), shape_text(out));
+}
+
+template <class Score>
+auto score_function(const Score& score) {
+    if constexpr (std::same_as<Score, std::nullptr_t>)
+        return NoScoreFunction{};
+    else
+        return score;
+}
+
 struct ApplyAttention {
     template <class Op, class... E>
     auto operator()(const Op& op, const E&... operands) const {
@@ -269,15 +281,6 @@ auto attention(const Q& q, const K& k, const V& v, const B& bias, const Attentio
                                 v, bias);
 }
 
-/// The same with a mask (see block_mask) that hides further keys, and a function score(s, b, h, i, j) of the scores:
-/// PyTorch's flex_attention. The function is a template over its first argument, which is of the element type or its
-/// Dual: the derivative is found so. `bias`... may be one more operand, as above.
-template <class Score, class Mask, Expression Q, Expression K, Expression V, Expression... Bias>
-auto flex_attention(const Score& score, const Mask& mask, const AttentionOptions& options, const Q& q, const K& k,
-                    const V& v, const Bias&... bias) {
-    return detail::attend_dense(options, mask, score, detail::ApplyAttention{}, q, k, v, bias...);
-}
-
 /// A result with the logarithms of the sums of e^score: -infinity where a query sees no key.
 template <class S, int N>
 struct AttentionResult {
@@ -285,15 +288,102 @@ struct AttentionResult {
     Tensor<detail::AttentionScalar<S>, N - 1> lse; ///< [B, Hq, Nq]; of packed sequences [Nq, Hq]
 };
 
+/// The same with a mask (see block_mask) that hides further keys, and a function score(s, b, h, i, j) of the scores:
+/// PyTorch's flex_attention. The function is a template over its first argument, which is of the element type or its
+/// Dual: the derivative is found so; nullptr: none. `bias`... may be one more operand, as above.
+template <class Score, class Mask, Expression Q, Expression K, Expression V, Expression... Bias>
+auto flex_attention(const Score& score, const Mask& mask, const AttentionOptions& options, const Q& q, const K& k,
+                    const V& v, const Bias&... bias) {
+    return detail::attend_dense(options, mask, detail::score_function(score), detail::ApplyAttention{}, q, k, v,
+                                bias...);
+}
+/// The same of tensors, with the logarithms.
+template <class Score, class Mask, class S, class... Bias>
+AttentionResult<S, 4> flex_attention_with_lse(const Score& score, const Mask& mask, const AttentionOptions& options,
+                                              const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
+                                              const Bias&... bias) {
+    using T = detail::AttentionScalar<S>;
+    Tensor<T, 1> sums;
+    const auto out = detail::attend_dense(options, mask, detail::score_function(score), detail::ApplyWithSums<T>{sums},
+                                          q, k, v, bias...);
+    return {out, reshape(sums, Extents<3>{q.shape()[0], q.shape()[1], q.shape()[2]})};
+}
+
 /// attention of tensors, with the logarithms that merge_attention and attention_backward need.
 template <class S, class... Bias>
 AttentionResult<S, 4> attention_with_lse(const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
                                          const AttentionOptions& options = {}, const Bias&... bias) {
+    return flex_attention_with_lse(nullptr, detail::EveryKey{}, options, q, k, v, bias...);
+}
+
+/// The gradients of attention; those of half and bfloat16 are in float.
+template <class T>
+struct AttentionGradient {
+    Tensor<T, 4> q, k, v;
+    Tensor<double, 1> slopes; ///< [Hq], where there are slopes
+    double scale = 0;         ///< by the scale
+};
+
+/// The gradients of sum(dout attention(q, k, v, options)), for out and lse of attention_with_lse of the same operands.
+/// Errors: extents that do not fit.
+template <class S>
+AttentionGradient<detail::AttentionScalar<S>>
+attention_backward(const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
+                   const AttentionResult<S, 4>& result, const Tensor<S, 4>& dout,
+                   const AttentionOptions& options = {}) {
     using T = detail::AttentionScalar<S>;
-    Tensor<T, 1> sums;
-    const auto out = detail::attend_dense(options, detail::EveryKey{}, detail::NoScoreFunction{},
-                                          detail::ApplyWithSums<T>{sums}, q, k, v, bias...);
-    return {out, reshape(sums, Extents<3>{q.shape()[0], q.shape()[1], q.shape()[2]})};
+    const detail::AttentionCall<detail::EveryKey, detail::NoScoreFunction> call{
+        detail::dense_layout(q, k, v, {}, options), options, {}, {}};
+    detail::check_result("attention_backward", q, v, result, dout);
+    AttentionGradient<T> d{Tensor<T, 4>::zeros(q.shape()), Tensor<T, 4>::zeros(k.shape()),
+                           Tensor<T, 4>::zeros(v.shape()), Tensor<double, 1>::zeros({options.slopes.size()})};
+    auto g = call.gradients(result.out.data(), result.lse.data(), dout.data(), d.q.mutable_data(), d.k.mutable_data(),
+                            d.v.mutable_data());
+    auto slopes = Tensor<T, 1>::zeros({options.slopes.size()});
+    if (slopes.size() > 0) g.dslopes = slopes.mutable_data();
+    detail::attend_backward(call.template operands<T>(q.data(), k.data(), v.data()), g, call.template rules<T>());
+    d.slopes = slopes;
+    // scores are scale q k, so their gradients times q k add up to those of q times q
+    for (index i = 0; i < q.size(); ++i)
+        d.scale += static_cast<double>(static_cast<T>(q.data()[i])) * static_cast<double>(d.q.data()[i]);
+    d.scale /= call.scale();
+    return d;
+}
+
+/// The gradients of attention_double_backward.
+template <class T>
+struct AttentionSecondGradient {
+    Tensor<T, 4> q, k, v, dout;
+};
+
+/// The gradients of sum(cq dq) + sum(ck dk) + sum(cv dv), where dq, dk and dv are those of attention_backward, by q, k,
+/// v and dout: forces trained through attention. O(Nq Nk (D + Dv)) time, no matrix of scores. Errors: extents that do
+/// not fit; softcap or dropout.
+template <class T>
+AttentionSecondGradient<T>
+attention_double_backward(const Tensor<T, 4>& q, const Tensor<T, 4>& k, const Tensor<T, 4>& v,
+                          const AttentionResult<T, 4>& result, const Tensor<T, 4>& dout, const Tensor<T, 4>& cq,
+                          const Tensor<T, 4>& ck, const Tensor<T, 4>& cv, const AttentionOptions& options = {}) {
+    const detail::AttentionCall<detail::EveryKey, detail::NoScoreFunction> call{
+        detail::dense_layout(q, k, v, {}, options), options, {}, {}};
+    if (options.softcap || options.dropout > 0)
+        throw error("attention_double_backward", "softcap and dropout are not supported: use Dual numbers");
+    detail::check_result("attention_double_backward", q, v, result, dout);
+    if (cq.shape() != q.shape() || ck.shape() != k.shape() || cv.shape() != v.shape())
+        throw error("attention_double_backward", "cq is {}, ck is {}, cv is {}: must be {}, {}, {}",
+                    detail::shape_text(cq.shape()), detail::shape_text(ck.shape()), detail::shape_text(cv.shape()),
+                    detail::shape_text(q.shape()), detail::shape_text(k.shape()), detail::shape_text(v.shape()));
+    AttentionSecondGradient<T> d{Tensor<T, 4>::zeros(q.shape()), Tensor<T, 4>::zeros(k.shape()),
+                                 Tensor<T, 4>::zeros(v.shape()), Tensor<T, 4>::zeros(dout.shape())};
+    const auto& at = call.layout;
+    const detail::AttentionCotangents<T> c{at.out.of(result.out.data()), at.out.of(dout.data()),
+                                           at.lse.of(result.lse.data()), at.q.of(cq.data()),
+                                           at.k.of(ck.data()),           at.v.of(cv.data()),
+                                           at.q.of(d.q.mutable_data()),  at.k.of(d.k.mutable_data()),
+                                           at.v.of(d.v.mutable_data()),  at.out.of(d.dout.mutable_data())};
+    detail::attend_double_backward(call.template operands<T>(q.data(), k.data(), v.data()), c,
+                                   call.template rules<T>());
+    return d;
 }
 
 /// The attention of queries to several sets of keys from those to each: sum of w out / sum of w with

@@ -5,13 +5,15 @@
 
 namespace weft::inline WEFT_ABI::detail {
 
-/// The operands of attention and what it makes of them. S: what is stored; T: what is computed with.
-template <class T, class S>
+/// The operands of attention and what it makes of them. T: what is computed with; S: what keys and values are stored
+/// in, Q: queries and the result.
+template <class T, class S, class Q = S>
 struct AttentionOperands {
     std::vector<AttentionSequence> sequences;
     index heads = 0, kv_heads = 0, depth = 0, value_depth = 0;
-    HeadRows<const S> q, k, v;
-    HeadRows<S> out;
+    HeadRows<const Q> q;
+    HeadRows<const S> k, v;
+    HeadRows<Q> out;
     HeadRows<T> lse; ///< elements, not rows
     WeightDropout dropout;
     index tile_rows = 0, tile_keys = 0;
@@ -36,24 +38,37 @@ WEFT_NOINLINE void add_visible_product(index m, index n, index k, const Strided<
 /// softmax(scores) v, tile by tile with the maximum and the sum so far of each row: Milakov & Gimelshein (arXiv
 /// 1805.02867), Dao et al. (arXiv 2205.14135). The rows of a tile are queries of all heads that share keys: row r is
 /// query r / group of head r % group of them.
-template <class T, class S, class Rules>
+template <class T, class S, class Q, class Rules>
 class AttentionForward {
     using Tile = ProductTile<T>;
     static constexpr index w = lanes<T>;
 
 public:
-    AttentionForward(const AttentionOperands<T, S>& o, const Rules& rules)
+    AttentionForward(const AttentionOperands<T, S, Q>& o, const Rules& rules)
         : o_(o), rules_(rules), group_(o.group()), plain_(rules.plain()),
           tile_rows_(o.tile_rows > 0 ? o.tile_rows : 16 * Tile::rows),
           tile_keys_(o.tile_keys > 0 ? o.tile_keys : 4 * Tile::columns) {}
 
     index tiles(const AttentionSequence& s) const { return divide_up(s.queries * group_, tile_rows_); }
 
+    index key_tiles(const AttentionSequence& s) const { return divide_up(s.present, tile_keys_); }
+    index key_part(const AttentionSequence& s, index part, index parts) const {
+        return std::min(key_tiles(s) * part / parts * tile_keys_, s.present);
+    }
+
+    /// Some keys only, and where the results of row r go: out + r value_depth and lse + r.
+    struct Part {
+        KeyRange keys;
+        T* out;
+        T* lse;
+    };
+
     /// Tiles first, first + step, ... of the rows of one sequence and head of the keys.
-    void run(const AttentionSequence& s, index kv_head, index first, index step) const {
+    void run(const AttentionSequence& s, index kv_head, index first, index step, const Part* part = nullptr) const {
         const index count = tiles(s), rows = s.queries * group_;
         if (first >= count) return;
         Memory memory(*this, s, first + step < count ? all_keys(s, first * tile_rows_, rows) : KeyRange{});
+        memory.part = part;
         if (memory.kept.first < memory.kept.last)
             for (index t = memory.kept.first / tile_keys_; t * tile_keys_ < memory.kept.last; ++t)
                 turn_keys(s, kv_head, t, memory);
@@ -72,6 +87,7 @@ private:
         Scratch<T> all;
         T *q, *scores, *sums, *out, *turned, *values, *copies, *factors, *largest;
         std::vector<KeyRange> strips;
+        const Part* part = nullptr;
 
         Memory(const AttentionForward& f, const AttentionSequence& s, KeyRange keep)
             : kept{keep.first / f.tile_keys_ * f.tile_keys_, keep.last}, all(size(f, s)),
@@ -142,7 +158,8 @@ private:
         std::fill_n(m.sums, rows * w, T{});
         std::fill_n(m.out, rows * value_stride(), T{});
 
-        const KeyRange seen = rules_.range(s, queries(r0, rows));
+        KeyRange seen = rules_.range(s, queries(r0, rows));
+        if (m.part) seen = {std::max(seen.first, m.part->keys.first), std::min(seen.last, m.part->keys.last)};
         for (index t = seen.first / tile_keys_; t * tile_keys_ < seen.last; ++t) {
             const KeyRange keys{t * tile_keys_, std::min((t + 1) * tile_keys_, s.present)};
             const TileKind kind = rules_.mask.kind(s, kv_head * group, group, queries(r0, rows), keys);
@@ -236,9 +253,9 @@ private:
 
     static T nothing() { return T(-std::numeric_limits<double>::infinity()); }
 
-    void scaled_row(const S* from, T* to) const {
+    void scaled_row(const Q* from, T* to) const {
         const T* x = to;
-        if constexpr (std::same_as<S, T>)
+        if constexpr (std::same_as<Q, T>)
             x = from;
         else
             convert(from, to, o_.depth);
@@ -296,16 +313,27 @@ private:
         T* const from = m.out + r * value_stride();
         const Packet<T> divisor = splat(empty ? T(1) : sum);
         for (index d = 0; d < value_stride(); d += w) store_packet(from + d, load_packet(from + d) / divisor);
-        S* const to = o_.out.at(s.number, h, i);
-        if constexpr (std::same_as<S, T>)
+        using std::log;
+        const T lse = empty ? nothing() : T(m.largest[r] + log(sum));
+        if (m.part) {
+            std::copy_n(from, o_.value_depth, m.part->out + row * o_.value_depth);
+            m.part->lse[row] = lse;
+            return;
+        }
+        store_row(from, o_.out.at(s.number, h, i));
+        *o_.lse.at(s.number, h, i) = lse;
+    }
+
+public:
+    void store_row(const T* from, Q* to) const {
+        if constexpr (std::same_as<Q, T>)
             std::copy_n(from, o_.value_depth, to);
         else
             convert(from, to, o_.value_depth);
-        using std::log;
-        *o_.lse.at(s.number, h, i) = empty ? nothing() : T(m.largest[r] + log(sum));
     }
 
-    const AttentionOperands<T, S>& o_;
+private:
+    const AttentionOperands<T, S, Q>& o_;
     const Rules& rules_;
     index group_;
     bool plain_;
@@ -332,26 +360,62 @@ T merge_row(index parts, index depth, Lse&& lse, Out&& out, T* sums) {
     return largest + log(total);
 }
 
+/// Few queries and many keys of one sequence and head: parts of the keys side by side, and what they make together.
+template <class T, class S, class Q, class Rules>
+void attend_by_parts(const AttentionForward<T, S, Q, Rules>& forward, const AttentionOperands<T, S, Q>& o, index parts,
+                     double nanoseconds) {
+    const index heads = o.kv_heads, pairs = static_cast<index>(o.sequences.size()) * heads;
+    index rows = 0;
+    for (const auto& s : o.sequences) rows = std::max(rows, s.queries * o.group());
+    Scratch<T> outs(pairs * parts * rows * o.value_depth), sums(pairs * parts * rows);
+    const auto out_of = [&](index chunk) { return outs.data() + chunk * rows * o.value_depth; };
+    const auto lse_of = [&](index chunk) { return sums.data() + chunk * rows; };
+    const auto sequence = [&](index pair) -> const AttentionSequence& {
+        return o.sequences[static_cast<std::size_t>(pair / heads)];
+    };
+    for_each_chunk(pairs * parts, nanoseconds, [&](index chunk) {
+        const AttentionSequence& s = sequence(chunk / parts);
+        const index p = chunk % parts;
+        const typename AttentionForward<T, S, Q, Rules>::Part part{
+            {forward.key_part(s, p, parts), forward.key_part(s, p + 1, parts)}, out_of(chunk), lse_of(chunk)};
+        forward.run(s, chunk / parts % heads, 0, 1, &part);
+    });
+    std::vector<T> merged(static_cast<std::size_t>(o.value_depth));
+    for (index pair = 0; pair < pairs; ++pair) {
+        const AttentionSequence& s = sequence(pair);
+        for (index r = 0; r < s.queries * o.group(); ++r) {
+            const index h = pair % heads * o.group() + r % o.group(), i = s.first_query + r / o.group();
+            *o.lse.at(s.number, h, i) = merge_row<T>(
+                parts, o.value_depth, [&](index p) { return lse_of(pair * parts + p)[r]; },
+                [&](index p) { return out_of(pair * parts + p) + r * o.value_depth; }, merged.data());
+            forward.store_row(merged.data(), o.out.at(s.number, h, i));
+        }
+    }
+}
+
 /// out and lse of all sequences and heads.
-template <class T, class S, class Rules>
-void attend_forward(const AttentionOperands<T, S>& o, const Rules& rules) {
-    const AttentionForward<T, S, Rules> forward(o, rules);
+template <class T, class S, class Q, class Rules>
+void attend_forward(const AttentionOperands<T, S, Q>& o, const Rules& rules) {
+    const AttentionForward<T, S, Q, Rules> forward(o, rules);
     const index heads = o.kv_heads, pairs = static_cast<index>(o.sequences.size()) * heads;
     if (pairs == 0) return;
-    index most = 0;
+    index most = 0, keys = 0;
     double scores = 0;
     for (const auto& s : o.sequences) {
         most = std::max(most, forward.tiles(s));
+        keys = std::max(keys, forward.key_tiles(s));
         scores += static_cast<double>(s.queries) * static_cast<double>(s.present * o.heads);
     }
+    const double nanoseconds = scores * (static_cast<double>(o.depth + o.value_depth) * 0.02 + 0.5);
+    if (pairs * most < 8 && keys >= 4)
+        return attend_by_parts(forward, o, std::min(keys / 2, 16 / (pairs * std::max<index>(most, 1))), nanoseconds);
     // Each row by itself: what the parts are has no influence on the results.
     const index threads = thread_count();
     const index parts = pairs % threads == 0 || pairs >= 8 * threads ? 1 : std::clamp<index>(most / 2, 1, 2 * threads);
-    for_each_chunk(
-        pairs * parts, scores * (static_cast<double>(o.depth + o.value_depth) * 0.02 + 0.5), [&](index chunk) {
-            const index pair = chunk / parts;
-            forward.run(o.sequences[static_cast<std::size_t>(pair / heads)], pair % heads, chunk % parts, parts);
-        });
+    for_each_chunk(pairs * parts, nanoseconds, [&](index chunk) {
+        const index pair = chunk / parts;
+        forward.run(o.sequences[static_cast<std::size_t>(pair / heads)], pair % heads, chunk % parts, parts);
+    });
 }
 
 } // namespace weft::inline WEFT_ABI::detail

@@ -19,7 +19,7 @@ struct BlockMask {
     static constexpr bool hides = true;
     index rows = 0, columns = 0;
     Tensor<std::int8_t, 4> kinds{};
-    Predicate predicate{};
+    Predicate predicate;
 
     BlockKind block(index b, index h, index block_row, index block_column) const {
         const auto& s = kinds.shape();

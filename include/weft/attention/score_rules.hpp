@@ -46,11 +46,11 @@ struct ScoreRules {
 
     AttentionOptions options;
     T scale{};
-    T softcap{};                ///< 0: none
+    T softcap;                  ///< 0: none
     const T* bias = nullptr;    ///< of scores, or null
     index bias_strides[4] = {}; ///< of sequence, head, query, key
-    Mask mask{};
-    Function function{};
+    Mask mask;
+    Function function;
 
     /// Whether t = scale q k.
     bool plain() const { return !has_function && softcap == T(0) && !bias && options.slopes.size() == 0; }
