@@ -7,6 +7,7 @@
 #include <weft/attention/masks.hpp>
 #include <weft/core/evaluate.hpp>
 #include <weft/core/views.hpp>
+#include <weft/linalg/matmul.hpp>
 
 #include <memory>
 
@@ -202,24 +203,38 @@ void check_bias(const B& bias, const Extents<4>& scores) {
                         shape_text(bias.shape()), shape_text(scores));
 }
 
+/// The element type of operands: their own if they have one, else what they are computed in together.
+template <class A, class... B>
+struct JoinedType {
+    using type = AttentionScalar<A>;
+};
+template <class A, class B, class... C>
+struct JoinedType<A, B, C...> : JoinedType<typename Promote<AttentionScalar<A>, AttentionScalar<B>>::type, C...> {};
+template <class Q, class K, class V, class... Bias>
+using AttentionStorage =
+    std::conditional_t<std::same_as<typename Q::value_type, typename K::value_type> &&
+                           std::same_as<typename Q::value_type, typename V::value_type> &&
+                           (std::same_as<AttentionScalar<typename Q::value_type>, typename Bias::value_type> && ...),
+                       typename Q::value_type,
+                       typename JoinedType<typename Q::value_type, typename K::value_type, typename V::value_type,
+                                           typename Bias::value_type...>::type>;
+
 /// The call of f(operation, q, k, v as they lie, bias...), and its result as q lies.
 template <class Mask, class Function, class F, class Q, class K, class V, class... Bias>
 auto attend_dense(const AttentionOptions& options, const Mask& mask, const Function& function, F&& f, const Q& query,
                   const K& key, const V& value, const Bias&... bias) {
     static_assert(Q::rank == 4 && K::rank == 4 && V::rank == 4, "weft: attention: q, k and v are [B, H, N, D]");
-    using S = typename Q::value_type;
-    static_assert(std::same_as<typename K::value_type, S> && std::same_as<typename V::value_type, S>,
-                  "weft: attention: q, k and v have one element type");
-    const auto q = eval(query);
-    const auto k = eval(key);
-    const auto v = eval(value);
+    using S = AttentionStorage<Q, K, V, Bias...>;
+    const auto q = product_operand<S>(query);
+    const auto k = product_operand<S>(key);
+    const auto v = product_operand<S>(value);
     const std::array<bool, 3> second{heads_lie_second(q), heads_lie_second(k), heads_lie_second(v)};
     const AttentionLayout layout = dense_layout(q, k, v, second, options);
     mask.check(q.shape()[0], q.shape()[1], q.shape()[2], k.shape()[2]);
     (check_bias(bias, {q.shape()[0], q.shape()[1], q.shape()[2], k.shape()[2]}), ...);
     const Attention<S, Mask, Function> operation{{layout, options, mask, function}};
-    const auto y =
-        f(operation, as_heads_lie(q, second[0]), as_heads_lie(k, second[1]), as_heads_lie(v, second[2]), eval(bias)...);
+    const auto y = f(operation, as_heads_lie(q, second[0]), as_heads_lie(k, second[1]), as_heads_lie(v, second[2]),
+                     product_operand<AttentionScalar<S>>(bias)...);
     return as_heads_lie(y, second[0]);
 }
 

@@ -19,7 +19,7 @@ struct AttentionOperands {
     index tile_rows = 0, tile_keys = 0;
 
     /// Query heads that share the keys and values of one head.
-    index group() const { return heads / kv_heads; }
+    index group() const { return kv_heads > 0 ? heads / kv_heads : 1; }
 };
 
 /// Adds a product where some scores are hidden and rows of b are not finite: 0 times those would not be 0. `hidden`
