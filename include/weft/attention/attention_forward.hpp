@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/attention/attention_tiles.hpp>
+#include <weft/attention/few_rows.hpp>
 
 namespace weft::inline WEFT_ABI::detail {
 
@@ -83,9 +83,10 @@ private:
     struct Memory {
         KeyRange kept;
         T square{};           ///< the largest sum of squares of a kept key
+        bool few = false;     ///< so few rows that it does not pay to turn keys
         bool bounded = false; ///< scores are so small that they need not be brought to a maximum
         Scratch<T> all;
-        T *q, *scores, *sums, *out, *turned, *values, *copies, *factors, *largest;
+        T *q, *scores, *sums, *out, *turned, *values, *copies, *factors, *largest, *partial;
         std::vector<KeyRange> strips;
         const Part* part = nullptr;
 
@@ -99,6 +100,7 @@ private:
             largest = all.take(f.tile_rows_);
             out = all.take(f.tile_rows_ * f.value_stride());
             factors = all.take(f.stride());
+            partial = all.take(4 * w * w);
             copies = all.take(f.tile_keys_ * std::max(o.depth, f.value_stride()));
             values = all.take(f.tile_keys_ * f.value_stride());
             turned = all.take(f.turned_size(kept_keys(f)));
@@ -111,7 +113,7 @@ private:
             const auto rounded = &Scratch<T>::rounded;
             return rounded(f.tile_rows_ * o.depth) + rounded(f.tile_rows_ * f.stride()) + rounded(f.tile_rows_ * w) +
                    rounded(f.tile_rows_) + rounded(f.tile_rows_ * f.value_stride()) + rounded(f.stride()) +
-                   rounded(f.tile_keys_ * std::max(o.depth, f.value_stride())) +
+                   rounded(4 * w * w) + rounded(f.tile_keys_ * std::max(o.depth, f.value_stride())) +
                    rounded(f.tile_keys_ * f.value_stride()) + rounded(f.turned_size(kept_keys(f)));
         }
     };
@@ -154,6 +156,7 @@ private:
         }
         const T square = plain_ ? largest_square(PlainRows<T>{m.q, depth}, rows, depth) : T{};
         m.bounded = plain_ && m.kept.first < m.kept.last && square * m.square <= T(400);
+        m.few = rows <= most_few_rows && m.kept.empty();
         std::fill_n(m.largest, rows, m.bounded ? T{} : nothing());
         std::fill_n(m.sums, rows * w, T{});
         std::fill_n(m.out, rows * value_stride(), T{});
@@ -170,68 +173,106 @@ private:
 
     void add_keys(const AttentionSequence& s, index kv_head, index r0, index rows, index t, KeyRange keys,
                   TileKind kind, Memory& m) const {
-        const index strips = divide_up(rows, Tile::rows), n = keys.last - keys.first, ld = stride();
-        KeyRange all{n, 0};
-        for (index strip = 0; strip < strips; ++strip) {
-            const index first = strip * Tile::rows, count = std::min(Tile::rows, rows - first);
-            KeyRange& c = m.strips[static_cast<std::size_t>(strip)] = rules_.range(s, queries(r0 + first, count));
-            c = {std::clamp<index>(c.first - keys.first, 0, n), std::clamp<index>(c.last - keys.first, 0, n)};
-            if (c.empty()) continue;
-            all = {std::min(all.first, c.first), std::max(all.last, c.last)};
-        }
+        const KeyRange all = find_strips(s, r0, rows, keys, m);
         if (all.empty()) return;
+        score(s, kv_head, rows, t, keys, all, m);
+        const bool hidden = weigh(s, kv_head, r0, rows, keys, kind, m);
+        const S* const v = o_.v.at(s.number, kv_head, s.first_key + keys.first + all.first);
+        if (m.few && !hidden && reads_packets<T, S>(o_.value_depth)) {
+            for_few_rows(rows, [&](index r, auto count) {
+                add_few_rows<count()>(all.last - all.first, o_.value_depth, m.scores + r * stride() + all.first,
+                                      stride(), v, o_.v.row, m.out + r * value_stride(), value_stride());
+            });
+            return;
+        }
+        const PlainRows<T> values = plain_rows(v, o_.v.row, all.last - all.first, o_.value_depth, m.values);
+        if (hidden && !all_finite(values, all.last - all.first, o_.value_depth))
+            add_visible(s, kv_head, r0, rows, keys.first, kind, all.first, values, m);
+        else
+            add_values(rows, all, values, m);
+    }
 
+    /// Which of the keys the rows of each strip see, and all of them together.
+    KeyRange find_strips(const AttentionSequence& s, index r0, index rows, KeyRange keys, Memory& m) const {
+        const index n = keys.last - keys.first;
+        KeyRange all{n, 0};
+        for (index r = 0; r < rows; r += Tile::rows) {
+            KeyRange c = rules_.range(s, queries(r0 + r, std::min(Tile::rows, rows - r)));
+            c = {std::clamp<index>(c.first - keys.first, 0, n), std::clamp<index>(c.last - keys.first, 0, n)};
+            m.strips[static_cast<std::size_t>(r / Tile::rows)] = c;
+            if (!c.empty()) all = {std::min(all.first, c.first), std::max(all.last, c.last)};
+        }
+        if (m.few) std::fill_n(m.strips.begin(), divide_up(rows, Tile::rows), all);
+        return all;
+    }
+
+    /// scores: the products of the rows with the keys of tile t, as far as they are needed.
+    void score(const AttentionSequence& s, index kv_head, index rows, index t, KeyRange keys, KeyRange all,
+               Memory& m) const {
+        const index n = keys.last - keys.first, ld = stride();
+        if (m.few && reads_packets<T, S>(o_.depth)) {
+            const index first = all.first / w * w;
+            const S* const k = o_.k.at(s.number, kv_head, s.first_key + keys.first + first);
+            for_few_rows(rows, [&](index r, auto count) {
+                score_few_rows<count()>(all.last - first, o_.depth, PlainRows<T>{m.q + r * o_.depth, o_.depth}, k,
+                                        o_.k.row, m.scores + r * ld + first, ld, m.partial);
+            });
+            return;
+        }
         const T* const turned = turned_keys(s, kv_head, t, m);
         for (index panel = all.first / Tile::columns; panel * Tile::columns < all.last; ++panel)
-            for (index strip = 0; strip < strips; ++strip) {
-                const index first = strip * Tile::rows;
-                const KeyRange c = m.strips[static_cast<std::size_t>(strip)];
+            for (index r = 0; r < rows; r += Tile::rows) {
+                const KeyRange c = m.strips[static_cast<std::size_t>(r / Tile::rows)];
                 if (!c.empty())
-                    TurnedRows<T>::multiply(std::min(Tile::rows, rows - first), c, o_.depth,
-                                            {m.q + first * o_.depth, o_.depth, 1}, turned, n, panel,
-                                            m.scores + first * ld, ld);
+                    TurnedRows<T>::multiply(std::min(Tile::rows, rows - r), c, o_.depth,
+                                            {m.q + r * o_.depth, o_.depth, 1}, turned, n, panel, m.scores + r * ld, ld);
             }
+    }
 
+    /// scores: the weights. True if some in the strips are hidden.
+    bool weigh(const AttentionSequence& s, index kv_head, index r0, index rows, KeyRange keys, TileKind kind,
+               Memory& m) const {
         bool hidden = false;
         for (index r = 0; r < rows; ++r) {
             const KeyRange c = m.strips[static_cast<std::size_t>(r / Tile::rows)];
             if (c.empty()) continue;
             const index i = (r0 + r) / group_, h = kv_head * group_ + (r0 + r) % group_;
-            T* const x = m.scores + r * ld;
+            T* const x = m.scores + r * stride();
             if (!plain_) rules_.shape(s, h, i, keys.first, c, x);
+            const bool own = rules_.hide(s, h, i, keys.first, c, kind, x);
+            // whole packets
             const index begin = c.first / w * w, end = round_up(c.last, w);
-            const bool row_hidden = rules_.hide(s, h, i, keys.first, c, kind, x) || begin < c.first || c.last < end;
             std::fill(x + begin, x + c.first, nothing());
             std::fill(x + c.last, x + end, nothing());
+            T* const sums = m.sums + r * w;
             if (!m.bounded)
-                softmax_row(x + begin, end - begin, m.largest[r], m.sums + r * w, m.out + r * value_stride());
-            else if (row_hidden)
-                exponential_row(x + begin, end - begin, m.sums + r * w,
+                softmax_row(x + begin, end - begin, m.largest[r], sums, m.out + r * value_stride());
+            else if (own || begin < c.first || c.last < end)
+                exponential_row(x + begin, end - begin, sums,
                                 [](const Packet<T>& a) { return WeightExponential<Packet<T>>::any(a); });
             else
-                exponential_row(x + begin, end - begin, m.sums + r * w,
+                exponential_row(x + begin, end - begin, sums,
                                 [](const Packet<T>& a) { return WeightExponential<Packet<T>>::near(a); });
-            hidden |= row_hidden;
+            hidden |= own;
             if (o_.dropout) {
                 o_.dropout.factors(s.number * o_.heads + h, i, keys.first, c, m.factors);
                 for (index j = c.first; j < c.last; ++j) x[j] = x[j] * m.factors[j];
             }
         }
+        return hidden;
+    }
 
-        const PlainRows<T> values = plain_rows(o_.v.at(s.number, kv_head, s.first_key + keys.first + all.first),
-                                               o_.v.row, all.last - all.first, o_.value_depth, m.values);
-        if (hidden && !all_finite(values, all.last - all.first, o_.value_depth))
-            return add_visible(s, kv_head, r0, rows, keys.first, kind, all.first, values, m);
+    /// out += weights times values, those of the keys from all.first on.
+    void add_values(index rows, KeyRange all, const PlainRows<T>& values, Memory& m) const {
         for (index l = all.first; l < all.last; l += Tile::depth)
-            for (index strip = 0; strip < strips; ++strip) {
-                KeyRange c = m.strips[static_cast<std::size_t>(strip)];
+            for (index r = 0; r < rows; r += Tile::rows) {
+                KeyRange c = m.strips[static_cast<std::size_t>(r / Tile::rows)];
                 c = {std::max(c.first, l), std::min(c.last, l + Tile::depth)};
-                if (c.empty()) continue;
-                const index first = strip * Tile::rows;
-                add_product(std::min(Tile::rows, rows - first), o_.value_depth, c.last - c.first,
-                            {m.scores + first * ld + c.first, ld, 1},
-                            PlainRows<T>{values.data + (c.first - all.first) * values.stride, values.stride},
-                            m.out + first * value_stride(), value_stride());
+                if (!c.empty())
+                    add_product(std::min(Tile::rows, rows - r), o_.value_depth, c.last - c.first,
+                                {m.scores + r * stride() + c.first, stride(), 1},
+                                PlainRows<T>{values.data + (c.first - all.first) * values.stride, values.stride},
+                                m.out + r * value_stride(), value_stride());
             }
     }
 
