@@ -18,6 +18,9 @@ the result:
     chain/n                  relu(a * b + c) * d - e; backward: all five gradients
     bias_gelu/RxC            gelu(x + b), tanh form; backward: x and b
     softmax, log_softmax     along the last axis; backward: x
+    attention, attention_causal/hH_nN_dD
+                             scaled_dot_product_attention of H heads, N queries and keys of depth D; and the chain of
+                             matmul, softmax, matmul; backward: q, k and v
     matmul/MxKxN             [M, K] x [K, N]; backward: both
     conv3x3, conv1x1, depthwise3x3, conv3x3_stride2/NxCxHxWxO
                              conv2d of [N, C, H, W] to O channels, padding 1 of 3x3, no bias; _channels_last has x and
@@ -124,6 +127,8 @@ except ImportError:
     sphericart = None
 
 TORCH_SPARSE_MM = "torch sparse.mm"
+TORCH_SDPA = "torch sdpa"
+TORCH_NAIVE = "torch naive"
 TORCH_INDEX_ADD = "torch index_add"
 TORCH = "torch"
 GEOMETRIC = "torch_geometric"
@@ -229,6 +234,22 @@ def row_function(function, rows, columns):
     def make(grad):
         x = tensor((rows, columns), 1, grad)
         return lambda: function(x, -1), [x]
+
+    return make
+
+
+def attention(heads, n, depth, causal):
+    def make(grad):
+        leaves = [tensor((1, heads, n, depth), stream, grad) for stream in (1, 2, 3)]
+        return lambda: F.scaled_dot_product_attention(*leaves, is_causal=causal), leaves
+
+    return make
+
+
+def attention_naive(heads, n, depth):
+    def make(grad):
+        q, k, v = leaves = [tensor((1, heads, n, depth), stream, grad) for stream in (1, 2, 3)]
+        return lambda: torch.softmax(q @ k.transpose(-1, -2) * depth**-0.5, -1) @ v, leaves
 
     return make
 
@@ -666,6 +687,11 @@ def cases():
         found += both(f"log_softmax/{rows}x{columns}", TORCH, row_function(torch.log_softmax, rows, columns))
     for m, k, n in [(512, 512, 512), (1024, 1024, 1024), (2708, 1433, 16)]:
         found += both(f"matmul/{m}x{k}x{n}", TORCH, matmul(m, k, n))
+    for heads, n, depth in [(8, 1024, 64), (8, 512, 64), (8, 1024, 16), (8, 1024, 32), (8, 256, 64), (1, 4096, 64)]:
+        size = f"h{heads}_n{n}_d{depth}"
+        found += both(f"attention/{size}", TORCH_SDPA, attention(heads, n, depth, False))
+        found += both(f"attention/{size}", TORCH_NAIVE, attention_naive(heads, n, depth))
+        found += both(f"attention_causal/{size}", TORCH_SDPA, attention(heads, n, depth, True))
     for batch in (32, 256):
         for name, function in IMAGE_NORMS.items():
             found += both(f"{name}/{batch}x64x56x56", TORCH, image_norm(function, (batch, 64, 56, 56)))
