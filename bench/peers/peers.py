@@ -238,7 +238,7 @@ def row_function(function, rows, columns):
     return make
 
 
-def attention(heads, n, depth, causal):
+def scaled_attention(heads, n, depth, causal):
     def make(grad):
         leaves = [tensor((1, heads, n, depth), stream, grad) for stream in (1, 2, 3)]
         return lambda: F.scaled_dot_product_attention(*leaves, is_causal=causal), leaves
@@ -246,7 +246,7 @@ def attention(heads, n, depth, causal):
     return make
 
 
-def attention_naive(heads, n, depth):
+def naive_attention(heads, n, depth):
     def make(grad):
         q, k, v = leaves = [tensor((1, heads, n, depth), stream, grad) for stream in (1, 2, 3)]
         return lambda: torch.softmax(q @ k.transpose(-1, -2) * depth**-0.5, -1) @ v, leaves
@@ -689,9 +689,9 @@ def cases():
         found += both(f"matmul/{m}x{k}x{n}", TORCH, matmul(m, k, n))
     for heads, n, depth in [(8, 1024, 64), (8, 512, 64), (8, 1024, 16), (8, 1024, 32), (8, 256, 64), (1, 4096, 64)]:
         size = f"h{heads}_n{n}_d{depth}"
-        found += both(f"attention/{size}", TORCH_SDPA, attention(heads, n, depth, False))
-        found += both(f"attention/{size}", TORCH_NAIVE, attention_naive(heads, n, depth))
-        found += both(f"attention_causal/{size}", TORCH_SDPA, attention(heads, n, depth, True))
+        found += both(f"attention/{size}", TORCH_SDPA, scaled_attention(heads, n, depth, False))
+        found += both(f"attention/{size}", TORCH_NAIVE, naive_attention(heads, n, depth))
+        found += both(f"attention_causal/{size}", TORCH_SDPA, scaled_attention(heads, n, depth, True))
     for batch in (32, 256):
         for name, function in IMAGE_NORMS.items():
             found += both(f"{name}/{batch}x64x56x56", TORCH, image_norm(function, (batch, 64, 56, 56)))
