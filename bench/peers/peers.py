@@ -140,7 +140,7 @@ SPHERICART = "sphericart"
 TORCH_GRID = "torch grid"
 TORCH_EINSUM = "torch einsum"
 GEOMETRIC_SPARSE = "torch_geometric sparse"  # cached where the layer has it, the graph as a CSR matrix
-COMPARED = (E3NN, E3NN_EAGER, MACE, SPHERICART)  # whose weights are given, so that results can be compared
+COMPARED = (TORCH_SDPA, TORCH_NAIVE, E3NN, E3NN_EAGER, MACE, SPHERICART)  # whose weights are given, so that results can be compared
 ALLOCATORS = ("default", "recycling")
 
 

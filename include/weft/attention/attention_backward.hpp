@@ -192,18 +192,9 @@ private:
             if (dk) add_visible_product(n, o_.depth, rows, adjoint.transposed(), marks.transposed(), q, dk, g_.dk.row);
             if (dq) add_visible_product(rows, o_.depth, n, adjoint, marks, m.keys, dq, dq_stride);
         } else {
-            if (dv) add_tall_product(n, o_.value_depth, rows, weights.transposed(), dout, dv, g_.dv.row);
-            if (dk) add_tall_product(n, o_.depth, rows, adjoint.transposed(), q, dk, g_.dk.row);
-            if (dq)
-                for (index strip = 0; strip < strips; ++strip) {
-                    const index first = strip * Tile::rows;
-                    const KeyRange c = m.strips[static_cast<std::size_t>(strip)];
-                    if (!c.empty())
-                        add_product(std::min(Tile::rows, rows - first), o_.depth, c.last - c.first,
-                                    {m.adjoint + first * ld + c.first, ld, 1},
-                                    PlainRows<T>{m.keys.data + c.first * m.keys.stride, m.keys.stride},
-                                    dq + first * dq_stride, dq_stride);
-                }
+            if (dv) add_product(n, o_.value_depth, rows, weights.transposed(), dout, dv, g_.dv.row);
+            if (dk) add_product(n, o_.depth, rows, adjoint.transposed(), q, dk, g_.dk.row);
+            if (dq) add_strips(rows, o_.depth, m.strips, 0, adjoint, m.keys, dq, dq_stride);
         }
         if (dq && group_ > 1)
             for (index k = 0; k < rows; ++k)

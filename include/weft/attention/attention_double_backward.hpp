@@ -174,13 +174,13 @@ private:
         T *const gk = c_.gk.at(s.number, kv_head, s.first_key + keys.first), *const gv =
                                                                                  c_.gv.at(s.number, kv_head,
                                                                                           s.first_key + keys.first);
-        add_tall_product(n, o_.value_depth, rows, of(m.g_tile).transposed(), dout, gv, c_.gv.row);
-        add_tall_product(rows, o_.value_depth, n, of(m.g_tile), v, m.gdout, value_depth_);
-        add_tall_product(rows, o_.value_depth, n, of(m.p), cv, m.gdout, value_depth_);
-        add_tall_product(n, o_.depth, rows, of(m.dp).transposed(), cq, gk, c_.gk.row);
-        add_tall_product(rows, o_.depth, n, of(m.dp), ck, m.gq, depth_);
-        add_tall_product(rows, o_.depth, n, of(m.e), k, m.gq, depth_);
-        add_tall_product(n, o_.depth, rows, of(m.e).transposed(), q, gk, c_.gk.row);
+        add_product(n, o_.value_depth, rows, of(m.g_tile).transposed(), dout, gv, c_.gv.row);
+        add_product(rows, o_.value_depth, n, of(m.g_tile), v, m.gdout, value_depth_);
+        add_product(rows, o_.value_depth, n, of(m.p), cv, m.gdout, value_depth_);
+        add_product(n, o_.depth, rows, of(m.dp).transposed(), cq, gk, c_.gk.row);
+        add_product(rows, o_.depth, n, of(m.dp), ck, m.gq, depth_);
+        add_product(rows, o_.depth, n, of(m.e), k, m.gq, depth_);
+        add_product(n, o_.depth, rows, of(m.e).transposed(), q, gk, c_.gk.row);
     }
 
     const AttentionOperands<T, T>& o_;

@@ -189,7 +189,8 @@ private:
         if (hidden && !all_finite(values, all.last - all.first, o_.value_depth))
             add_visible(s, kv_head, r0, rows, keys.first, kind, all.first, values, m);
         else
-            add_values(rows, all, values, m);
+            add_strips(rows, o_.value_depth, m.strips, all.first, {m.scores, stride(), 1}, values, m.out,
+                       value_stride());
     }
 
     /// Which of the keys the rows of each strip see, and all of them together.
@@ -260,20 +261,6 @@ private:
             }
         }
         return hidden;
-    }
-
-    /// out += weights times values, those of the keys from all.first on.
-    void add_values(index rows, KeyRange all, const PlainRows<T>& values, Memory& m) const {
-        for (index l = all.first; l < all.last; l += Tile::depth)
-            for (index r = 0; r < rows; r += Tile::rows) {
-                KeyRange c = m.strips[static_cast<std::size_t>(r / Tile::rows)];
-                c = {std::max(c.first, l), std::min(c.last, l + Tile::depth)};
-                if (!c.empty())
-                    add_product(std::min(Tile::rows, rows - r), o_.value_depth, c.last - c.first,
-                                {m.scores + r * stride() + c.first, stride(), 1},
-                                PlainRows<T>{values.data + (c.first - all.first) * values.stride, values.stride},
-                                m.out + r * value_stride(), value_stride());
-            }
     }
 
     WEFT_NOINLINE void add_visible(const AttentionSequence& s, index kv_head, index r0, index rows, index begin,

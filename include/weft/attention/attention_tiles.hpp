@@ -85,23 +85,32 @@ struct TurnedRows {
     }
 };
 
-/// c [m, n] += a b for b [k, n] in rows that are read in whole packets, m at most the rows of a tile.
+/// c [m, n] += a b for b [k, n] in rows that are read in whole packets: k in pieces whose rows of b stay in the
+/// first-level cache.
 template <class T>
 void add_product(index m, index n, index k, const Strided<const T>& a, const PlainRows<T>& b, T* c, index ldc) {
     using Tile = ProductTile<T>;
-    for (index column = 0; column < n; column += Tile::columns)
-        Tile::multiply(m, std::min(Tile::columns, n - column), k, a, b.data + column, b.stride, c + column, ldc,
-                       Into::add);
-}
-/// The same for any m: k in pieces whose rows of b stay in the first-level cache.
-template <class T>
-void add_tall_product(index m, index n, index k, const Strided<const T>& a, const PlainRows<T>& b, T* c, index ldc) {
-    using Tile = ProductTile<T>;
     for (index l = 0; l < k; l += Tile::depth)
-        for (index i = 0; i < m; i += Tile::rows)
-            add_product(std::min(Tile::rows, m - i), n, std::min(Tile::depth, k - l),
-                        {a.data + i * a.rows + l * a.columns, a.rows, a.columns},
-                        PlainRows<T>{b.data + l * b.stride, b.stride}, c + i * ldc, ldc);
+        for (index column = 0; column < n; column += Tile::columns)
+            Tile::multiply_rows(m, std::min(Tile::columns, n - column), std::min(Tile::depth, k - l),
+                                {a.data + l * a.columns, a.rows, a.columns}, b.data + l * b.stride + column, b.stride,
+                                c + column, ldc, Into::add);
+}
+
+/// The same for the rows of strips that see some of the keys each: a [m, keys], of the keys from `first` on b has rows.
+template <class T>
+void add_strips(index m, index n, const std::vector<KeyRange>& strips, index first, const Strided<const T>& a,
+                const PlainRows<T>& b, T* c, index ldc) {
+    constexpr index height = ProductTile<T>::rows;
+    for (index r = 0, end = 0; r < m; r = end) {
+        const KeyRange seen = strips[static_cast<std::size_t>(r / height)];
+        end = std::min(m, r + height);
+        while (end < m && strips[static_cast<std::size_t>(end / height)] == seen) end = std::min(m, end + height);
+        if (!seen.empty())
+            add_product(end - r, n, seen.last - seen.first,
+                        {a.data + r * a.rows + seen.first * a.columns, a.rows, a.columns},
+                        PlainRows<T>{b.data + (seen.first - first) * b.stride, b.stride}, c + r * ldc, ldc);
+    }
 }
 
 /// Whether all elements are finite.

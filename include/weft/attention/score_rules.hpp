@@ -24,6 +24,7 @@ struct AttentionSequence {
 struct KeyRange {
     index first = 0, last = 0;
     bool empty() const { return first >= last; }
+    bool operator==(const KeyRange&) const = default;
 };
 
 /// Whether a tile of queries and keys has no score that counts, some, or only such.

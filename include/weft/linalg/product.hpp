@@ -42,9 +42,7 @@ public:
         const bool direct = panel < first_packed_;
         const T* const from = direct ? b_.data + k0 * b_.rows + panel * Tile::columns : packed + offset(panel, k0);
         const index ld = direct ? b_.rows : packed_columns(panel);
-        for (index i = 0; i < m; i += Tile::rows)
-            Tile::multiply(std::min(Tile::rows, m - i), columns(panel), depth, {a.data + i * a.rows, a.rows, a.columns},
-                           from, ld, c + i * n_ + panel * Tile::columns, n_, into);
+        Tile::multiply_rows(m, columns(panel), depth, a, from, ld, c + panel * Tile::columns, n_, into);
     }
 
 private:

@@ -47,6 +47,8 @@ struct ProductTile {
     static constexpr int packets = 2; // of 16 registers
 #endif
     static constexpr index rows = 6, columns = packets * lanes<T>;
+    /// Of results one packet wide: so many sums at once that none waits for the one before.
+    static constexpr index narrow_rows = 12;
     /// So many rows of a panel of b stay in the first-level cache.
     static constexpr index depth = std::clamp<index>((32 << 10) / (columns * static_cast<index>(sizeof(T))), 64, 256);
 
@@ -67,7 +69,53 @@ struct ProductTile {
         }
     }
 
+    /// The same for any m.
+    static void multiply_rows(index m, index n, index k, const Strided<const T>& a, const T* b, index ld, T* c,
+                              index ldc, Into into) {
+        index i = 0;
+        const auto from = [&] { return Strided<const T>{a.data + i * a.rows, a.rows, a.columns}; };
+        if (n <= lanes<T>)
+            for (; i + narrow_rows <= m; i += narrow_rows) run_narrow(n, k, from(), b, ld, c + i * ldc, ldc, into);
+        for (; i < m; i += rows) multiply(std::min(rows, m - i), n, k, from(), b, ld, c + i * ldc, ldc, into);
+    }
+
 private:
+    /// narrow_rows rows of n <= lanes<T> columns.
+    WEFT_NOINLINE static void run_narrow(index n, index k, const Strided<const T>& a, const T* b, index ld, T* c,
+                                         index ldc, Into into) {
+        constexpr int groups = narrow_rows / 4;
+        const index one = a.rows, three = 3 * a.rows;
+        const T* row[groups];
+        Packet<T> sum[narrow_rows];
+#pragma GCC unroll 16
+        for (index i = 0; i < narrow_rows; ++i) sum[i] = splat(T{});
+#pragma GCC unroll 16
+        for (int g = 0; g < groups; ++g) row[g] = a.data + 4 * g * a.rows;
+        for (index l = 0; l < k; ++l, b += ld) {
+            const Packet<T> factor = load_packet(b);
+#pragma GCC unroll 16
+            for (int g = 0; g < groups; ++g) {
+#if defined(__GNUC__)
+                asm("" : "+r"(row[g])); // else each row has a pointer, for which there are not enough registers
+#endif
+                sum[4 * g] = multiply_add(splat(row[g][0]), factor, sum[4 * g]);
+                sum[4 * g + 1] = multiply_add(splat(row[g][one]), factor, sum[4 * g + 1]);
+                sum[4 * g + 2] = multiply_add(splat(row[g][2 * one]), factor, sum[4 * g + 2]);
+                sum[4 * g + 3] = multiply_add(splat(row[g][three]), factor, sum[4 * g + 3]);
+                row[g] += a.columns;
+            }
+        }
+#pragma GCC unroll 16
+        for (index i = 0; i < narrow_rows; ++i) {
+            T* const to = c + i * ldc;
+            if (into == Into::add) sum[i] = sum[i] + (n == lanes<T> ? load_packet(to) : load_first(to, n, T{}));
+            if (n == lanes<T>)
+                store_packet(to, sum[i]);
+            else
+                store_first(to, sum[i], n);
+        }
+    }
+
     // The pragmas: g++ leaves sums in memory if they are an array that a loop walks over, so the loops must be gone
     // before it assigns registers.
     template <int N>
