@@ -16,10 +16,15 @@
 
 namespace weft_test {
 
+inline weft::AttentionOptions causal() {
+    weft::AttentionOptions masks;
+    masks.causal = weft::Causal::bottom_right;
+    return masks;
+}
+
 /// The options that are masks.
 inline weft::AttentionOptions masks_of(const GoldenCase& golden) {
-    weft::AttentionOptions masks;
-    if (golden.option("causal", false)) masks.causal = weft::Causal::bottom_right;
+    auto masks = golden.option("causal", false) ? causal() : weft::AttentionOptions{};
     if (const auto lengths = golden.option("key_lengths", std::vector<std::int64_t>{}); !lengths.empty())
         masks.key_lengths = weft::Tensor<std::int64_t, 1>::from(lengths);
     return masks;

@@ -43,9 +43,8 @@ TEST_CASE("multihead_attention: self-attention is attention to itself", "[attent
     for (const weft::index kv_heads : {4, 2, 1}) {
         const nn::MultiheadAttention<double> layer(16, {.heads = 4, .kv_heads = kv_heads});
         const auto x = numbers<double, 3>({2, 5, 16});
-        for (const bool causal : {false, true}) {
-            const weft::AttentionOptions masks{.causal = causal ? weft::Causal::bottom_right : weft::Causal::none,
-                                               .key_lengths = Tensor<std::int64_t, 1>::from({5, 3})};
+        for (auto masks : {weft::AttentionOptions{}, causal()}) {
+            masks.key_lengths = Tensor<std::int64_t, 1>::from({5, 3});
             const Tensor<double, 3> self = layer(x, masks, &even), cross = layer(x, x, x, masks, &even);
             REQUIRE(self.shape() == x.shape());
             for (weft::index i = 0; i < self.size(); ++i)
@@ -57,8 +56,7 @@ TEST_CASE("multihead_attention: self-attention is attention to itself", "[attent
 TEST_CASE("multihead_attention: gradients", "[attention]") {
     const auto table = std::make_shared<weft::RotaryTable<double>>(weft::arange<double>(3), 2);
     const nn::MultiheadAttention<double> layer(4, {.heads = 2, .kv_heads = 1});
-    weft::expect_grad<1>([&](const auto& x) { return layer(x, {.causal = weft::Causal::bottom_right}, table.get()); },
-                         numbers<double, 3>({2, 3, 4}));
+    weft::expect_grad<1>([&](const auto& x) { return layer(x, causal(), table.get()); }, numbers<double, 3>({2, 3, 4}));
     const nn::MultiheadAttention<double> cross(4, {.heads = 2, .key_features = 3, .value_features = 5});
     weft::expect_grad<1>([&](const auto& q, const auto& k, const auto& v) { return cross(q, k, v); },
                          numbers<double, 3>({1, 2, 4}), numbers<double, 3>({1, 3, 3}, 2),

@@ -52,17 +52,15 @@ TEST_CASE("transformer_block: gradients, with positions rotated", "[attention]")
                                                  .norm_first = true,
                                                  .norm = nn::TransformerNorm::rms,
                                                  .activation = nn::FeedForward::swiglu});
-    weft::expect_grad<1>([&](const auto& x) { return block(x, {.causal = weft::Causal::bottom_right}, &table); },
-                         numbers<double, 3>({1, 3, 4}));
+    weft::expect_grad<1>([&](const auto& x) { return block(x, causal(), &table); }, numbers<double, 3>({1, 3, 4}));
 }
 
 TEST_CASE("transformer_block: the past does not see the future", "[attention]") {
     const nn::TransformerBlock<float> block(16, {.heads = 4, .norm_first = true});
     auto x = numbers<float, 3>({1, 9, 16});
-    const weft::AttentionOptions causal{.causal = weft::Causal::bottom_right};
-    const Tensor<float, 3> before = block(x, causal);
+    const Tensor<float, 3> before = block(x, causal());
     x(0, 6, 3) = 100;
-    const Tensor<float, 3> after = block(x, causal);
+    const Tensor<float, 3> after = block(x, causal());
     REQUIRE(same_bits(Tensor<float, 3>(slice(before, 1, 0, 6)), Tensor<float, 3>(slice(after, 1, 0, 6))));
     REQUIRE(!same_bits(Tensor<float, 3>(slice(before, 1, 6, 7)), Tensor<float, 3>(slice(after, 1, 6, 7))));
     REQUIRE(!same_bits(Tensor<float, 3>(slice(before, 1, 8)), Tensor<float, 3>(slice(after, 1, 8))));
@@ -88,7 +86,7 @@ TEST_CASE("transformer_block: the same numbers on any number of threads", "[atte
     require_thread_independent([&] {
         nn::clear_grad(block);
         const Var<float, 3> input{x};
-        backward(Var(weft::sum(square(block(input, {.causal = weft::Causal::bottom_right})))));
+        backward(Var(weft::sum(square(block(input, causal())))));
         Tensor<float, 1> all = reshape(input.grad(), {-1});
         nn::for_each_parameter(block, [&](std::string_view, const auto& p) {
             all = concat(0, all, Tensor<float, 1>(reshape(p.grad(), {-1})));
