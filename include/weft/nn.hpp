@@ -9,6 +9,7 @@
 #include <weft/nn/conv2d.hpp>
 #include <weft/nn/convolution.hpp>
 #include <weft/nn/dropout.hpp>
+#include <weft/nn/embedding.hpp>
 #include <weft/nn/evo_norm_b.hpp>
 #include <weft/nn/evo_norm_s.hpp>
 #include <weft/nn/filter_response_norm.hpp>
