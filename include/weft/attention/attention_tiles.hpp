@@ -4,7 +4,7 @@
 #include <weft/attention/score_rules.hpp>
 #include <weft/core/iteration.hpp>
 #include <weft/linalg/product_tile.hpp>
-#include <weft/so3/transpose_block.hpp>
+#include <weft/core/transpose_block.hpp>
 
 /// What the tiled kernels of attention are made of.
 namespace weft::inline WEFT_ABI::detail {
@@ -67,7 +67,7 @@ struct TurnedRows {
         for (index r = 0; r < rows; r += Tile::columns) {
             const index count = std::min(Tile::columns, rows - r), width = round_up(count, lanes<T>);
             T* const panel = to + r * depth;
-            so3::detail::transpose_block(plain.data + r * plain.stride, plain.stride, count, depth, panel, width);
+            transpose_block(plain.data + r * plain.stride, plain.stride, count, depth, panel, width);
             if (count < width)
                 for (index d = 0; d < depth; ++d) std::fill(panel + d * width + count, panel + (d + 1) * width, T{});
         }

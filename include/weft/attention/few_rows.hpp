@@ -45,7 +45,7 @@ WEFT_NOINLINE void score_few_rows(index n, index depth, const PlainRows<T>& q, c
 #pragma GCC unroll 4
                 for (int u = 0; u < 4; ++u) store_packet(partial + (r * w + j + u) * w, sum[r][u]);
         }
-        for (int r = 0; r < M; ++r) so3::detail::sum_rows(partial + r * w * w, w, scores + r * scores_stride + j0);
+        for (int r = 0; r < M; ++r) sum_rows(partial + r * w * w, w, scores + r * scores_stride + j0);
     }
 }
 

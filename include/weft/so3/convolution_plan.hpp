@@ -63,16 +63,16 @@ public:
         for_each_packet(nodes, node, [&](const Term& term, index first, index count, index at) {
             T* const row = to + at;
             if (count < lanes_) std::fill_n(row, term.components * lanes_, T{});
-            transpose_block(from + term.at + first * term.components, term.components, count, term.components, row,
-                            lanes_);
+            weft::detail::transpose_block(from + term.at + first * term.components, term.components, count,
+                                          term.components, row, lanes_);
         });
     }
     /// Back, of one node.
     template <class T>
     void unpack(const T* from, T* to) const {
         for_each_packet(1, 0, [&](const Term& term, index first, index count, index at) {
-            transpose_block(from + at, lanes_, term.components, count, to + term.at + first * term.components,
-                            term.components);
+            weft::detail::transpose_block(from + at, lanes_, term.components, count,
+                                          to + term.at + first * term.components, term.components);
         });
     }
 

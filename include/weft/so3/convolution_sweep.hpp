@@ -30,7 +30,8 @@ public:
         for (index e = 0; e < n;) { // edges that lie one behind the other at once
             const index first = e++;
             while (e < n && eid[e] == eid[e - 1] + 1) ++e;
-            transpose_block(harmonics + eid[first] * dim, dim, e - first, dim, harmonics_ + first, matrix_step);
+            weft::detail::transpose_block(harmonics + eid[first] * dim, dim, e - first, dim, harmonics_ + first,
+                                          matrix_step);
         }
         // What lies behind the last edge is read with it, and its results are not.
         if (n < up_to)
@@ -183,7 +184,7 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
                         path.add_harmonics_gradient(matrix_gradient, harmonics_sums, dim);
                     }
                     for (index i = 0; i < few; ++i) {
-                        sum_rows(harmonics_sums + i * dim * lanes<T>, dim, dh + eid[e + i] * dim);
+                        weft::detail::sum_rows(harmonics_sums + i * dim * lanes<T>, dim, dh + eid[e + i] * dim);
                         weight_block.finish(e + i);
                     }
                 }

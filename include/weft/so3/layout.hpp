@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/transpose_block.hpp>
 #include <weft/so3/copies.hpp>
-#include <weft/so3/transpose_block.hpp>
 
 #include <memory>
 #include <vector>
@@ -57,9 +57,9 @@ struct LayoutBlock {
         if (from.component == 1 && to.component == 1) {
             std::copy_n(x, copies * components, y);
         } else if (from.component == 1) {
-            transpose_block(x, components, copies, components, y, to.component);
+            weft::detail::transpose_block(x, components, copies, components, y, to.component);
         } else if (to.component == 1) {
-            transpose_block(x, from.component, components, copies, y, components);
+            weft::detail::transpose_block(x, from.component, components, copies, y, components);
         } else {
             for (index m = 0; m < components; ++m) std::copy_n(x + m * from.component, copies, y + m * to.component);
         }

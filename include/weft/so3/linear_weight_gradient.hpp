@@ -32,8 +32,8 @@ public:
                 const index filled = width(p), of_component = rows * filled;
                 if (filled > p.weights.outputs) std::fill_n(plane.data(), p.components * of_component, T{});
                 for (index r = 0; r < rows; ++r)
-                    transpose_block(dy + (first + r) * out + p.at_out, p.components, p.weights.outputs, p.components,
-                                    plane.data() + r * filled, of_component);
+                    weft::detail::transpose_block(dy + (first + r) * out + p.at_out, p.components, p.weights.outputs,
+                                                  p.components, plane.data() + r * filled, of_component);
                 for (index m = 0; m < p.components; ++m) {
                     const weft::detail::Panels<T> panels({plane.data() + m * of_component, filled, 1}, filled, rows, 1);
                     for (index panel = 0; panel < panels.count(); ++panel)

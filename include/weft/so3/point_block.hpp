@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/so3/transpose_block.hpp>
+#include <weft/core/transpose_block.hpp>
 
 /// Between points in memory, [points, 3], and blocks in which a coordinate's points lie side by side: coordinate k of
 /// point i is at block[k * stride + i].
@@ -26,7 +26,7 @@ WEFT_ALWAYS_INLINE R merge_coordinates(R x, R y, R z, std::integer_sequence<int,
 template <class T>
 void load_points(const T* rows, index points, T* block, index stride) {
     index i = 0;
-    if constexpr (transposes_packets<T>) {
+    if constexpr (weft::detail::transposes_packets<T>) {
         using R = typename Packet<T>::register_type;
         constexpr index w = lanes<T>;
         constexpr auto all = std::make_integer_sequence<int, static_cast<int>(w)>{};
@@ -46,7 +46,7 @@ void load_points(const T* rows, index points, T* block, index stride) {
 template <class T>
 void store_points(const T* block, index stride, index points, T* rows) {
     index i = 0;
-    if constexpr (transposes_packets<T>) {
+    if constexpr (weft::detail::transposes_packets<T>) {
         using R = typename Packet<T>::register_type;
         constexpr index w = lanes<T>;
         constexpr auto all = std::make_integer_sequence<int, static_cast<int>(w)>{};

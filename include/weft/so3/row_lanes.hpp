@@ -3,8 +3,8 @@
 
 #include <weft/core/dense.hpp>
 #include <weft/core/tensor.hpp>
+#include <weft/core/transpose_block.hpp>
 #include <weft/so3/registers.hpp>
-#include <weft/so3/transpose_block.hpp>
 
 #include <vector>
 
@@ -14,14 +14,14 @@ namespace weft::inline WEFT_ABI::so3::detail {
 /// to[c * lanes + r] = rows[r * n + c] for `count` <= lanes rows of n elements; 0 behind them.
 template <class T>
 void rows_to_lanes(const T* rows, index n, index count, T* to) {
-    transpose_block(rows, n, count, n, to, lanes<T>);
+    weft::detail::transpose_block(rows, n, count, n, to, lanes<T>);
     for (index r = count; r < lanes<T>; ++r)
         for (index c = 0; c < n; ++c) to[c * lanes<T> + r] = T{};
 }
 /// Back.
 template <class T>
 void lanes_to_rows(const T* from, index n, index count, T* rows) {
-    if (count == lanes<T>) return transpose_block(from, lanes<T>, n, count, rows, n);
+    if (count == lanes<T>) return weft::detail::transpose_block(from, lanes<T>, n, count, rows, n);
     for (index r = 0; r < count; ++r)
         for (index c = 0; c < n; ++c) rows[r * n + c] = from[c * lanes<T> + r];
 }
@@ -229,9 +229,7 @@ public:
         partial_ = Tensor<T, 2>::empty({chunks_, weights});
         to_ = partial_.mutable_data();
     }
-    void put(index chunk, const T* in_lanes) {
-        sum_rows(in_lanes, weights_, to_ + chunk * weights_);
-    }
+    void put(index chunk, const T* in_lanes) { weft::detail::sum_rows(in_lanes, weights_, to_ + chunk * weights_); }
     Tensor<T, 1> sum() const {
         auto all = Tensor<T, 1>::zeros({weights_});
         for (index chunk = 0; chunk < chunks_; ++chunk)
@@ -264,7 +262,8 @@ public:
             T* const to = turned_.mutable_data();
             for (const Path& path : paths)
                 if (const WeightMatrix m = path.matrix(); m.outputs > 0)
-                    transpose_block(data_ + m.first, m.outputs, m.inputs, m.outputs, to + m.first, m.inputs);
+                    weft::detail::transpose_block(data_ + m.first, m.outputs, m.inputs, m.outputs, to + m.first,
+                                                  m.inputs);
         }
     }
     /// Those of `count` <= lanes rows, for which `scratch` has numel packets.

@@ -70,8 +70,8 @@ struct SphericalHarmonics {
         for_each_block(x, 1, [&](const SolidHarmonics<T>& harmonics, index begin, index points, T* at, T* values) {
             harmonics.values(at, values, rounded<T>(points), block);
             for (const Run& run : runs)
-                transpose_block(values + run.component * block, block, run.length, points,
-                                to + begin * columns + run.column, columns);
+                weft::detail::transpose_block(values + run.component * block, block, run.length, points,
+                                              to + begin * columns + run.column, columns);
         });
         return y;
     }
@@ -87,7 +87,8 @@ struct SphericalHarmonics {
             for (const Run& run : runs) {
                 T* const sum = values + run.component * block;
                 T* const part = repeated ? values + size : sum;
-                transpose_block(dy.data() + begin * columns + run.column, columns, points, run.length, part, block);
+                weft::detail::transpose_block(dy.data() + begin * columns + run.column, columns, points, run.length,
+                                              part, block);
                 for (index i = 0; repeated && i < run.length * block; i += lanes<T>)
                     store_packet(sum + i, load_packet(sum + i) + load_packet(part + i));
             }

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <weft/core/combine.hpp>
+#include <weft/core/transpose_block.hpp>
 #include <weft/nn/init.hpp>
 #include <weft/nn/module.hpp>
 #include <weft/so3/coupling_basis.hpp>
 #include <weft/so3/horner_table.hpp>
-#include <weft/so3/transpose_block.hpp>
 
 #include <map>
 #include <memory>
@@ -223,16 +223,16 @@ private:
         if (points < P || count < lanes<T>) std::fill_n(to, components * P * lanes<T>, T{});
         for (index j = 0; j < points; ++j)
             for (const ChannelPart& part : parts)
-                transpose_block(rows + nodes[j] * row + part.begin + c * part.stride, part.stride, count,
-                                part.components, to + (part.first * P + j) * lanes<T>, P * lanes<T>);
+                weft::detail::transpose_block(rows + nodes[j] * row + part.begin + c * part.stride, part.stride, count,
+                                              part.components, to + (part.first * P + j) * lanes<T>, P * lanes<T>);
     }
     template <int P, class T>
     static void store(const T* from, const std::vector<ChannelPart>& parts, const index* nodes, index points, index c,
                       index count, T* rows, index row) {
         for (index j = 0; j < points; ++j)
             for (const ChannelPart& part : parts)
-                transpose_block(from + (part.first * P + j) * lanes<T>, P * lanes<T>, part.components, count,
-                                rows + nodes[j] * row + part.begin + c * part.stride, part.stride);
+                weft::detail::transpose_block(from + (part.first * P + j) * lanes<T>, P * lanes<T>, part.components,
+                                              count, rows + nodes[j] * row + part.begin + c * part.stride, part.stride);
     }
 
     template <class T>

@@ -8,7 +8,7 @@
 #include <utility>
 
 /// Transposition of small matrices in registers, and what is made of the same exchanges.
-namespace weft::inline WEFT_ABI::so3::detail {
+namespace weft::inline WEFT_ABI::detail {
 
 /// The elements of two vectors whose number does not have the bit `Bit` from a, the others from b: with `Low` those of
 /// b that lie `Bit` before, else those of a that lie `Bit` behind.
@@ -240,4 +240,4 @@ void transpose_block(const T* from, index from_stride, index rows, index columns
         for (index c = 0; c < columns; ++c) to[c * to_stride + r] = from[r * from_stride + c];
 }
 
-} // namespace weft::inline WEFT_ABI::so3::detail
+} // namespace weft::inline WEFT_ABI::detail

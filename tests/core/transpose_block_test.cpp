@@ -14,7 +14,7 @@ TEMPLATE_TEST_CASE("transpose_block: all shapes", "[so3]", float, double, Dual<d
     for (weft::index rows = 0; rows <= largest; ++rows)
         for (weft::index columns = 0; columns <= largest; ++columns) {
             auto to = Tensor<T, 2>::full({largest, stride}, T(7));
-            weft::so3::detail::transpose_block(from.data(), stride, rows, columns, to.mutable_data(), stride);
+            weft::detail::transpose_block(from.data(), stride, rows, columns, to.mutable_data(), stride);
             bool right = true;
             for (weft::index c = 0; c < largest; ++c)
                 for (weft::index r = 0; r < stride; ++r)
@@ -32,8 +32,8 @@ TEMPLATE_TEST_CASE("transpose_block: rows without gaps, to columns and back", "[
             const auto from = numbers<T, 2>({rows, columns});
             auto turned = Tensor<T, 2>::full({columns + 1, rows}, T(7)),
                  back = Tensor<T, 2>::full({rows + 1, columns}, T(7));
-            weft::so3::detail::transpose_block(from.data(), columns, rows, columns, turned.mutable_data(), rows);
-            weft::so3::detail::transpose_block(turned.data(), rows, columns, rows, back.mutable_data(), columns);
+            weft::detail::transpose_block(from.data(), columns, rows, columns, turned.mutable_data(), rows);
+            weft::detail::transpose_block(turned.data(), rows, columns, rows, back.mutable_data(), columns);
             bool right = true;
             for (weft::index r = 0; r <= rows; ++r)
                 for (weft::index c = 0; c < columns; ++c) {
