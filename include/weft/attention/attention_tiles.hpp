@@ -208,7 +208,7 @@ private:
     /// 2^n from unit + n.
     static WEFT_ALWAYS_INLINE P whole_power(const P& z) {
         if constexpr (math::detail::is_packet<P>) {
-            using Part = typename P::value_type;
+            using Part [[maybe_unused]] = typename P::value_type;
             using Integer = std::conditional_t<single, std::int32_t, std::int64_t>;
             using Bits = xsimd::batch<Integer>;
             constexpr Integer one = single ? 0x3f800000 : static_cast<Integer>(0x3ff0000000000000);
