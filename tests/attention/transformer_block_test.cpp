@@ -2,6 +2,7 @@
 #include "attention/layer_checks.hpp"
 
 #include <weft/attention/transformer_block.hpp>
+#include <weft/core/combine.hpp>
 #include <weft/core/reduce.hpp>
 #include <weft/grad/expect_grad.hpp>
 
