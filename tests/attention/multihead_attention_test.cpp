@@ -63,6 +63,25 @@ TEST_CASE("multihead_attention: gradients", "[attention]") {
                          numbers<double, 3>({1, 3, 5}, 3));
 }
 
+TEST_CASE("multihead_attention: dropout acts in training only and repeats with its generator", "[attention]") {
+    const nn::MultiheadAttention<double> layer(16, {.heads = 2, .dropout = 0.4}), without(16, {.heads = 2});
+    const auto x = numbers<double, 3>({2, 6, 16});
+    REQUIRE(same_bits(Tensor<double, 3>(layer(x)), Tensor<double, 3>(layer(x))));
+    const auto same = layer;
+    const Tensor<double, 3> a = layer(Var{x}).value(), b = layer(Var{x}).value(), again = same(Var{x}).value();
+    REQUIRE(!same_bits(a, b));
+    REQUIRE(same_bits(a, again));
+    REQUIRE(!same_bits(a, Tensor<double, 3>(layer(x))));
+    REQUIRE(same_bits(Tensor<double, 3>(without(x)), without(Var{x}).value()));
+    // With the same weights dropped each time, the gradient is that of the result.
+    weft::expect_grad<1>(
+        [&](const auto& input) {
+            const nn::MultiheadAttention<double> repeated = same;
+            return repeated(Var<double, 3>(input));
+        },
+        x);
+}
+
 TEST_CASE("multihead_attention: initial values", "[attention]") {
     Generator generator{3};
     nn::MultiheadAttention<float> layer(64, {.heads = 4, .generator = &generator});
