@@ -14,8 +14,8 @@ namespace weft::inline WEFT_ABI {
 
 /// What the weights of `graph_attention` are made of.
 struct GraphAttentionOptions {
-    std::optional<double> scale; ///< of the products q k; else 1 / sqrt(D)
-    double dropout = 0;          ///< probability with which a weight becomes 0; the others are divided by 1 - dropout
+    std::optional<double> scale = {}; ///< of the products q k; else 1 / sqrt(D)
+    double dropout = 0; ///< probability with which a weight becomes 0; the others are divided by 1 - dropout
     /// Of the random numbers: the weight of edge e and head h depends on these, e and h.
     std::uint64_t seed = 0;
     std::uint32_t offset = 0;
@@ -115,7 +115,7 @@ requires(Q::rank == 3 && K::rank == 3 && V::rank == 3) auto graph_attention(cons
                                                                             const GraphAttentionOptions& options = {}) {
     using T = typename Q::value_type;
     detail::check_graph_attention(g, q.shape(), k.shape(), v.shape(), options);
-    return detail::attention_sum<T>(g, row_dot(dst(q), src(k)) * detail::attention_scale<T>(q.shape()[2], options), v,
+    return detail::attention_sum<T>(g, row_dot(dst(q) * detail::attention_scale<T>(q.shape()[2], options), src(k)), v,
                                     options);
 }
 template <Expression Q, Expression K, Expression V, Expression B>
@@ -126,7 +126,7 @@ requires(Q::rank == 3 && K::rank == 3 && V::rank == 3 &&
     detail::check_graph_attention(g, q.shape(), k.shape(), v.shape(), options);
     detail::check_edge_bias(g, q.shape()[1], edge_bias.shape());
     return detail::attention_sum<T>(
-        g, row_dot(dst(q), src(k)) * detail::attention_scale<T>(q.shape()[2], options) + edge(edge_bias), v, options);
+        g, row_dot(dst(q) * detail::attention_scale<T>(q.shape()[2], options), src(k)) + edge(edge_bias), v, options);
 }
 
 /// The same with the rows' lse, which dropout leaves as it is.
@@ -134,7 +134,7 @@ template <class T>
 GraphAttention<T> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q, const Tensor<T, 3>& k,
                                            const Tensor<T, 3>& v, const GraphAttentionOptions& options = {}) {
     detail::check_graph_attention(g, q.shape(), k.shape(), v.shape(), options);
-    return detail::attention_with_lse<T>(g, row_dot(dst(q), src(k)) * detail::attention_scale<T>(q.extent(2), options),
+    return detail::attention_with_lse<T>(g, row_dot(dst(q) * detail::attention_scale<T>(q.extent(2), options), src(k)),
                                          v, options);
 }
 template <class T>
@@ -144,7 +144,7 @@ GraphAttention<T> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q
     detail::check_graph_attention(g, q.shape(), k.shape(), v.shape(), options);
     detail::check_edge_bias(g, q.extent(1), edge_bias.shape());
     return detail::attention_with_lse<T>(
-        g, row_dot(dst(q), src(k)) * detail::attention_scale<T>(q.extent(2), options) + edge(edge_bias), v, options);
+        g, row_dot(dst(q) * detail::attention_scale<T>(q.extent(2), options), src(k)) + edge(edge_bias), v, options);
 }
 
 } // namespace weft::inline WEFT_ABI
