@@ -270,6 +270,54 @@ TEST_CASE("graph attention: invariances", "[attention]") {
     }
 }
 
+TEST_CASE("graph attention: results over parts of the edges merge by lse", "[attention]") {
+    const Graph g = weft_test::random_graph(25, 160, 11);
+    const Inputs<double> in(g, 2, 5, 3);
+    const auto whole = graph_attention_with_lse(g, in.q, in.k, in.v, in.bias);
+    std::vector<weft::GraphAttention<double>> parts;
+    for (const Index first : {0, 70}) {
+        const Index count = first == 0 ? 70 : 90;
+        const auto part = [&](const auto& x) { return weft::eval(slice(x, 0, first, first + count)); };
+        parts.push_back(graph_attention_with_lse(Graph(part(g.sources()), part(g.destinations()), 25, 25), in.q, in.k,
+                                                 in.v, Tensor<double, 2>(part(in.bias))));
+    }
+    for (Index i = 0; i < 25; ++i)
+        for (Index h = 0; h < 2; ++h) {
+            double total = 0;
+            std::vector<double> sum(3);
+            const double top = std::max(parts[0].lse(i, h), parts[1].lse(i, h));
+            for (const auto& p : parts)
+                if (!std::isinf(p.lse(i, h))) {
+                    const double w = std::exp(p.lse(i, h) - top);
+                    total += w;
+                    for (Index d = 0; d < 3; ++d) sum[static_cast<std::size_t>(d)] += w * p.out(i, h, d);
+                }
+            REQUIRE(std::isinf(whole.lse(i, h)) == (total == 0));
+            if (total == 0) continue;
+            REQUIRE(whole.lse(i, h) == Approx(top + std::log(total)).epsilon(1e-13));
+            for (Index d = 0; d < 3; ++d)
+                REQUIRE(whole.out(i, h, d) == Approx(sum[static_cast<std::size_t>(d)] / total).epsilon(1e-12));
+        }
+}
+
+TEMPLATE_TEST_CASE("graph attention: a bias of -inf takes an edge away", "[attention]", float, double) {
+    using T = TestType;
+    const Graph g = Graph::from_edges({{0, 0}, {1, 0}, {2, 0}, {2, 1}, {0, 1}}, 3, 2);
+    const Graph without = Graph::from_edges({{0, 0}, {2, 0}, {2, 1}, {0, 1}}, 3, 2);
+    const Inputs<T> in(g, 3, 4, 2);
+    auto bias = Tensor<T, 2>::zeros({5, 3});
+    for (Index h = 0; h < 3; ++h) bias.mutable_data()[1 * 3 + h] = -std::numeric_limits<T>::infinity();
+    const Var<T, 3> q{in.q}, k{in.k}, v{in.v}, q1{in.q}, k1{in.k}, v1{in.v};
+    const Var<T, 3> y = graph_attention(g, q, k, v, bias), y1 = graph_attention(without, q1, k1, v1);
+    const double tolerance = sizeof(T) == 4 ? 1e-6 : 1e-14;
+    require_close(y.value(), y1.value(), tolerance);
+    weft::backward(weft::sum(weft::eval(y * y)));
+    weft::backward(weft::sum(weft::eval(y1 * y1)));
+    require_close(q.grad(), q1.grad(), 10 * tolerance);
+    require_close(k.grad(), k1.grad(), 10 * tolerance);
+    require_close(v.grad(), v1.grad(), 10 * tolerance);
+}
+
 TEMPLATE_TEST_CASE("graph attention: scores of any size", "[attention]", float, double) {
     using T = TestType;
     const Graph g = weft_test::random_graph(30, 200, 9);

@@ -79,9 +79,20 @@ Tensor<T, 2> attention_mask(index edges, index heads, const GraphAttentionOption
     return mask;
 }
 
-template <class T>
-T attention_scale(index width, const GraphAttentionOptions& options) {
-    return static_cast<T>(options.scale.value_or(1 / std::sqrt(static_cast<double>(width))));
+/// The scores [H] of the edges, checked.
+template <class Q, class K>
+auto attention_scores(const Graph& g, const Q& q, const K& k, const Extents<3>& v,
+                      const GraphAttentionOptions& options) {
+    check_graph_attention(g, q.shape(), k.shape(), v, options);
+    const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[2])));
+    return row_dot(dst(q) * static_cast<typename Q::value_type>(scale), src(k));
+}
+template <class Q, class K, class B>
+auto attention_scores(const Graph& g, const Q& q, const K& k, const Extents<3>& v, const B& edge_bias,
+                      const GraphAttentionOptions& options) {
+    const auto scores = attention_scores(g, q, k, v, options);
+    check_edge_bias(g, q.shape()[1], edge_bias.shape());
+    return scores + edge(edge_bias);
 }
 
 /// The sum of v weighed by the softmax of `scores`, an expression of the edges [H].
@@ -106,45 +117,36 @@ GraphAttention<T> attention_with_lse(const Graph& g, const Scores& scores, const
 /// Attention along the edges of a graph: for each destination i and head h the sum over the edges e that enter i, from
 /// j, of softmax(scale q_i . k_j + edge_bias_e) v_j; 0 where no edge enters. q [N, H, D] of the destinations; k
 /// [M, H, D], v [M, H, Dv] of the sources; edge_bias [E, H] in the order in which the edges were given; the result is
-/// [N, H, Dv]. Edges given twice count twice. A NaN or infinite score makes the head of its row NaN; what no edge
-/// brings has no influence. Gradients, of any order, go to all four. O(E H (D + Dv)); nothing of size E x D is stored.
-/// Dropout is not only for Vars. Errors: sizes that do not fit the graph or one another; dropout is not in [0, 1).
+/// [N, H, Dv]. Edges given twice count twice. A score of -inf gives its edge no weight; a NaN or +inf, or nothing but
+/// -inf, makes the head of its row NaN; what no edge brings has no influence. Gradients, of any order, go to all four.
+/// O(E H (D + Dv)); nothing of size E x D is stored. Dropout is applied to Tensors as to Vars. Errors: sizes that do
+/// not fit the graph or one another; no channels; dropout is not in [0, 1).
 template <Expression Q, Expression K, Expression V>
 requires(Q::rank == 3 && K::rank == 3 && V::rank == 3) auto graph_attention(const Graph& g, const Q& q, const K& k,
                                                                             const V& v,
                                                                             const GraphAttentionOptions& options = {}) {
-    using T = typename Q::value_type;
-    detail::check_graph_attention(g, q.shape(), k.shape(), v.shape(), options);
-    return detail::attention_sum<T>(g, row_dot(dst(q) * detail::attention_scale<T>(q.shape()[2], options), src(k)), v,
-                                    options);
+    const auto scores = detail::attention_scores(g, q, k, v.shape(), options);
+    return detail::attention_sum<typename Q::value_type>(g, scores, v, options);
 }
 template <Expression Q, Expression K, Expression V, Expression B>
 requires(Q::rank == 3 && K::rank == 3 && V::rank == 3 &&
          B::rank == 2) auto graph_attention(const Graph& g, const Q& q, const K& k, const V& v, const B& edge_bias,
                                             const GraphAttentionOptions& options = {}) {
-    using T = typename Q::value_type;
-    detail::check_graph_attention(g, q.shape(), k.shape(), v.shape(), options);
-    detail::check_edge_bias(g, q.shape()[1], edge_bias.shape());
-    return detail::attention_sum<T>(
-        g, row_dot(dst(q) * detail::attention_scale<T>(q.shape()[2], options), src(k)) + edge(edge_bias), v, options);
+    const auto scores = detail::attention_scores(g, q, k, v.shape(), edge_bias, options);
+    return detail::attention_sum<typename Q::value_type>(g, scores, v, options);
 }
 
 /// The same with the rows' lse, which dropout leaves as it is.
 template <class T>
 GraphAttention<T> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q, const Tensor<T, 3>& k,
                                            const Tensor<T, 3>& v, const GraphAttentionOptions& options = {}) {
-    detail::check_graph_attention(g, q.shape(), k.shape(), v.shape(), options);
-    return detail::attention_with_lse<T>(g, row_dot(dst(q) * detail::attention_scale<T>(q.extent(2), options), src(k)),
-                                         v, options);
+    return detail::attention_with_lse(g, detail::attention_scores(g, q, k, v.shape(), options), v, options);
 }
 template <class T>
 GraphAttention<T> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q, const Tensor<T, 3>& k,
                                            const Tensor<T, 3>& v, const Tensor<T, 2>& edge_bias,
                                            const GraphAttentionOptions& options = {}) {
-    detail::check_graph_attention(g, q.shape(), k.shape(), v.shape(), options);
-    detail::check_edge_bias(g, q.extent(1), edge_bias.shape());
-    return detail::attention_with_lse<T>(
-        g, row_dot(dst(q) * detail::attention_scale<T>(q.extent(2), options), src(k)) + edge(edge_bias), v, options);
+    return detail::attention_with_lse(g, detail::attention_scores(g, q, k, v.shape(), edge_bias, options), v, options);
 }
 
 } // namespace weft::inline WEFT_ABI

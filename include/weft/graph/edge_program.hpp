@@ -47,7 +47,7 @@ struct EdgeProgram {
     MessageAdjoint message_adjoint = MessageAdjoint::in_place;
     index stage_width = 0;   // elements of its row per edge
     int reader = 0;          // the program that reads it
-    bool takes_sums = false; // in place, of the next program: there is nothing to compute from them
+    bool takes_sums = false; // its messages are the row sums of the next program, which it takes in place
     Leaf parameters;         // whose value is -1 where it has none
 
     /// Calls f(leaf) for all leaves that are operands.
