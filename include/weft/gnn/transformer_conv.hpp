@@ -73,10 +73,10 @@ private:
         const auto k = heads_of(lin_key, from), v = heads_of(lin_value, from), q = heads_of(lin_query, to);
         const auto scale = static_cast<T>(1 / std::sqrt(static_cast<double>(std::max<index>(q.extent(2), 1))));
         if constexpr (std::same_as<A, detail::None>) {
-            return combine<WithWeights>(g, row_dot(dst(q), src(k)) * scale, src(v), to);
+            return combine<WithWeights>(g, row_dot(dst(q) * scale, src(k)), src(v), to);
         } else {
             const auto e = heads_of(*lin_edge, edge_attr);
-            return combine<WithWeights>(g, row_dot(dst(q), src(k) + edge(e)) * scale, src(v) + edge(e), to);
+            return combine<WithWeights>(g, row_dot(dst(q) * scale, src(k) + edge(e)), src(v) + edge(e), to);
         }
     }
     template <class X>

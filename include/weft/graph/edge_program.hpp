@@ -45,9 +45,10 @@ struct EdgeProgram {
     // Of a stage:
     const StageKind<T>* stage = nullptr;
     MessageAdjoint message_adjoint = MessageAdjoint::in_place;
-    index stage_width = 0; // elements of its row per edge
-    int reader = 0;        // the program that reads it
-    Leaf parameters;       // whose value is -1 where it has none
+    index stage_width = 0;   // elements of its row per edge
+    int reader = 0;          // the program that reads it
+    bool takes_sums = false; // its messages are the row sums of the next program, which it takes in place
+    Leaf parameters;         // whose value is -1 where it has none
 
     /// Calls f(leaf) for all leaves that are operands.
     template <class F>
@@ -229,6 +230,9 @@ void describe_program(const E& e, PlanWriter<T>& writer) {
     extents.width = extents.heads * extents.channels;
     int leaf = 0, constants = 0;
     describe_leaves<Sweeps, rank>(e, program, leaf, constants, writer);
+    if constexpr (is_stage<E>)
+        program.takes_sums = program.stage && program.message_adjoint == MessageAdjoint::in_place &&
+                             E::operation_type::message_adjoint == MessageAdjoint::spread;
 }
 
 template <class Sweeps, int MessageRank, class T, class E>

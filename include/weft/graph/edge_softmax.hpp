@@ -63,25 +63,41 @@ private:
         if (heads <= lanes<T> && lanes<T> % heads == 0)
             return forward_in_lanes(rows, row_begin, row_end, base, heads, values);
         const index repeat = period<T>(heads);
-        detail::Scratch<T> scratch(2 * detail::Scratch<T>::rounded(repeat + lanes<T>));
-        T* const maximum = scratch.take(repeat + lanes<T>);
-        T* const sum = scratch.take(repeat + lanes<T>);
-        for (index i = row_begin; i < row_end; ++i) {
-            T* const s = values + (rows.row_ptr[i] - base) * heads;
-            const index n = (rows.row_ptr[i + 1] - rows.row_ptr[i]) * heads;
-            if (n == 0) continue;
-            const index used = std::min(repeat, n);
-            fold<MaximumOf>(s, n, heads, maximum, repeat);
-            for (index k = heads; k < used; ++k) maximum[k] = maximum[k - heads];
-            for_each_packet<T>(s, n, repeat, [&](index at, index k) {
-                return math::exp(load_packet(s + at) - load_packet(maximum + k));
+        detail::Scratch<T> scratch(detail::Scratch<T>::rounded(repeat + lanes<T>));
+        T* const all_heads = scratch.take(repeat + lanes<T>);
+        for_each_row(rows, row_begin, row_end, base, heads, values, [&](T* s, index n) {
+            fold<MaximumOf>(s, n, heads, all_heads, repeat);
+            for (index k = heads; k < std::min(repeat, n); ++k) all_heads[k] = all_heads[k - heads];
+            for_each_packet<T>(s, n, repeat, [&](index at, index k) -> Packet<T> {
+                return load_packet(s + at) - load_packet(all_heads + k);
             });
-            fold<SumOf>(s, n, heads, sum, repeat);
-            for (index h = 0; h < heads; ++h) sum[h] = T(1) / (sum[h] + T(1e-16));
-            for (index k = heads; k < used; ++k) sum[k] = sum[k - heads];
-            for_each_packet<T>(s, n, repeat,
-                               [&](index at, index k) { return load_packet(s + at) * load_packet(sum + k); });
-        }
+        });
+        exponentials(rows, row_begin, row_end, base, heads, values);
+        for_each_row(rows, row_begin, row_end, base, heads, values, [&](T* s, index n) {
+            fold<SumOf>(s, n, heads, all_heads, repeat);
+            for (index h = 0; h < heads; ++h) all_heads[h] = T(1) / (all_heads[h] + T(1e-16));
+            for (index k = heads; k < std::min(repeat, n); ++k) all_heads[k] = all_heads[k - heads];
+            for_each_packet<T>(s, n, repeat, [&](index at, index k) -> Packet<T> {
+                return load_packet(s + at) * load_packet(all_heads + k);
+            });
+        });
+    }
+
+    /// Calls f(values of a row, how many) for all rows that have any.
+    template <class T, class F>
+    static void for_each_row(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
+                             T* values, F&& f) {
+        for (index i = row_begin; i < row_end; ++i)
+            if (const index n = (rows.row_ptr[i + 1] - rows.row_ptr[i]) * heads; n > 0)
+                f(values + (rows.row_ptr[i] - base) * heads, n);
+    }
+    /// Those of the values of all rows at once: in the short loops of one row, each would wait for the one before it.
+    template <class T>
+    static void exponentials(const detail::EdgeRows& rows, index row_begin, index row_end, index base, index heads,
+                             T* values) {
+        T* const all = values + (rows.row_ptr[row_begin] - base) * heads;
+        for_each_packet<T>(all, (rows.row_ptr[row_end] - rows.row_ptr[row_begin]) * heads, lanes<T>,
+                           [&](index at, index) { return math::exp(load_packet(all + at)); });
     }
 
     /// A packet holds whole rows of `heads` values: exchanges of lanes combine those of the same head.
@@ -124,29 +140,27 @@ private:
                                  T* values) {
         const RowsInLanes<T> lane_rows(heads);
         const T lowest = MaximumOf::identity<T>();
-        for (index i = row_begin; i < row_end; ++i) {
-            T* const s = values + (rows.row_ptr[i] - base) * heads;
-            const index n = (rows.row_ptr[i + 1] - rows.row_ptr[i]) * heads, whole = n - n % lanes<T>, rest = n - whole;
-            if (n == 0) continue;
-            Packet<T> maximum = splat(lowest), sum = splat(T{});
+        for_each_row(rows, row_begin, row_end, base, heads, values, [&](T* s, index n) {
+            const index whole = n - n % lanes<T>, rest = n - whole;
+            Packet<T> maximum = splat(lowest);
             for (index at = 0; at < whole; at += lanes<T>) maximum = larger(maximum, load_packet(s + at));
             if (rest > 0) maximum = larger(maximum, load_first(s + whole, rest, lowest));
             maximum = lane_rows.combined(maximum, [](auto a, auto b) { return larger(a, b); });
-            for (index at = 0; at < whole; at += lanes<T>) {
-                const Packet<T> e = math::exp(Packet<T>(load_packet(s + at) - maximum));
-                store_packet(s + at, e);
-                sum = sum + e;
-            }
-            if (rest > 0) {
-                const Packet<T> e = math::exp(Packet<T>(load_first(s + whole, rest, lowest) - maximum));
-                store_first(s + whole, e, rest);
-                sum = sum + first_lanes<T>(e, rest);
-            }
+            for (index at = 0; at < whole; at += lanes<T>)
+                store_packet(s + at, Packet<T>(load_packet(s + at) - maximum));
+            if (rest > 0) store_first(s + whole, Packet<T>(load_first(s + whole, rest) - maximum), rest);
+        });
+        exponentials(rows, row_begin, row_end, base, heads, values);
+        for_each_row(rows, row_begin, row_end, base, heads, values, [&](T* s, index n) {
+            const index whole = n - n % lanes<T>, rest = n - whole;
+            Packet<T> sum = splat(T{});
+            for (index at = 0; at < whole; at += lanes<T>) sum = sum + load_packet(s + at);
+            if (rest > 0) sum = sum + load_first(s + whole, rest, T{});
             sum = lane_rows.combined(sum, [](auto a, auto b) { return Packet<T>(a + b); });
             const Packet<T> scale = splat(T(1)) / (sum + splat(T(1e-16)));
             for (index at = 0; at < whole; at += lanes<T>) store_packet(s + at, Packet<T>(load_packet(s + at) * scale));
-            if (rest > 0) store_first(s + whole, Packet<T>(load_packet(s + whole) * scale), rest);
-        }
+            if (rest > 0) store_first(s + whole, Packet<T>(load_first(s + whole, rest) * scale), rest);
+        });
     }
 
     /// adj = p * (adj - sum over the row's edges of p * adj), computed as p * (d - sum of p * d) with d = adj - c,

@@ -88,7 +88,10 @@ public:
     StageRunner(EdgeProgram<T>* programs, int count, bool from_memory, const KeptRows<T>* kept)
         : programs_(programs), count_(count), kept_(kept) {
         for (int s = 1; s < count; ++s) {
-            widest_ = std::max({widest_, programs[s].tables.extents.width, programs[s].stage_width});
+            // Rows whose sum is taken are not stored, only read again in the backward.
+            const index read = programs[s].tables.extents.width;
+            const bool stored = programs[s].message_adjoint != MessageAdjoint::spread;
+            widest_ = std::max({widest_, stored ? read : read / 4, programs[s].stage_width});
             work_[s] = programs[s].stage->work(kept != nullptr);
         }
         if (!from_memory) return;
@@ -112,7 +115,9 @@ public:
                 first.next_rows = next_rows_;
                 first.next_row_bytes = edges * next_row_bytes_ <= next_rows_capacity ? next_row_bytes_ : 0;
             }
-            T* const values = rows_of(kept_ ? kept_[s].values : nullptr, values_[s], edges, base, program.stage_width);
+            const int place = programs_[program.reader].takes_sums ? program.reader : s;
+            T* const values =
+                rows_of(kept_ ? kept_[place].values : nullptr, values_[place], edges, base, program.stage_width);
             T* const value_row_zero = row_zero(values, base, program.stage_width);
             value_row_zero_[s] = value_row_zero;
             tile_values_[s] = values;
@@ -125,7 +130,8 @@ public:
                 continue;
             }
             T* const messages = in_place(program) ? values : scratch(messages_[s], edges * width);
-            functions.map(rows, program.tables, row_begin, row_end, false, row_zero(messages, base, width));
+            if (!program.takes_sums)
+                functions.map(rows, program.tables, row_begin, row_end, false, row_zero(messages, base, width));
             work_[s]->forward(tile, messages, values);
         }
         connect(programs_[0]);
@@ -137,7 +143,11 @@ public:
             EdgeProgram<T>& program = programs_[s];
             const EdgeTile tile = tile_of(program, rows, row_begin, row_end);
             const index edges = tile.edges(), base = tile.first_edge(), width = program.stage_width;
-            T* const kept = kept_[s].message_adjoint;
+            if (programs_[program.reader].takes_sums) {
+                adjoints_[s] = adjoints_[program.reader];
+                continue;
+            }
+            T* const kept = kept_[program.takes_sums ? s + 1 : s].message_adjoint;
             const bool apart = program.message_adjoint == MessageAdjoint::apart;
             T* const adjoint = rows_of(apart ? nullptr : kept, adjoint_[s], edges, base, width);
             T* const message_adjoint =
@@ -208,6 +218,7 @@ void edge_forward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, T* 
     const EdgeRows rows = rows_by_dst(g);
     const auto chunks = g.in().chunks();
     const index width = plan[0].tables.extents.width;
+    if (width == 0) return;
     const bool far = from_memory(g, plan[0]);
     for_each_chunk(static_cast<index>(chunks.size()) - 1, edge_time<T>(rows, width), [&](index chunk) {
         std::array<EdgeProgram<T>, N> programs = plan;
@@ -279,6 +290,13 @@ private:
 template <class T, std::size_t N>
 void edge_backward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, const EdgeAdjoint<T>& dy, bool dst_sweep,
                    bool src_sweep, const EdgeGradient<T>* gradients) {
+    if (plan[0].tables.extents.width == 0) {
+        for (const auto& program : plan)
+            program.for_each_operand([&](const auto& leaf) {
+                if (const EdgeGradient<T>& to = gradients[leaf.value]; to.data) std::fill_n(to.data, to.size, T{});
+            });
+        return;
+    }
     // What the sweep by destination leaves for that by source: of a stage whose reader has source rows the values, of
     // one that has them itself the adjoints of its messages.
     Storage memory[2 * N];
@@ -338,8 +356,10 @@ void edge_backward(const Graph& g, const std::array<EdgeProgram<T>, N>& plan, co
                 stages.forward(rows, row, stop);
                 stages.begin_backward(rows, row, stop);
                 run(0, dy, row, stop);
-                for (std::size_t s = 1; s < N; ++s)
-                    run(s, {stages.backward(static_cast<int>(s), rows, row, stop), nullptr}, row, stop);
+                for (std::size_t s = 1; s < N; ++s) {
+                    const EdgeAdjoint<T> adjoint{stages.backward(static_cast<int>(s), rows, row, stop), nullptr};
+                    if (!programs[s].takes_sums) run(s, adjoint, row, stop);
+                }
                 row = stop;
             }
             for (std::size_t s = 1; s < N; ++s)
