@@ -104,3 +104,23 @@ TEST_CASE("transformer_block: names of parameters", "[attention]") {
     REQUIRE(text == "self_attn.in_proj_weight self_attn.out_proj.weight linear1.weight linear2.weight norm1.weight "
                     "norm2.weight ");
 }
+
+TEST_CASE("transformer_block: steps with a cache are rows of a causal call", "[attention]") {
+    const weft::index n = 11;
+    const auto x = numbers<double, 3>({2, n, 16});
+    const weft::RotaryTable<double> table(weft::arange<double>(n), 4);
+    for (const bool norm_first : {false, true}) {
+        const nn::TransformerBlock<double> block(16, {.heads = 4, .kv_heads = 2, .norm_first = norm_first});
+        const Tensor<double, 3> whole = block(x, causal(), &table);
+        auto cache = block.self_attn.make_cache(2, n);
+        // some positions at once, then one by one
+        for (weft::index at = 0, count = 4; at < n; at += count, count = 1) {
+            const auto rows = table.rows(at, count);
+            const auto y = block.decode(Tensor<double, 3>(slice(x, 1, at, at + count)), cache, &rows);
+            const Tensor<double, 3> expected = slice(whole, 1, at, at + count);
+            REQUIRE(y.shape() == expected.shape());
+            for (weft::index i = 0; i < y.size(); ++i) REQUIRE(std::abs(y.data()[i] - expected.data()[i]) < 1e-12);
+        }
+        REQUIRE_THROWS_WITH(block.decode(x, cache), ContainsSubstring("no room for 11 more"));
+    }
+}

@@ -3,8 +3,8 @@
 
 #include <weft/attention/score_rules.hpp>
 #include <weft/core/iteration.hpp>
-#include <weft/linalg/product_tile.hpp>
 #include <weft/core/transpose_block.hpp>
+#include <weft/linalg/product_tile.hpp>
 
 /// What the tiled kernels of attention are made of.
 namespace weft::inline WEFT_ABI::detail {

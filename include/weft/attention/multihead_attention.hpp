@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <weft/attention/attention.hpp>
+#include <weft/attention/kv_cache.hpp>
 #include <weft/attention/rotary_embedding.hpp>
 #include <weft/nn/dropout.hpp>
 #include <weft/nn/linear.hpp>
@@ -126,6 +126,29 @@ struct MultiheadAttention {
         const auto y =
             attention(transpose(hq, 1, 2), transpose(hk, 1, 2), transpose(hv, 1, 2), with_dropout<kind>(options));
         return out_proj(reshape(transpose(y, 1, 2), q.shape()));
+    }
+
+    /// An empty cache for `decode`. S: what keys and values are stored in.
+    template <class S = T>
+    KVCache<S> make_cache(index batch, index capacity) const {
+        return KVCache<S>(batch, kv_heads, capacity, head_features());
+    }
+    /// Self-attention of the next n positions of sequences, x [B, n, E], to themselves and to those before, whose keys
+    /// and values are in the cache, to which theirs are added: [B, n, E]; n calls with one position each give the
+    /// rows of one causal call. `rotary`: the rows of the table of these positions. Errors: as above, those of
+    /// KVCache::append.
+    template <class S>
+    Tensor<T, 3> decode(const Tensor<T, 3>& x, KVCache<S>& cache, const RotaryTable<Scalar>* rotary = nullptr) const {
+        if (!in_proj_weight) throw error("MultiheadAttention", "decode is of self-attention: keys have other features");
+        check(x, features(), "x");
+        Tensor<T, 4> all = by_heads(project(x, *in_proj_weight, 0));
+        if (rotary) all = rotary_embedding(all, *rotary, {.axis = 1, .rotated = heads + kv_heads});
+        const auto part = [&](index first, index count) {
+            return Tensor<T, 4>(transpose(slice(all, 2, first, first + count), 1, 2));
+        };
+        cache.append(part(heads, kv_heads), part(heads + kv_heads, kv_heads));
+        const auto y = weft::decode(part(0, heads), cache, {.causal = Causal::bottom_right});
+        return out_proj(Tensor<T, 3>(reshape(contiguous(transpose(y, 1, 2)), x.shape())));
     }
 
     void visit(auto&& v) {

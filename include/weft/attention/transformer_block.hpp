@@ -91,13 +91,14 @@ struct TransformerBlock {
     auto operator()(const X& expression, const AttentionOptions& options = {},
                     const RotaryTable<Scalar>* rotary = nullptr) const {
         static_assert(X::rank == 3, "weft: TransformerBlock takes x [B, N, E]");
-        const auto x = eval(expression);
-        if (norm_first) {
-            const auto y = eval(x + dropout1(self_attn(norm1(x), options, rotary)));
-            return eval(y + dropout2(feed_forward(norm2(y))));
-        }
-        const auto y = norm1(x + dropout1(self_attn(x, options, rotary)));
-        return eval(norm2(y + dropout2(feed_forward(y))));
+        return transform(eval(expression), [&](const auto& y) { return self_attn(y, options, rotary); });
+    }
+
+    /// The next n positions x [B, n, E] of sequences, with the keys and values of those before in the cache; see
+    /// MultiheadAttention::decode.
+    template <class S>
+    Tensor<T, 3> decode(const Tensor<T, 3>& x, KVCache<S>& cache, const RotaryTable<Scalar>* rotary = nullptr) const {
+        return transform(x, [&](const auto& y) { return self_attn.decode(Tensor<T, 3>(y), cache, rotary); });
     }
 
     void visit(auto&& v) {
@@ -112,6 +113,15 @@ struct TransformerBlock {
     }
 
 private:
+    template <class X, class Attend>
+    auto transform(const X& x, Attend&& attend) const {
+        if (norm_first) {
+            const auto y = eval(x + dropout1(attend(norm1(x))));
+            return eval(y + dropout2(feed_forward(norm2(y))));
+        }
+        const auto y = norm1(x + dropout1(attend(x)));
+        return eval(norm2(y + dropout2(feed_forward(y))));
+    }
     template <class X>
     auto feed_forward(const X& x) const {
         const auto h = linear1(x);
