@@ -5,6 +5,8 @@
 
 #include <weft/attention/alibi_slopes.hpp>
 #include <weft/attention/attention.hpp>
+#include <weft/attention/attention_result.hpp>
+#include <weft/attention/graph_attention.hpp>
 #include <weft/attention/kv_cache.hpp>
 #include <weft/attention/masks.hpp>
 #include <weft/attention/multihead_attention.hpp>

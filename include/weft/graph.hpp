@@ -15,6 +15,7 @@
 #include <weft/graph/edge_softmax.hpp>
 #include <weft/graph/edge_statistics.hpp>
 #include <weft/graph/graph.hpp>
+#include <weft/graph/graph_from_csr.hpp>
 #include <weft/graph/hetero_graph.hpp>
 #include <weft/graph/homophily.hpp>
 #include <weft/graph/hypergraph.hpp>

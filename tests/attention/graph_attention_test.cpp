@@ -4,13 +4,13 @@
 #include "graph/random_graph.hpp"
 
 #include <weft/attention/graph_attention.hpp>
-#include <weft/attention/graph_from_csr.hpp>
 #include <weft/core/combine.hpp>
 #include <weft/core/random.hpp>
 #include <weft/core/reduce.hpp>
 #include <weft/core/softmax.hpp>
 #include <weft/core/views.hpp>
 #include <weft/grad/expect_grad.hpp>
+#include <weft/graph/graph_from_csr.hpp>
 #include <weft/linalg/matmul.hpp>
 
 #include <limits>
@@ -52,8 +52,8 @@ struct Inputs {
 
 /// Attention edge by edge, in double; `keep` [E, H] multiplies the weights.
 template <class T>
-weft::GraphAttention<double> by_hand(const Graph& g, const Inputs<T>& in, double scale,
-                                     const Tensor<double, 2>& keep = {}) {
+weft::AttentionResult<double, 3> by_hand(const Graph& g, const Inputs<T>& in, double scale,
+                                         const Tensor<double, 2>& keep = {}) {
     const Index heads = in.q.extent(1), width = in.q.extent(2), value_width = in.v.extent(2);
     auto out = Tensor<double, 3>::zeros({g.num_dst(), heads, value_width});
     auto lse = Tensor<double, 2>::full({g.num_dst(), heads}, -std::numeric_limits<double>::infinity());
@@ -107,7 +107,7 @@ TEMPLATE_TEST_CASE("graph attention: reference results", "[attention][golden]", 
             const Var<T, 3> q{golden.get<T, 3>("q")}, k{golden.get<T, 3>("k")}, v{golden.get<T, 3>("v")};
             const Graph g =
                 graph_from_csr(golden.get<std::int64_t, 1>("rowptr"), golden.get<std::int64_t, 1>("col"), k.extent(0));
-            const auto check = [&](const Var<T, 3>& y, const weft::GraphAttention<T>& a) {
+            const auto check = [&](const Var<T, 3>& y, const weft::AttentionResult<T, 3>& a) {
                 golden.compare("out", y.value(), values);
                 golden.compare("out", a.out, values);
                 compare_lse(golden, a.lse);
@@ -274,7 +274,7 @@ TEST_CASE("graph attention: results over parts of the edges merge by lse", "[att
     const Graph g = weft_test::random_graph(25, 160, 11);
     const Inputs<double> in(g, 2, 5, 3);
     const auto whole = graph_attention_with_lse(g, in.q, in.k, in.v, in.bias);
-    std::vector<weft::GraphAttention<double>> parts;
+    std::vector<weft::AttentionResult<double, 3>> parts;
     for (const Index first : {0, 70}) {
         const Index count = first == 0 ? 70 : 90;
         const auto part = [&](const auto& x) { return weft::eval(slice(x, 0, first, first + count)); };

@@ -4,6 +4,7 @@
 #include <weft/attention/attention_backward.hpp>
 #include <weft/attention/attention_double_backward.hpp>
 #include <weft/attention/attention_layout.hpp>
+#include <weft/attention/attention_result.hpp>
 #include <weft/attention/masks.hpp>
 #include <weft/core/evaluate.hpp>
 #include <weft/core/views.hpp>
@@ -14,10 +15,6 @@
 namespace weft::inline WEFT_ABI {
 
 namespace detail {
-
-/// What elements of S are computed with.
-template <class S>
-using AttentionScalar = typename ComputeOf<S>::type;
 
 /// Attention of operands that lie as the layout says. Mask: what hides further keys; Function: a user's function of
 /// the scores.
@@ -296,13 +293,6 @@ auto attention(const Q& q, const K& k, const V& v, const B& bias, const Attentio
                                 v, bias);
 }
 
-/// A result with the logarithms of the sums of e^score: -infinity where a query sees no key.
-template <class S, int N>
-struct AttentionResult {
-    Tensor<S, N> out;
-    Tensor<detail::AttentionScalar<S>, N - 1> lse; ///< [B, Hq, Nq]; of packed sequences [Nq, Hq]
-};
-
 /// The same with a mask (see block_mask) that hides further keys, and a function score(s, b, h, i, j) of the scores:
 /// PyTorch's flex_attention. The function is a template over its first argument, which is of the element type or its
 /// Dual: the derivative is found so; nullptr: none. `bias`... may be one more operand, as above.
@@ -403,16 +393,17 @@ attention_double_backward(const Tensor<T, 4>& q, const Tensor<T, 4>& k, const Te
 
 /// The attention of queries to several sets of keys from those to each: sum of w out / sum of w with
 /// w = e^(lse - largest lse). Sets of which a query sees nothing have no part in it. Errors: no parts; other shapes.
-template <class S>
-AttentionResult<S, 4> merge_attention(const std::vector<AttentionResult<S, 4>>& parts) {
+template <class S, int N>
+AttentionResult<S, N> merge_attention(const std::vector<AttentionResult<S, N>>& parts) {
     using T = detail::AttentionScalar<S>;
     if (parts.empty()) throw error("merge_attention", "there are no parts");
     for (const auto& part : parts)
         if (part.out.shape() != parts[0].out.shape() || part.lse.shape() != parts[0].lse.shape())
             throw error("merge_attention", "parts of {} and {}: must be of one shape",
                         detail::shape_text(parts[0].out.shape()), detail::shape_text(part.out.shape()));
-    AttentionResult<S, 4> merged{Tensor<S, 4>::empty(parts[0].out.shape()), Tensor<T, 3>::empty(parts[0].lse.shape())};
-    const index depth = parts[0].out.shape()[3];
+    AttentionResult<S, N> merged{Tensor<S, N>::empty(parts[0].out.shape()),
+                                 Tensor<T, N - 1>::empty(parts[0].lse.shape())};
+    const index depth = parts[0].out.shape().back();
     std::vector<T> sums(static_cast<std::size_t>(depth));
     for (index r = 0; r < merged.lse.size(); ++r) {
         const T lse = detail::merge_row<T>(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/attention/attention_result.hpp>
 #include <weft/core/ops.hpp>
 #include <weft/core/philox.hpp>
 #include <weft/graph/edge_statistics.hpp>
@@ -19,14 +20,6 @@ struct GraphAttentionOptions {
     /// Of the random numbers: the weight of edge e and head h depends on these, e and h.
     std::uint64_t seed = 0;
     std::uint32_t offset = 0;
-};
-
-/// The result of attention [N, H, Dv], and the logarithm of the sum of exponentials of each row's scores [N, H], -inf
-/// where a row has none: with it results over parts of the edges can be merged.
-template <class T>
-struct GraphAttention {
-    Tensor<T, 3> out;
-    Tensor<T, 2> lse;
 };
 
 namespace detail {
@@ -106,8 +99,8 @@ auto attention_sum(const Graph& g, const Scores& scores, const V& v, const Graph
 }
 
 template <class T, class Scores>
-GraphAttention<T> attention_with_lse(const Graph& g, const Scores& scores, const Tensor<T, 3>& v,
-                                     const GraphAttentionOptions& options) {
+AttentionResult<T, 3> attention_with_lse(const Graph& g, const Scores& scores, const Tensor<T, 3>& v,
+                                         const GraphAttentionOptions& options) {
     const Tensor<T, 2> landed = edges(g, scores);
     return {attention_sum<T>(g, edge(landed), v, options), logsumexp_in(g, edge(landed))};
 }
@@ -138,14 +131,14 @@ requires(Q::rank == 3 && K::rank == 3 && V::rank == 3 &&
 
 /// The same with the rows' lse, which dropout leaves as it is.
 template <class T>
-GraphAttention<T> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q, const Tensor<T, 3>& k,
-                                           const Tensor<T, 3>& v, const GraphAttentionOptions& options = {}) {
+AttentionResult<T, 3> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q, const Tensor<T, 3>& k,
+                                               const Tensor<T, 3>& v, const GraphAttentionOptions& options = {}) {
     return detail::attention_with_lse(g, detail::attention_scores(g, q, k, v.shape(), options), v, options);
 }
 template <class T>
-GraphAttention<T> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q, const Tensor<T, 3>& k,
-                                           const Tensor<T, 3>& v, const Tensor<T, 2>& edge_bias,
-                                           const GraphAttentionOptions& options = {}) {
+AttentionResult<T, 3> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q, const Tensor<T, 3>& k,
+                                               const Tensor<T, 3>& v, const Tensor<T, 2>& edge_bias,
+                                               const GraphAttentionOptions& options = {}) {
     return detail::attention_with_lse(g, detail::attention_scores(g, q, k, v.shape(), edge_bias, options), v, options);
 }
 
