@@ -107,9 +107,13 @@ private:
     static T nothing() { return T(-std::numeric_limits<double>::infinity()); }
 
     T row_product(const S* a, const S* b) const {
-        T sum{};
-        for (index d = 0; d < o_.value_depth; ++d) sum += static_cast<T>(a[d]) * static_cast<T>(b[d]);
-        return sum;
+        if constexpr (std::same_as<S, T>) {
+            return dot_run(a, b, o_.value_depth);
+        } else {
+            T sum{};
+            for (index d = 0; d < o_.value_depth; ++d) sum += static_cast<T>(a[d]) * static_cast<T>(b[d]);
+            return sum;
+        }
     }
 
     void turn_keys(const AttentionSequence& s, index kv_head, KeyRange tile, Memory& m) const {

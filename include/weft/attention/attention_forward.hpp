@@ -67,7 +67,10 @@ public:
     void run(const AttentionSequence& s, index kv_head, index first, index step, const Part* part = nullptr) const {
         const index count = tiles(s), rows = s.queries * group_;
         if (first >= count) return;
-        Memory memory(*this, s, first + step < count ? all_keys(s, first * tile_rows_, rows) : KeyRange{});
+        // One tile of few rows reads each key once; else keys are turned before, where that does not take much memory.
+        const KeyRange all = all_keys(s, first * tile_rows_, rows);
+        const bool keep = first + step < count || (rows > most_few_rows && all.last - all.first <= 4 * tile_keys_);
+        Memory memory(*this, s, keep && !part ? all : KeyRange{});
         memory.part = part;
         if (memory.kept.first < memory.kept.last)
             for (index t = memory.kept.first / tile_keys_; t * tile_keys_ < memory.kept.last; ++t)

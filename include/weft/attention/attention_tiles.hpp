@@ -139,21 +139,41 @@ bool all_finite(const PlainRows<T>& rows, index n, index width) {
 template <class T>
 T largest_square(const PlainRows<T>& rows, index n, index width) {
     constexpr index w = lanes<T>;
-    T largest{};
-    for (index r = 0; r < n; ++r) {
-        const T* const row = rows.data + r * rows.stride;
-        Packet<T> sum = splat(T{});
-        for (index d = 0; d < width; d += w) {
-            const Packet<T> x = width - d >= w ? load_packet(row + d) : load_first(row + d, width - d, T{});
-            sum = multiply_add(x, x, sum);
+    T partial[static_cast<std::size_t>(w * w)], square[static_cast<std::size_t>(w)], largest{};
+    for (index first = 0; first < n; first += w) {
+        const index count = std::min(w, n - first);
+        for (index r = 0; r < count; ++r) {
+            const T* const row = rows.data + (first + r) * rows.stride;
+            Packet<T> sum = splat(T{});
+            for (index d = 0; d < width; d += w) {
+                const Packet<T> x = width - d >= w ? load_packet(row + d) : load_first(row + d, width - d, T{});
+                sum = multiply_add(x, x, sum);
+            }
+            store_packet(partial + r * w, sum);
         }
-        const T square = sum_lanes<T>(sum);
-        largest = square <= largest ? largest : square;
-        if (square != square) return square;
+        sum_rows(partial, count, square);
+        for (index r = 0; r < count; ++r) {
+            if (square[r] != square[r]) return square[r];
+            largest = square[r] <= largest ? largest : square[r];
+        }
     }
     return largest;
 }
 
+template <int Bit, class V, std::size_t... E>
+WEFT_ALWAYS_INLINE V swap_lanes(V v, std::index_sequence<E...>) {
+    return __builtin_shufflevector(v, v, (static_cast<int>(E) ^ Bit)...);
+}
+template <int Bit, class P>
+WEFT_ALWAYS_INLINE P larger_lanes(const P& a) {
+    if constexpr (Bit == 0) {
+        return a;
+    } else {
+        using V = typename P::register_type;
+        constexpr auto all = std::make_index_sequence<P::size>{};
+        return larger_lanes<Bit / 2>(larger(P(swap_lanes<Bit>(static_cast<V>(a), all)), a));
+    }
+}
 /// The largest lane; of those that are not NaN, where there are some.
 template <class T>
 WEFT_ALWAYS_INLINE T largest_lane(const std::type_identity_t<Packet<T>>& a) {
@@ -162,10 +182,9 @@ WEFT_ALWAYS_INLINE T largest_lane(const std::type_identity_t<Packet<T>>& a) {
     } else if constexpr (math::is_dual<T>) {
         return T(largest_lane<decltype(T::value)>(a.value));
     } else {
+        const Packet<T> all = larger_lanes<static_cast<int>(lanes<T> / 2)>(a);
         T lane[static_cast<std::size_t>(lanes<T>)];
-        store_packet(lane, a);
-        for (index half = lanes<T> / 2; half > 0; half /= 2)
-            for (index i = 0; i < half; ++i) lane[i] = lane[i] < lane[i + half] ? lane[i + half] : lane[i];
+        store_packet(lane, all);
         return lane[0];
     }
 }
