@@ -36,13 +36,20 @@ public:
         const Strided<const T> from{b_.data + k0 * b_.rows + panel * Tile::columns * b_.columns, b_.rows, b_.columns};
         pack_panel(packed + offset(panel, k0), from, depth, columns(panel), packed_columns(panel));
     }
-    /// c (+)= a b with m rows of a and rows k0 to k0 + depth of a panel, to the panel's columns of c [m, n].
+    /// c (+)= a b with m rows of a and rows k0 to k0 + depth of a panel, to the panel's columns of c [m, n]; or
+    /// c = a b + row [n], if there is one.
     void multiply(const T* packed, index panel, index k0, index depth, index m, const Strided<const T>& a, T* c,
-                  Into into) const {
+                  Into into, const T* row = nullptr) const {
         const bool direct = panel < first_packed_;
         const T* const from = direct ? b_.data + k0 * b_.rows + panel * Tile::columns : packed + offset(panel, k0);
         const index ld = direct ? b_.rows : packed_columns(panel);
-        Tile::multiply_rows(m, columns(panel), depth, a, from, ld, c + panel * Tile::columns, n_, into);
+        T* const to = c + panel * Tile::columns;
+        typename Tile::Addend addend;
+        if (row)
+            addend = {row + panel * Tile::columns, 0};
+        else if (into == Into::add)
+            addend = {to, n_};
+        Tile::multiply_rows(m, columns(panel), depth, a, from, ld, to, n_, addend);
     }
 
 private:
@@ -117,17 +124,13 @@ void blocked_product(index m, index n, index k, const Strided<const T>& a, const
         for_each_chunk(count_m * (wide ? count_n : 1), nanoseconds, [&](index task) {
             const index m0 = (wide ? task / count_n : task) * length_m, rows = std::min(length_m, m - m0);
             const index first = wide ? task % count_n : 0, last = wide ? first + 1 : count_n;
-            const auto add = [&](index panel, index k0, Into how) {
-                panels.multiply(packed.data(), panel, k0, std::min(length_k, height - k0), rows,
-                                {a.data + m0 * a.rows + (p0 + k0) * a.columns, a.rows, a.columns}, c + m0 * n, how);
-            };
-            const bool begins = p0 == 0;
-            const index column = first * Tile::columns, columns = std::min(last * Tile::columns, n) - column;
-            if (row && begins)
-                for (index i = m0; i < m0 + rows; ++i) std::copy_n(row + column, columns, c + i * n + column);
-            for (index k0 = 0; k0 < height; k0 += length_k)
+            for (index k0 = 0; k0 < height; k0 += length_k) {
+                const bool begins = p0 == 0 && k0 == 0;
                 for (index panel = first; panel < last; ++panel)
-                    add(panel, k0, begins && k0 == 0 && !row ? into : Into::add);
+                    panels.multiply(packed.data(), panel, k0, std::min(length_k, height - k0), rows,
+                                    {a.data + m0 * a.rows + (p0 + k0) * a.columns, a.rows, a.columns}, c + m0 * n,
+                                    begins ? into : Into::add, begins ? row : nullptr);
+            }
         });
     }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/kernel.hpp>
+#include <weft/core/transpose_block.hpp>
 #include <weft/linalg/sparse_product.hpp>
 
 /// The inner loop of matrix products.
@@ -21,6 +22,12 @@ WEFT_NOINLINE void pack_panel(T* to, const Strided<const T>& b, index k, index c
             for (; j < columns; ++j) to[j] = from[j];
             for (; j < width; ++j) to[j] = T{};
         }
+        return;
+    }
+    if (b.rows == 1) {
+        transpose_block(b.data, b.columns, columns, k, to, width);
+        if (columns < width)
+            for (index l = 0; l < k; ++l) std::fill(to + l * width + columns, to + (l + 1) * width, T{});
         return;
     }
     // Few columns at a time: where they are far apart by a power of two, more would drive each other out of the cache.
@@ -52,37 +59,70 @@ struct ProductTile {
     /// So many rows of a panel of b stay in the first-level cache.
     static constexpr index depth = std::clamp<index>((32 << 10) / (columns * static_cast<index>(sizeof(T))), 64, 256);
 
+    /// What a product is added to: rows `stride` apart, the result itself or one row for all; null: nothing.
+    struct Addend {
+        const T* data = nullptr;
+        index stride = 0;
+    };
+
     /// c[0:m, 0:n] (+)= a b for m <= rows and n <= columns. Rows of b are read in whole packets.
     static void multiply(index m, index n, index k, const Strided<const T>& a, const T* b, index ld, T* c, index ldc,
                          Into into) {
+        multiply(m, n, k, a, b, ld, c, ldc, into == Into::add ? Addend{c, ldc} : Addend{});
+    }
+    /// c[0:m, 0:n] = a b + addend, likewise.
+    static void multiply(index m, index n, index k, const Strided<const T>& a, const T* b, index ld, T* c, index ldc,
+                         const Addend& addend) {
         switch (divide_up(n, lanes<T>)) {
         case 1:
-            return run<1>(m, n, k, a, b, ld, c, ldc, into);
+            return run<1>(m, n, k, a, b, ld, c, ldc, addend);
         case 2:
-            return run<2>(m, n, k, a, b, ld, c, ldc, into);
+            return run<2>(m, n, k, a, b, ld, c, ldc, addend);
         case 3:
-            if constexpr (packets > 2) return run<3>(m, n, k, a, b, ld, c, ldc, into);
+            if constexpr (packets > 2) return run<3>(m, n, k, a, b, ld, c, ldc, addend);
             break;
         case 4:
-            if constexpr (packets > 2) return run<4>(m, n, k, a, b, ld, c, ldc, into);
+            if constexpr (packets > 2) return run<4>(m, n, k, a, b, ld, c, ldc, addend);
             break;
         }
     }
-
     /// The same for any m.
     static void multiply_rows(index m, index n, index k, const Strided<const T>& a, const T* b, index ld, T* c,
-                              index ldc, Into into) {
+                              index ldc, const Addend& addend) {
         index i = 0;
-        const auto from = [&] { return Strided<const T>{a.data + i * a.rows, a.rows, a.columns}; };
+        const auto run_rows = [&](index count, auto&& run) {
+            run({a.data + i * a.rows, a.rows, a.columns}, c + i * ldc,
+                addend.data ? Addend{addend.data + i * addend.stride, addend.stride} : Addend{});
+            i += count;
+        };
         if (n <= lanes<T>)
-            for (; i + narrow_rows <= m; i += narrow_rows) run_narrow(n, k, from(), b, ld, c + i * ldc, ldc, into);
-        for (; i < m; i += rows) multiply(std::min(rows, m - i), n, k, from(), b, ld, c + i * ldc, ldc, into);
+            while (i + narrow_rows <= m)
+                run_rows(narrow_rows, [&](const Strided<const T>& from, T* to, const Addend& add) {
+                    run_narrow(n, k, from, b, ld, to, ldc, add);
+                });
+        while (i < m)
+            run_rows(std::min(rows, m - i), [&](const Strided<const T>& from, T* to, const Addend& add) {
+                multiply(std::min(rows, m - i), n, k, from, b, ld, to, ldc, add);
+            });
+    }
+    static void multiply_rows(index m, index n, index k, const Strided<const T>& a, const T* b, index ld, T* c,
+                              index ldc, Into into) {
+        multiply_rows(m, n, k, a, b, ld, c, ldc, into == Into::add ? Addend{c, ldc} : Addend{});
     }
 
 private:
+    /// c = sum + addend
+    static WEFT_ALWAYS_INLINE void finish(Packet<T> sum, T* c, const T* addend, bool whole, index n) {
+        if (addend) sum = sum + (whole ? load_packet(addend) : load_first(addend, n, T{}));
+        if (whole)
+            store_packet(c, sum);
+        else
+            store_first(c, sum, n);
+    }
+
     /// narrow_rows rows of n <= lanes<T> columns.
     WEFT_NOINLINE static void run_narrow(index n, index k, const Strided<const T>& a, const T* b, index ld, T* c,
-                                         index ldc, Into into) {
+                                         index ldc, const Addend& addend) {
         constexpr int groups = narrow_rows / 4;
         const index one = a.rows, three = 3 * a.rows;
         const T* row[groups];
@@ -106,21 +146,15 @@ private:
             }
         }
 #pragma GCC unroll 16
-        for (index i = 0; i < narrow_rows; ++i) {
-            T* const to = c + i * ldc;
-            if (into == Into::add) sum[i] = sum[i] + (n == lanes<T> ? load_packet(to) : load_first(to, n, T{}));
-            if (n == lanes<T>)
-                store_packet(to, sum[i]);
-            else
-                store_first(to, sum[i], n);
-        }
+        for (index i = 0; i < narrow_rows; ++i)
+            finish(sum[i], c + i * ldc, addend.data ? addend.data + i * addend.stride : nullptr, n == lanes<T>, n);
     }
 
     // The pragmas: g++ leaves sums in memory if they are an array that a loop walks over, so the loops must be gone
     // before it assigns registers.
     template <int N>
     WEFT_NOINLINE static void run(index m, index n, index k, const Strided<const T>& a, const T* b, index ld, T* c,
-                                  index ldc, Into into) {
+                                  index ldc, const Addend& addend) {
         constexpr index w = lanes<T>;
         const T* row[rows];
         Packet<T> sum[rows][N];
@@ -148,17 +182,10 @@ private:
 #pragma GCC unroll 8
         for (index i = 0; i < rows; ++i) {
             if (i >= m) break;
-            T* const to = c + i * ldc;
+            const T* const add = addend.data ? addend.data + i * addend.stride : nullptr;
 #pragma GCC unroll 8
-            for (int j = 0; j < N; ++j) {
-                const bool whole = j + 1 < N || rest == w;
-                if (into == Into::add)
-                    sum[i][j] = sum[i][j] + (whole ? load_packet(to + j * w) : load_first(to + j * w, rest, T{}));
-                if (whole)
-                    store_packet(to + j * w, sum[i][j]);
-                else
-                    store_first(to + j * w, sum[i][j], rest);
-            }
+            for (int j = 0; j < N; ++j)
+                finish(sum[i][j], c + i * ldc + j * w, add ? add + j * w : nullptr, j + 1 < N || rest == w, rest);
         }
     }
 };
