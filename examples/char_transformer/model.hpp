@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/attention/kv_cache.hpp>
 #include <weft/attention/transformer_block.hpp>
 #include <weft/nn/embedding.hpp>
 
@@ -50,6 +51,19 @@ struct Model {
         causal.causal = Causal::bottom_right;
         auto x = eval(wte(ids) + slice(wpe.weight, 0, 0, ids.extent(1)));
         for (const auto& block : h) x = block(x, causal);
+        return ln_f(x);
+    }
+    /// For each block the keys and values of one text, of `context` characters at most.
+    std::vector<KVCache<T>> make_caches() const {
+        std::vector<KVCache<T>> caches;
+        for (const auto& block : h) caches.push_back(block.self_attn.make_cache(1, context()));
+        return caches;
+    }
+    /// The same of the next characters ids [1, n] of a text, given the caches of those before; adds theirs.
+    Tensor<T, 3> hidden(const Tensor<std::int64_t, 2>& ids, std::vector<KVCache<T>>& caches) const {
+        const index at = caches.front().length(0);
+        Tensor<T, 3> x = wte(ids) + slice(wpe.weight, 0, at, at + ids.extent(1));
+        for (std::size_t l = 0; l < h.size(); ++l) x = h[l].decode(x, caches[l]);
         return ln_f(x);
     }
     /// The logits [rows, characters] of rows of `hidden`.

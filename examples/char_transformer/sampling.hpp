@@ -35,15 +35,24 @@ inline index draw(const Tensor<float, 1>& logits, const SamplingOptions& o, Gene
     return order[kept - 1];
 }
 
-/// `count` more characters behind `ids`, of which the last `context` ones are looked at.
+/// `count` more characters behind `ids`. Each is one step with the keys and values of those before; when these are as
+/// many as the context, it goes on with the later half of them.
 template <class T>
 std::vector<std::uint8_t> continue_text(const Model<T>& net, std::vector<std::uint8_t> ids, index count,
                                         const SamplingOptions& o, Generator& generator) {
+    auto caches = net.make_caches();
+    const auto length = [&] { return static_cast<index>(ids.size()); };
+    index read = length() - std::min(length(), net.context()); // what is before is in the caches, or forgotten
     for (index k = 0; k < count; ++k) {
-        const index n = std::min(static_cast<index>(ids.size()), net.context());
-        auto last = Tensor<std::int64_t, 2>::empty({1, n});
-        std::copy(ids.end() - n, ids.end(), last.mutable_data());
-        const auto hidden = net.hidden(last);
+        if (k > 0 && caches.front().length(0) == net.context()) {
+            caches = net.make_caches();
+            read = length() - std::max<index>(1, net.context() / 2);
+        }
+        const index n = length() - read;
+        auto next = Tensor<std::int64_t, 2>::empty({1, n});
+        std::copy(ids.end() - n, ids.end(), next.mutable_data());
+        read = length();
+        const auto hidden = net.hidden(next, caches);
         const Tensor<float, 1> logits = reshape(net.logits(contiguous(slice(hidden, 1, n - 1))), {-1});
         ids.push_back(static_cast<std::uint8_t>(draw(logits, o, generator)));
     }
