@@ -2,8 +2,8 @@
 #pragma once
 
 #include <weft/attention/attention_result.hpp>
+#include <weft/attention/weight_dropout.hpp>
 #include <weft/core/ops.hpp>
-#include <weft/core/philox.hpp>
 #include <weft/graph/edge_statistics.hpp>
 #include <weft/graph/row_sum.hpp>
 
@@ -48,26 +48,19 @@ inline void check_edge_bias(const Graph& g, index heads, const Extents<2>& bias)
                     shape_text(bias), g.num_edges(), heads, g.num_edges(), heads);
 }
 
-/// [E, H] 0 with probability `dropout`, else 1 / (1 - dropout): word e mod 4 of Philox's counter (e / 4, 2^32 - 1, h,
-/// offset) is the random number of edge e and head h, which is dropped where that is below dropout 2^32.
+/// [E, H] 0 with probability `dropout`, else 1 / (1 - dropout): the edges are the keys of a query 2^32 - 1.
 template <class T>
 Tensor<T, 2> attention_mask(index edges, index heads, const GraphAttentionOptions& options) {
     auto mask = Tensor<T, 2>::empty({edges, heads});
     T* const to = mask.mutable_data();
-    const auto bound = static_cast<std::uint64_t>(options.dropout * 4294967296.0);
-    const T kept = T(1 / (1 - options.dropout)), dropped = T(0);
-    parallel_for_ranges(edges, philox_words * 16, [&](index begin, index end) {
-        std::uint32_t words[philox_words];
-        for (index first = begin; first < end; first += philox_words)
-            for (index h = 0; h < heads; ++h) {
-                philox_block(options.seed, std::uint64_t{options.offset} << 32 | static_cast<std::uint64_t>(h),
-                             0xFFFFFFFFull << 32 | static_cast<std::uint64_t>(first / 4), words);
-                for (index e = first; e < std::min(first + philox_words, end); ++e) {
-                    const index in_block = e - first;
-                    const bool keep = words[philox_counters * (in_block % 4) + in_block / 4] >= bound;
-                    to[e * heads + h] = keep ? kept : dropped;
-                }
-            }
+    const WeightDropout dropout{options.dropout, options.seed, options.offset};
+    constexpr index piece = 16 * philox_words;
+    parallel_for_ranges(edges, piece, [&](index begin, index end) {
+        T factors[piece];
+        for (index h = 0; h < heads; ++h) {
+            dropout.factors(h, 0xFFFFFFFF, begin, {0, end - begin}, factors);
+            for (index e = begin; e < end; ++e) to[e * heads + h] = factors[e - begin];
+        }
     });
     return mask;
 }
