@@ -237,31 +237,43 @@ private:
     bool weigh(const AttentionSequence& s, index kv_head, index r0, index rows, KeyRange keys, TileKind kind,
                Memory& m) const {
         bool hidden = false;
-        for (index r = 0; r < rows; ++r) {
-            const KeyRange c = m.strips[static_cast<std::size_t>(r / Tile::rows)];
+        for (index first = 0; first < rows; first += Tile::rows) {
+            const index last = std::min(rows, first + Tile::rows);
+            const KeyRange c = m.strips[static_cast<std::size_t>(first / Tile::rows)];
             if (c.empty()) continue;
-            const index i = (r0 + r) / group_, h = kv_head * group_ + (r0 + r) % group_;
-            T* const x = m.scores + r * stride();
-            if (!plain_) rules_.shape(s, h, i, keys.first, c, x);
-            const bool own = rules_.hide(s, h, i, keys.first, c, kind, x);
-            // whole packets
-            const index begin = c.first / w * w, end = round_up(c.last, w);
-            std::fill(x + begin, x + c.first, nothing());
-            std::fill(x + c.last, x + end, nothing());
-            T* const sums = m.sums + r * w;
-            if (!m.bounded)
-                softmax_row(x + begin, end - begin, m.largest[r], sums, m.out + r * value_stride());
-            else if (own || begin < c.first || c.last < end)
-                exponential_row(x + begin, end - begin, sums,
-                                [](const Packet<T>& a) { return WeightExponential<Packet<T>>::any(a); });
-            else
-                exponential_row(x + begin, end - begin, sums,
-                                [](const Packet<T>& a) { return WeightExponential<Packet<T>>::near(a); });
-            hidden |= own;
-            if (o_.dropout) {
-                o_.dropout.factors(s.number * o_.heads + h, i, keys.first, c, m.factors);
-                for (index j = c.first; j < c.last; ++j) x[j] = x[j] * m.factors[j];
+            if (m.bounded && !o_.dropout && kind == TileKind::full && c.first % w == 0 && c.last % w == 0) {
+                const KeyRange common = rules_.common_range(s, queries(r0 + first, last - first));
+                if (common.first <= keys.first + c.first && keys.first + c.last <= common.last) {
+                    for (index r = first; r < last; ++r)
+                        exponential_row(m.scores + r * stride() + c.first, c.last - c.first, m.sums + r * w,
+                                        [](const Packet<T>& a) { return WeightExponential<Packet<T>>::near(a); });
+                    continue;
+                }
             }
+            for (index r = first; r < last; ++r) hidden |= weigh_row(s, kv_head, r0, r, keys, c, kind, m);
+        }
+        return hidden;
+    }
+
+    /// The same of row r, of which the others of its strip see keys c.
+    bool weigh_row(const AttentionSequence& s, index kv_head, index r0, index r, KeyRange keys, KeyRange c,
+                   TileKind kind, Memory& m) const {
+        const index i = (r0 + r) / group_, h = kv_head * group_ + (r0 + r) % group_;
+        T* const x = m.scores + r * stride();
+        if (!plain_) rules_.shape(s, h, i, keys.first, c, x);
+        const bool hidden = rules_.hide(s, h, i, keys.first, c, kind, x);
+        // whole packets
+        const index begin = c.first / w * w, end = round_up(c.last, w);
+        std::fill(x + begin, x + c.first, nothing());
+        std::fill(x + c.last, x + end, nothing());
+        if (m.bounded)
+            exponential_row(x + begin, end - begin, m.sums + r * w,
+                            [](const Packet<T>& a) { return WeightExponential<Packet<T>>::any(a); });
+        else
+            softmax_row(x + begin, end - begin, m.largest[r], m.sums + r * w, m.out + r * value_stride());
+        if (o_.dropout) {
+            o_.dropout.factors(s.number * o_.heads + h, i, keys.first, c, m.factors);
+            for (index j = c.first; j < c.last; ++j) x[j] = x[j] * m.factors[j];
         }
         return hidden;
     }

@@ -60,8 +60,12 @@ struct ScoreRules {
         r.last = std::max<index>(r.last, 0);
         return r;
     }
+    /// Those that some of the queries may see, and those that all of them may see.
     KeyRange range(const AttentionSequence& s, KeyRange queries) const {
         return {range(s, queries.first).first, range(s, queries.last - 1).last};
+    }
+    KeyRange common_range(const AttentionSequence& s, KeyRange queries) const {
+        return {range(s, queries.last - 1).first, range(s, queries.first).last};
     }
 
     /// x[first:last] = t of query i and keys begin + first, ...; x has scale q k. And slope[first:last] = dt/dx, if
