@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "weft_test.hpp"
-
 #include "../counted_memory.hpp"
+#include "weft_test.hpp"
 
 #include <weft/attention/attention.hpp>
 #include <weft/core.hpp>

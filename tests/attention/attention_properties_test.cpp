@@ -185,13 +185,12 @@ TEST_CASE("attention: the order of the keys has no influence", "[attention]") {
 TEST_CASE("attention: a constant added to a row of scores changes its logarithm only", "[attention]") {
     const auto q = random<double, 4>({2, 3, 7, 8}, 1), k = random<double, 4>({2, 3, 40, 8}, 2),
                bias = random<double, 4>({2, 1, 7, 40}, 4), row = random<double, 4>({2, 1, 7, 1}, 5, 30);
-    const auto a = attention_with_lse(q, k, k, {}, bias),
-               b = attention_with_lse(q, k, k, {}, Tensor<double, 4>(bias + row));
+    const auto a = attention_with_lse(q, k, k, bias), b = attention_with_lse(q, k, k, Tensor<double, 4>(bias + row));
     REQUIRE(largest_difference(a.out, b.out) < 1e-12);
     for (weft::index i = 0; i < a.lse.size(); ++i)
         REQUIRE(b.lse.data()[i] - a.lse.data()[i] == Approx(row.data()[i / 21 * 7 + i % 7]).epsilon(1e-12));
     // both broadcast alike
-    const auto c = attention_with_lse(q, k, k, {}, row);
+    const auto c = attention_with_lse(q, k, k, row);
     REQUIRE(largest_difference(c.out, attention(q, k, k)) < 1e-12);
 }
 
@@ -229,18 +228,18 @@ TEST_CASE("attention: masks that hide nothing, one sequence, transposed operands
     wide.window = {-1, -1};
     REQUIRE(same_bits(attention(q, k, v, wide), plain));
     const auto every = [](weft::index, weft::index, weft::index, weft::index) { return true; };
-    REQUIRE(same_bits(flex_attention(nullptr, block_mask(every, {1, 1, 70, 90}, {16, 32}), {}, q, k, v), plain));
+    REQUIRE(same_bits(flex_attention(q, k, v, nullptr, block_mask(every, {1, 1, 70, 90}, {16, 32})), plain));
     // PyTorch's way to say causal
     const auto causal = block_mask([](weft::index, weft::index, weft::index i, weft::index j) { return j <= i + 20; },
                                    {1, 1, 70, 90}, {16, 32});
     AttentionOptions bottom_right;
     bottom_right.causal = Causal::bottom_right;
-    REQUIRE(largest_difference(flex_attention(nullptr, causal, {}, q, k, v), attention(q, k, v, bottom_right)) < 1e-6);
+    REQUIRE(largest_difference(flex_attention(q, k, v, nullptr, causal), attention(q, k, v, bottom_right)) < 1e-6);
     // one mask for each head and sequence
     const auto of_head =
         block_mask([](weft::index b, weft::index h, weft::index, weft::index j) { return j > 10 * h + b; },
                    {2, 4, 70, 90}, {8, 8});
-    const auto masked = flex_attention(nullptr, of_head, {}, q, k, v);
+    const auto masked = flex_attention(q, k, v, nullptr, of_head);
     for (const weft::index h : {0, 3}) {
         const Tensor<float, 4> one =
             attention(Tensor<float, 4>(slice(slice(q, 0, 1, 2), 1, h, h + 1)),
@@ -299,9 +298,9 @@ TEST_CASE("attention: gradients against differences", "[attention]") {
         using std::sin;
         return s + sin(s) * (0.1 * static_cast<double>(h + i - j));
     };
-    expect_grad([&](const auto& a, const auto& b,
-                    const auto& c) { return sum(sin(flex_attention(bend, odd, AttentionOptions{}, a, b, c))); },
-                q, k, v);
+    expect_grad(
+        [&](const auto& a, const auto& b, const auto& c) { return sum(sin(flex_attention(a, b, c, bend, odd))); }, q, k,
+        v);
 
     // by the slopes of ALiBi and by the scale
     AttentionOptions options = all[4];
@@ -353,7 +352,7 @@ TEST_CASE("attention: what is hidden has no influence, what is seen has", "[atte
     // bias -infinity hides as a mask does, whole rows too
     auto bias = Tensor<float, 4>::zeros({1, 1, 100, 100});
     for (weft::index j = 0; j < 100; ++j) bias.mutable_data()[7 * 100 + j] = -infinity;
-    const auto result = attention_with_lse(q, k, v, {}, bias);
+    const auto result = attention_with_lse(q, k, v, bias);
     REQUIRE(result.lse.data()[7] == -infinity);
     for (weft::index d = 0; d < 24; ++d) REQUIRE(result.out.data()[7 * 24 + d] == 0);
 }
@@ -412,6 +411,6 @@ TEST_CASE("attention: empty operands and errors", "[attention]") {
     REQUIRE_THROWS_WITH(block_mask([](auto...) { return true; }, {1, 1, 4, 4}, {0, 1}),
                         ContainsSubstring("blocks of 0 x 1"));
     const auto small = block_mask([](auto...) { return true; }, {1, 1, 3, 4}, {2, 2});
-    REQUIRE_THROWS_WITH(flex_attention(nullptr, small, AttentionOptions{}, q, zeros(2, 2, 9, 8), zeros(2, 2, 9, 8)),
+    REQUIRE_THROWS_WITH(flex_attention(q, zeros(2, 2, 9, 8), zeros(2, 2, 9, 8), nullptr, small),
                         ContainsSubstring("must be [1, 1, 2, 5]"));
 }

@@ -75,22 +75,22 @@ void run_dense(const std::string& file, double tolerance = 1e-12) {
         if (golden.has("bias")) {
             const Var<T, 4> bias{golden.get<T, 4>("bias")};
             check(attention(vq, vk, vv, bias, options), bias);
-            compare_lse(golden, attention_with_lse(q, k, v, options, bias.value()).lse, lse_tolerance);
+            compare_lse(golden, attention_with_lse(q, k, v, bias.value(), options).lse, lse_tolerance);
         } else if (golden.has("mask")) {
             if (golden.has("block_kind")) {
                 const auto block = golden.get<std::int64_t, 1>("block");
                 const auto mask = block_mask(golden.get<std::int64_t, 2>("block_kind"),
                                              {block.data()[0], block.data()[1]}, golden.get<std::uint8_t, 2>("mask"));
-                check(flex_attention(nullptr, mask, options, vq, vk, vv));
-                compare_lse(golden, flex_attention_with_lse(nullptr, mask, options, q, k, v).lse, lse_tolerance);
+                check(flex_attention(vq, vk, vv, nullptr, mask, options));
+                compare_lse(golden, flex_attention_with_lse(q, k, v, nullptr, mask, options).lse, lse_tolerance);
             } else {
                 const Tensor<std::uint8_t, 4> elements = golden.get<std::uint8_t, 4>("mask");
                 const auto mask =
                     block_mask([elements](weft::index, weft::index, weft::index i,
                                           weft::index j) { return elements.data()[i * elements.extent(3) + j] != 0; },
                                {1, 1, q.extent(2), k.extent(2)}, {2, 3});
-                check(flex_attention(nullptr, mask, options, vq, vk, vv));
-                compare_lse(golden, flex_attention_with_lse(nullptr, mask, options, q, k, v).lse, lse_tolerance);
+                check(flex_attention(vq, vk, vv, nullptr, mask, options));
+                compare_lse(golden, flex_attention_with_lse(q, k, v, nullptr, mask, options).lse, lse_tolerance);
             }
         } else {
             check(attention(vq, vk, vv, options));

@@ -293,32 +293,52 @@ auto attention(const Q& q, const K& k, const V& v, const B& bias, const Attentio
                                 v, bias);
 }
 
-/// The same with a mask (see block_mask) that hides further keys, and a function score(s, b, h, i, j) of the scores:
+/// The same with a function score(s, b, h, i, j) of the scores and a mask (see block_mask) that hides further keys:
 /// PyTorch's flex_attention. The function is a template over its first argument, which is of the element type or its
-/// Dual: the derivative is found so; nullptr: none. `bias`... may be one more operand, as above.
-template <class Score, class Mask, Expression Q, Expression K, Expression V, Expression... Bias>
-auto flex_attention(const Score& score, const Mask& mask, const AttentionOptions& options, const Q& q, const K& k,
-                    const V& v, const Bias&... bias) {
-    return detail::attend_dense(options, mask, detail::score_function(score), detail::ApplyAttention{}, q, k, v,
-                                bias...);
+/// Dual: the derivative is found so; nullptr: none.
+template <Expression Q, Expression K, Expression V, class Score, class Mask>
+auto flex_attention(const Q& q, const K& k, const V& v, const Score& score, const Mask& mask,
+                    const AttentionOptions& options = {}) {
+    return detail::attend_dense(options, mask, detail::score_function(score), detail::ApplyAttention{}, q, k, v);
 }
-/// The same of tensors, with the logarithms.
-template <class Score, class Mask, class S, class... Bias>
-AttentionResult<S, 4> flex_attention_with_lse(const Score& score, const Mask& mask, const AttentionOptions& options,
-                                              const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
-                                              const Bias&... bias) {
-    using T = detail::AttentionScalar<S>;
+/// The same with a bias, as above; the function gets the score with it.
+template <Expression Q, Expression K, Expression V, Expression B, class Score, class Mask>
+auto flex_attention(const Q& q, const K& k, const V& v, const B& bias, const Score& score, const Mask& mask,
+                    const AttentionOptions& options = {}) {
+    return detail::attend_dense(options, mask, detail::score_function(score), detail::ApplyAttention{}, q, k, v, bias);
+}
+
+namespace detail {
+
+template <class S, class Mask, class Function, class... Bias>
+AttentionResult<S, 4> attend_with_lse(const AttentionOptions& options, const Mask& mask, const Function& function,
+                                      const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
+                                      const Bias&... bias) {
+    using T = AttentionScalar<S>;
     Tensor<T, 1> sums;
-    const auto out = detail::attend_dense(options, mask, detail::score_function(score), detail::ApplyWithSums<T>{sums},
-                                          q, k, v, bias...);
+    const auto out = attend_dense(options, mask, function, ApplyWithSums<T>{sums}, q, k, v, bias...);
     return {out, reshape(sums, Extents<3>{q.shape()[0], q.shape()[1], q.shape()[2]})};
 }
 
-/// attention of tensors, with the logarithms that merge_attention and attention_backward need.
-template <class S, class... Bias>
+} // namespace detail
+
+/// attention and flex_attention of tensors, with the logarithms that merge_attention and attention_backward need.
+template <class S>
 AttentionResult<S, 4> attention_with_lse(const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
-                                         const AttentionOptions& options = {}, const Bias&... bias) {
-    return flex_attention_with_lse(nullptr, detail::EveryKey{}, options, q, k, v, bias...);
+                                         const AttentionOptions& options = {}) {
+    return detail::attend_with_lse(options, detail::EveryKey{}, detail::NoScoreFunction{}, q, k, v);
+}
+template <class S>
+AttentionResult<S, 4> attention_with_lse(const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
+                                         const Tensor<detail::AttentionScalar<S>, 4>& bias,
+                                         const AttentionOptions& options = {}) {
+    return detail::attend_with_lse(options, detail::EveryKey{}, detail::NoScoreFunction{}, q, k, v, bias);
+}
+template <class S, class Score, class Mask>
+AttentionResult<S, 4> flex_attention_with_lse(const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
+                                              const Score& score, const Mask& mask,
+                                              const AttentionOptions& options = {}) {
+    return detail::attend_with_lse(options, mask, detail::score_function(score), q, k, v);
 }
 
 /// The gradients of attention; those of half and bfloat16 are in float.
