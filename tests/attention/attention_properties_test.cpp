@@ -136,6 +136,22 @@ TEST_CASE("attention: the same bits on any number of threads", "[attention]") {
     };
     run(1, 1, 700);
     run(3, 2, 300);
+    // keys that only the first queries see are so long that scores need a maximum
+    {
+        const auto q = random<float, 4>({1, 1, 800, 16}, 1), v = random<float, 4>({1, 1, 800, 16}, 3);
+        auto k = random<float, 4>({1, 1, 800, 16}, 2);
+        for (weft::index i = 0; i < 10 * 16; ++i) k.mutable_data()[i] *= 1000;
+        AttentionOptions options;
+        options.window = {30, 0};
+        const auto with = [&](int threads) {
+            set_thread_count(threads);
+            const Tensor<float, 4> y = attention(q, k, v, options);
+            set_thread_count(0);
+            return y;
+        };
+        REQUIRE(same_bits(with(1), with(2)));
+        REQUIRE(same_bits(with(1), with(3)));
+    }
     // a bias that all heads share is added to by one after the other; few queries and many keys are cut by keys
     const auto q = random<float, 4>({2, 3, 40, 8}, 1), k = random<float, 4>({2, 3, 2000, 8}, 2),
                bias = random<float, 4>({1, 1, 40, 2000}, 3);

@@ -68,9 +68,10 @@ public:
         const index count = tiles(s), rows = s.queries * group_;
         if (first >= count) return;
         // One tile of few rows reads each key once; else keys are turned before, where that does not take much memory.
-        const KeyRange all = all_keys(s, first * tile_rows_, rows);
-        const bool keep = first + step < count || (rows > most_few_rows && all.last - all.first <= 4 * tile_keys_);
-        Memory memory(*this, s, keep && !part ? all : KeyRange{});
+        // All that some row sees, whatever tiles are asked for: results must not depend on these.
+        const KeyRange all = rules_.range(s, queries(0, rows));
+        const bool keep = count > 1 || (rows > most_few_rows && all.last - all.first <= 4 * tile_keys_);
+        Memory memory(*this, keep && !part ? all : KeyRange{});
         memory.part = part;
         if (memory.kept.first < memory.kept.last)
             for (index t = memory.kept.first / tile_keys_; t * tile_keys_ < memory.kept.last; ++t)
@@ -93,31 +94,31 @@ private:
         std::vector<KeyRange> strips;
         const Part* part = nullptr;
 
-        Memory(const AttentionForward& f, const AttentionSequence& s, KeyRange keep)
-            : kept{keep.first / f.tile_keys_ * f.tile_keys_, keep.last}, all(size(f, s)),
+        Memory(const AttentionForward& f, KeyRange keep)
+            : kept{keep.first / f.tile_keys_ * f.tile_keys_, keep.last}, all(place(f, nullptr)),
               strips(static_cast<std::size_t>(divide_up(f.tile_rows_, Tile::rows))) {
-            const auto& o = f.o_;
-            q = all.take(f.tile_rows_ * o.depth);
-            scores = all.take(f.tile_rows_ * f.stride());
-            sums = all.take(f.tile_rows_ * w);
-            largest = all.take(f.tile_rows_);
-            out = all.take(f.tile_rows_ * f.value_stride());
-            factors = all.take(f.stride());
-            partial = all.take(4 * w * w);
-            copies = all.take(f.tile_keys_ * std::max(o.depth, f.value_stride()));
-            values = all.take(f.tile_keys_ * f.value_stride());
-            turned = all.take(f.turned_size(kept_keys(f)));
+            place(f, this);
         }
-        index kept_keys(const AttentionForward& f) const {
-            return std::max(f.tile_keys_, round_up(kept.last - kept.first, f.tile_keys_));
-        }
-        index size(const AttentionForward& f, const AttentionSequence&) const {
+        /// Elements in all; and the places of its parts, if `to` is there.
+        index place(const AttentionForward& f, Memory* to) const {
             const auto& o = f.o_;
-            const auto rounded = &Scratch<T>::rounded;
-            return rounded(f.tile_rows_ * o.depth) + rounded(f.tile_rows_ * f.stride()) + rounded(f.tile_rows_ * w) +
-                   rounded(f.tile_rows_) + rounded(f.tile_rows_ * f.value_stride()) + rounded(f.stride()) +
-                   rounded(4 * w * w) + rounded(f.tile_keys_ * std::max(o.depth, f.value_stride())) +
-                   rounded(f.tile_keys_ * f.value_stride()) + rounded(f.turned_size(kept_keys(f)));
+            index total = 0;
+            const auto take = [&](T* Memory::*part, index n) {
+                total += Scratch<T>::rounded(n);
+                if (to) to->*part = to->all.take(n);
+            };
+            take(&Memory::q, f.tile_rows_ * o.depth);
+            take(&Memory::scores, f.tile_rows_ * f.stride());
+            take(&Memory::sums, f.tile_rows_ * w);
+            take(&Memory::largest, f.tile_rows_);
+            take(&Memory::out, f.tile_rows_ * f.value_stride());
+            take(&Memory::factors, f.stride());
+            take(&Memory::partial, 4 * w * w);
+            take(&Memory::copies, f.tile_keys_ * std::max(o.depth, f.value_stride()));
+            take(&Memory::values, f.tile_keys_ * f.value_stride());
+            take(&Memory::turned,
+                 f.turned_size(std::max(f.tile_keys_, round_up(kept.last - kept.first, f.tile_keys_))));
+            return total;
         }
     };
 
@@ -127,9 +128,6 @@ private:
         return divide_up(keys, tile_keys_) * TurnedRows<T>::size(tile_keys_, o_.depth);
     }
     KeyRange queries(index r0, index count) const { return {r0 / group_, (r0 + count - 1) / group_ + 1}; }
-    KeyRange all_keys(const AttentionSequence& s, index r0, index rows) const {
-        return rules_.range(s, queries(r0, rows - r0));
-    }
 
     /// Turns tile t of the keys; where they are.
     const T* turn_keys(const AttentionSequence& s, index kv_head, index t, Memory& memory) const {
