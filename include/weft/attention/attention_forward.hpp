@@ -103,9 +103,9 @@ private:
         index place(const AttentionForward& f, Memory* to) const {
             const auto& o = f.o_;
             index total = 0;
-            const auto take = [&](T* Memory::*part, index n) {
+            const auto take = [&](T* Memory::*member, index n) {
                 total += Scratch<T>::rounded(n);
-                if (to) to->*part = to->all.take(n);
+                if (to) to->*member = to->all.take(n);
             };
             take(&Memory::q, f.tile_rows_ * o.depth);
             take(&Memory::scores, f.tile_rows_ * f.stride());
