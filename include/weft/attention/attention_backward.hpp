@@ -132,16 +132,9 @@ private:
         if (group_ == 1) return plain_rows(from.at(s.number, kv_head, i + r), from.row, rows, width, copies);
         const index padded = round_up(width, w);
         for (index k = 0; k < rows; ++k)
-            copy_row(from.at(s.number, kv_head * group_ + (r + k) % group_, i + (r + k) / group_), width,
+            copy_row(from.at(s.number, kv_head * group_ + (r + k) % group_, i + (r + k) / group_), width, padded,
                      copies + k * padded);
         return {copies, padded};
-    }
-    static void copy_row(const S* from, index width, T* to) {
-        if constexpr (std::same_as<S, T>)
-            std::copy_n(from, width, to);
-        else
-            convert(from, to, width);
-        std::fill(to + width, to + round_up(width, w), T{});
     }
 
     /// Rows r, ..., r + rows - 1 of a block that begins with query `first_query`.

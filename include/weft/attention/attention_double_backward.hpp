@@ -79,10 +79,6 @@ private:
     static T nothing() { return T(-std::numeric_limits<double>::infinity()); }
     index head_of(index kv_head, index row) const { return kv_head * group_ + row % group_; }
     index query_of(index row) const { return row / group_; }
-    static void copy_row(const T* from, index width, index padded, T* to) {
-        std::copy_n(from, width, to);
-        std::fill(to + width, to + padded, T{});
-    }
 
     void load_rows(const AttentionSequence& s, index kv_head, index r, index rows, Memory& m) const {
         m.rows = rows;

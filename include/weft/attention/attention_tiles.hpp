@@ -32,20 +32,22 @@ template <class T, class S>
 bool reads_in_place(index width) {
     return std::same_as<T, S> && width % lanes<T> == 0;
 }
+/// A row in T, with zeros behind it.
+template <class T, class S>
+void copy_row(const S* from, index width, index padded, T* to) {
+    if constexpr (std::same_as<T, S>)
+        std::copy_n(from, width, to);
+    else
+        convert(from, to, width);
+    std::fill(to + width, to + padded, T{});
+}
 /// n rows as they lie, or as copies [n, round_up(width, lanes)] in `copies`.
 template <class T, class S>
 PlainRows<T> plain_rows(const S* from, index stride, index n, index width, T* copies) {
     if constexpr (std::same_as<T, S>)
         if (reads_in_place<T, S>(width)) return {from, stride};
     const index padded = round_up(width, lanes<T>);
-    for (index r = 0; r < n; ++r) {
-        T* const to = copies + r * padded;
-        if constexpr (std::same_as<T, S>)
-            std::copy_n(from + r * stride, width, to);
-        else
-            convert(from + r * stride, to, width);
-        std::fill(to + width, to + padded, T{});
-    }
+    for (index r = 0; r < n; ++r) copy_row(from + r * stride, width, padded, copies + r * padded);
     return {copies, padded};
 }
 
