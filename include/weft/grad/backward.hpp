@@ -49,8 +49,8 @@ inline void run_backward(TapeNode* root, const BackwardOptions& options) {
     TapeNode* reversed = nullptr;
     for (TapeNode* node = list; node;) {
         node->visited = false;
-        node->wanted =
-            node->captures || (node->leaf && node->references.load(std::memory_order_relaxed) > node->internal);
+        node->wanted = node->captures || (node->leaf && !node->frozen &&
+                                          node->references.load(std::memory_order_relaxed) > node->internal);
         for (int k = 0; k < node->parent_count; ++k)
             node->wanted = node->wanted || (node->parents[k] && node->parents[k]->wanted);
         TapeNode* const next = node->next;

@@ -58,6 +58,7 @@ public:
     int parent_count = 0;
     bool leaf = false;
     bool captures = false; // may reach leaves that are not above it
+    bool frozen = false;   // a leaf that gets no gradient
     bool released = false;
 
     // State of one backward sweep.

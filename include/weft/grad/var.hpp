@@ -146,6 +146,9 @@ public:
     Var<T, N> var() const { return Var<T, N>(this->node_, this->offset_, this->extents_, this->strides_); }
     /// A new value. Windows and copies of this parameter see it too when the shape stays.
     void set_value(const Tensor<T, N>& value) { this->set_node_value(value); }
+    /// Whether backward() gives it a gradient; at first it does. All copies share this.
+    bool requires_grad() const noexcept { return !this->node_->frozen; }
+    void requires_grad(bool wanted) noexcept { this->node_->frozen = !wanted; }
     /// Writable elements; a graph recorded before keeps the old ones.
     std::span<T> mutable_values() {
         Tensor<T, N> value = Tensor<T, N>::share(std::move(this->node_->value), this->node_->data, this->extents_);

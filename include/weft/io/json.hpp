@@ -3,6 +3,7 @@
 
 #include <weft/io/message.hpp>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -147,6 +148,30 @@ public:
             value = 10 * value + digit;
         }
         return value;
+    }
+    /// A finite number.
+    double real() {
+        skip_space();
+        const std::size_t at = at_;
+        const std::string_view token = number();
+        double value = 0;
+        const auto [stop, code] = std::from_chars(token.data(), token.data() + token.size(), value);
+        if (code != std::errc() || stop != token.data() + token.size())
+            fail(at, message("the number {} is out of range", {token.substr(0, 40)}));
+        return value;
+    }
+    bool boolean() {
+        skip_space();
+        const bool value = at_ < text_.size() && text_[at_] == 't';
+        word(value ? "true" : "false");
+        return value;
+    }
+    /// Whether the next value is null, which is then read.
+    bool null() {
+        skip_space();
+        if (text_.substr(at_, 4) != "null") return false;
+        at_ += 4;
+        return true;
     }
     /// Any value.
     void skip() {

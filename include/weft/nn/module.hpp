@@ -158,6 +158,12 @@ void clear_grad(const M& module) {
     for_each_parameter(module, [](std::string_view, auto p) { p.clear_grad(); });
 }
 
+/// Whether backward() gives the parameters gradients: without, what is computed from them costs less.
+template <class M>
+void requires_grad(const M& module, bool wanted) {
+    for_each_parameter(module, [&](std::string_view, auto p) { p.requires_grad(wanted); });
+}
+
 /// A copy with parameters of its own, of the same values, without gradients. What was shared within the module is
 /// shared within the copy. Memory is shared until one of the two is written to.
 template <class M>

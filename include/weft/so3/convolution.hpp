@@ -55,13 +55,15 @@ struct RadialConvolution {
         const auto plan = ConvolutionPlan::of<T>(*product);
         auto dh = Tensor<T, 2>::empty(harmonics.shape()), d_hidden = Tensor<T, 2>::empty(hidden.shape());
         const auto chunks = gradient_chunks(graph.in());
-        RadialWeights<T> radial(*plan, hidden, matrix, d_hidden.mutable_data(), static_cast<index>(chunks.size()) - 1);
+        const bool wants_matrix = sink.template wants<3>();
+        RadialWeights<T> radial(*plan, hidden, matrix, d_hidden.mutable_data(),
+                                wants_matrix ? static_cast<index>(chunks.size()) - 1 : 0);
         const auto dx = differentiate_rows(*plan, graph.in(), chunks, sink.template wants<0>(), dy, x, harmonics,
                                            radial, dh.mutable_data());
         if (sink.template wants<0>()) sink.template add<0>(dx);
         if (sink.template wants<1>()) sink.template add<1>(dh);
         if (sink.template wants<2>()) sink.template add<2>(d_hidden);
-        if (sink.template wants<3>()) sink.template add<3>(radial.matrix_gradient());
+        if (wants_matrix) sink.template add<3>(radial.matrix_gradient());
     }
 };
 

@@ -78,6 +78,7 @@ class RadialWeights {
     using Strided = weft::detail::Strided<const T>;
 
 public:
+    /// `chunks`: of rows, each with a sum of its own for the gradient of the matrix; 0: it is not wanted.
     RadialWeights(const ConvolutionPlan& plan, const Tensor<T, 2>& hidden, const Tensor<T, 2>& matrix,
                   T* hidden_gradient = nullptr, index chunks = 0)
         : plan_(plan), hidden_(hidden.data()), width_(hidden.extent(1)), filled_(width_ * plan.filled_weights),
@@ -89,7 +90,7 @@ public:
         turned_.emplace(Strided{filled_.data(), 1, plan.filled_weights}, width_, plan.filled_weights, edge_block * 64);
         packed_turned_.emplace(packed_size(*turned_));
         pack(*turned_, plan.filled_weights, packed_turned_->data());
-        partial_.emplace(chunks * width_ * plan.filled_weights);
+        if (chunks > 0) partial_.emplace(chunks * width_ * plan.filled_weights);
         chunks_ = chunks;
     }
     /// The gradient of the matrix, what the chunks have added up.
@@ -117,6 +118,7 @@ public:
             if (!all.hidden_gradient_) return;
             hidden_gradient_ = memory_.take(edge_block * all.width_);
             gradient_ = memory_.take(edge_block * all.plan_.filled_weights);
+            if (!all.partial_) return;
             sum_ = all.partial_->data() + chunk * all.width_ * all.plan_.filled_weights;
             std::fill_n(sum_, all.width_ * all.plan_.filled_weights, T{});
         }
@@ -137,6 +139,7 @@ public:
             multiply(*all_.turned_, all_.packed_turned_->data(), n, filled, {gradient_, filled, 1}, hidden_gradient_);
             for (index e = 0; e < n; ++e)
                 std::copy_n(hidden_gradient_ + e * width, width, all_.hidden_gradient_ + eid_[e] * width);
+            if (!sum_) return;
             const Panels rows({gradient_, filled, 1}, filled, n, 1);
             for (index panel = 0; panel < rows.count(); ++panel)
                 rows.multiply(nullptr, panel, 0, n, width, {hidden_, 1, width}, sum_, weft::detail::Into::add);

@@ -44,14 +44,16 @@ struct SymmetricContractionPlan {
         return 0.03 * static_cast<double>(channels) * static_cast<double>(table.cost() + dim_in + dim_out);
     }
 
-    /// The polynomials of term k. Where an order has no path, the reference has one that is 0.
-    void add_term(index k) {
+    /// The polynomials of term k, of the couplings for each order or those of coupling_basis. Where an order has no
+    /// path, the reference has one that is 0.
+    void add_term(index k, const std::vector<CouplingBasis>& bases) {
         const Irrep ir = out[k].ir;
         std::vector<std::map<std::vector<int>, std::map<index, double>>> polynomials(
             static_cast<std::size_t>(ir.dim()));
         auto& numbers = paths.emplace_back();
         for (int order = 1; order <= correlation; ++order) {
-            const CouplingBasis basis = coupling_basis(in_of_channel(), ir, order);
+            const CouplingBasis basis =
+                bases.empty() ? coupling_basis(in_of_channel(), ir, order) : bases[static_cast<std::size_t>(order) - 1];
             for (const auto& entry : basis.entries) {
                 std::vector<int> variables = basis.indices(entry);
                 std::sort(variables.begin(), variables.end());
@@ -309,6 +311,8 @@ private:
 struct SymmetricContractionOptions {
     int correlation = 3;    ///< the largest number of features in a product
     index num_elements = 1; ///< each with weights of its own
+    /// Other couplings than those of coupling_basis: for each term of the result those of the orders 1 to correlation.
+    std::vector<std::vector<CouplingBasis>> bases = {};
     Generator* generator = nullptr;
 };
 
@@ -336,7 +340,8 @@ struct SymmetricContraction {
 
     SymmetricContraction() = default;
     /// All terms of `in` and `out` must have the same multiplicity, the number of channels. Errors: they do not, or
-    /// there are none; correlation or num_elements below 1; too large an order (see coupling_basis).
+    /// there are none; correlation or num_elements below 1; too large an order (see coupling_basis); couplings that are
+    /// not of these irreps.
     SymmetricContraction(const Irreps& in, const Irreps& out, const SymmetricContractionOptions& options = {}) {
         auto plan = std::make_shared<detail::SymmetricContractionPlan>();
         if (options.correlation < 1 || options.num_elements < 1)
@@ -353,7 +358,10 @@ struct SymmetricContraction {
         plan->dim_in = parts(*plan, in, plan->parts_in);
         plan->dim_out = parts(*plan, out, plan->parts_out);
         plan->table = detail::HornerTable(static_cast<int>(plan->dim_in));
-        for (index k = 0; k < out.size(); ++k) plan->add_term(k);
+        require(options.bases, *plan);
+        for (index k = 0; k < out.size(); ++k)
+            plan->add_term(k, options.bases.empty() ? std::vector<CouplingBasis>{}
+                                                    : options.bases[static_cast<std::size_t>(k)]);
         plan->finish();
         plan_ = plan;
 
@@ -416,6 +424,20 @@ struct SymmetricContraction {
     void visit(auto&& v) { v("contractions", contractions); }
 
 private:
+    static void require(const std::vector<std::vector<CouplingBasis>>& bases,
+                        const detail::SymmetricContractionPlan& plan) {
+        bool fits = bases.empty() || std::cmp_equal(bases.size(), plan.out.size());
+        for (std::size_t k = 0; fits && k < bases.size(); ++k) {
+            fits = std::cmp_equal(bases[k].size(), plan.correlation);
+            for (std::size_t n = 0; fits && n < bases[k].size(); ++n)
+                fits = bases[k][n].in == plan.in_of_channel() && std::cmp_equal(bases[k][n].order, n + 1) &&
+                       bases[k][n].out == plan.out[static_cast<index>(k)].ir;
+        }
+        if (!fits)
+            throw error("SymmetricContraction",
+                        "the couplings must be of the irreps {}, for each term of {} and order up to {}",
+                        detail::irreps_text(plan.in_of_channel()), detail::irreps_text(plan.out), plan.correlation);
+    }
     /// Where the components of a channel are in the layout mul_ir; their number.
     static index parts(const detail::SymmetricContractionPlan& plan, const Irreps& irreps,
                        std::vector<detail::ChannelPart>& all) {
