@@ -11,6 +11,7 @@
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/linear.hpp>
 #include <weft/so3/radial.hpp>
+#include <weft/so3/radial_table.hpp>
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/symmetric_contraction.hpp>
 #include <weft/so3/weighted_tensor_product.hpp>
@@ -55,17 +56,20 @@ struct AtomGraph {
     Graph graph;                     ///< edges from senders to receivers, both atoms
     Graph from_elements;             ///< the same edges from the senders' elements
     Tensor<std::int32_t, 1> element; ///< [atoms]: which of the model's elements each is
+    Tensor<std::int32_t, 1> pair;    ///< [edges]: elements x the sender's element + the receiver's
 
     AtomGraph() = default;
     AtomGraph(const Graph& g, const Tensor<std::int32_t, 1>& elements, index num_elements)
-        : graph(g), element(elements) {
+        : graph(g), element(elements), pair(Tensor<std::int32_t, 1>::empty({g.num_edges()})) {
         auto sources = Tensor<std::int32_t, 1>::empty({g.num_edges()});
-        std::int32_t* const to = sources.mutable_data();
-        for (index e = 0; e < g.num_edges(); ++e) to[e] = elements.data()[g.sources().data()[e]];
+        std::int32_t *const to = sources.mutable_data(), *const to_pair = pair.mutable_data();
+        const auto kinds = static_cast<std::int32_t>(num_elements);
+        for (index e = 0; e < g.num_edges(); ++e) {
+            to[e] = elements.data()[g.sources().data()[e]];
+            to_pair[e] = to[e] * kinds + elements.data()[g.destinations().data()[e]];
+        }
         from_elements = Graph::unchecked(sources, g.destinations(), num_elements, g.num_dst());
     }
-    /// The element at the other end of each edge, [edges].
-    const Tensor<std::int32_t, 1>& sender_element() const { return from_elements.sources(); }
 };
 
 /// See what MACE::node_energies computes on its way: nothing.
@@ -80,6 +84,7 @@ struct SeeNothing {
 /// gradient_of_loss.
 template <class T>
 struct MACE {
+    using value_type = T;
     using Scalar = typename weft::detail::DualScalar<T>::type;
     using Buffer = Tensor<double, 1>;
 
@@ -288,6 +293,31 @@ struct MACE {
                     options_.atomic_numbers[static_cast<std::size_t>(i)]);
     }
     index num_elements() const { return atomic_numbers.size(); }
+    /// Atoms further apart do not see each other, in Å.
+    double cutoff() const { return options_.r_max; }
+    /// Of an isolated atom of element k, in eV.
+    double atomic_energy(index k) const { return atomic_energies_fn.atomic_energies.data()[k]; }
+
+    /// The model with the weights of messages read from tables of distances instead of made by a network: faster, and
+    /// nearly the same. For molecular dynamics; parameters of these networks do not matter any more. Errors: see
+    /// so3::RadialTable.
+    MACE tabulated(so3::RadialTableOptions o = {}) const {
+        MACE faster = *this;
+        faster.tables_.clear();
+        const index elements = num_elements();
+        o.kinds = options_.agnesi ? elements * elements : 1;
+        for (const Interaction& i : interactions)
+            faster.tables_.emplace_back(
+                [&](const Tensor<Dual<double>, 1>& r, index kind) {
+                    const auto pair = Tensor<std::int32_t, 1>::full(r.shape(), static_cast<std::int32_t>(kind));
+                    return i.conv_tp_weights(radial_functions(pair, r, SeeNothing{}));
+                },
+                options_.r_max, o);
+        return faster;
+    }
+    /// The tables of the layers, none if networks are used.
+    const std::vector<so3::RadialTable<Scalar>>& tables() const { return tables_; }
+
     /// The number of each atom's element among the model's, [atoms], of atomic numbers. Errors: an element that the
     /// model does not know.
     Tensor<std::int32_t, 1> elements_of(std::span<const std::int32_t> numbers) const {
@@ -313,6 +343,7 @@ struct MACE {
     auto node_energies(const AtomGraph& atoms, const V& vectors, const See& see = {}) const {
         const auto constant = [](const auto& t) { return as_operand_of<V>(t); };
         const index n = atoms.graph.num_dst(), elements = num_elements();
+        const auto kinds = options_.agnesi && elements > 1 ? atoms.pair : Tensor<std::int32_t, 1>();
         const auto identity = constant(identity_matrix(elements));
         const auto one_hot = constant(one_hot_rows(atoms.element, elements));
 
@@ -320,7 +351,7 @@ struct MACE {
         const auto harmonics = so3::spherical_harmonics(so3::degrees_up_to(options_.max_ell), vectors,
                                                         {.normalization = so3::Normalization::component});
         see("edge_sh", 0, harmonics);
-        const auto radial = radial_functions(atoms, lengths, see);
+        const auto radial = radial_functions(atoms.pair, lengths, see);
         see("edge_radial", 0, radial);
 
         const auto embedding = node_embedding.linear(identity);
@@ -331,9 +362,14 @@ struct MACE {
             const Product& product = products[static_cast<std::size_t>(t)];
             const auto up = i.linear_up(t == 0 ? embedding : *h); // the first layer's features are the elements'
             see("linear_up", t, up);
-            const auto hidden = i.conv_tp_weights.hidden(radial);
-            const auto gathered = so3::convolution(i.conv_tp, t == 0 ? atoms.from_elements : atoms.graph, up, harmonics,
-                                                   hidden, i.conv_tp_weights.last_weight());
+            const Graph& edges = t == 0 ? atoms.from_elements : atoms.graph;
+            const auto gathered = [&] {
+                if (!tables_.empty())
+                    return so3::convolution(i.conv_tp, edges, up, harmonics, lengths,
+                                            tables_[static_cast<std::size_t>(t)], kinds);
+                return so3::convolution(i.conv_tp, edges, up, harmonics, i.conv_tp_weights.hidden(radial),
+                                        i.conv_tp_weights.last_weight());
+            }();
             const auto message = i.linear(gathered);
             see("linear", t, message);
             auto a = i.density_fn ? eval(message / (density(i, atoms, radial) + T(1)))
@@ -408,7 +444,11 @@ private:
             return constant;
     }
     static double radius(int number) { return io::covalent_radii[static_cast<std::size_t>(number)]; }
-    static T scalar(const Buffer& b) { return T(static_cast<Scalar>(b.item())); }
+    template <class U>
+    static U number(double value) {
+        return U(static_cast<typename weft::detail::DualScalar<U>::type>(value));
+    }
+    static T scalar(const Buffer& b) { return number<T>(b.item()); }
     static Tensor<T, 2> identity_matrix(index n) {
         auto m = Tensor<T, 2>::zeros({n, n});
         for (index i = 0; i < n; ++i) m.mutable_data()[i * n + i] = T(1);
@@ -421,41 +461,41 @@ private:
         return rows;
     }
 
-    /// f(Z of the sender, Z of the receiver) of each edge.
-    template <class F>
-    Tensor<T, 1> of_pairs(const AtomGraph& atoms, F&& f) const {
-        const index elements = num_elements(), edges = atoms.graph.num_edges();
-        std::vector<T> table;
-        for (index u = 0; u < elements; ++u)
-            for (index v = 0; v < elements; ++v)
-                table.push_back(T(static_cast<Scalar>(
-                    f(static_cast<int>(atomic_numbers.data()[u]), static_cast<int>(atomic_numbers.data()[v])))));
-        auto values = Tensor<T, 1>::empty({edges});
-        T* const to = values.mutable_data();
-        const std::int32_t *const sender = atoms.sender_element().data(),
-                                  *const receiver = atoms.graph.destinations().data(),
-                                  *const element = atoms.element.data();
-        for (index e = 0; e < edges; ++e)
-            to[e] = table[static_cast<std::size_t>(sender[e] * elements + element[receiver[e]])];
+    /// f(Z of the sender, Z of the receiver) of each pair of elements, see AtomGraph.
+    template <class U, class F>
+    Tensor<U, 1> of_pairs(const Tensor<std::int32_t, 1>& pair, F&& f) const {
+        std::vector<U> table;
+        for (const std::int64_t u : atomic_numbers.values())
+            for (const std::int64_t v : atomic_numbers.values())
+                table.push_back(number<U>(f(static_cast<int>(u), static_cast<int>(v))));
+        auto values = Tensor<U, 1>::empty(pair.shape());
+        U* const to = values.mutable_data();
+        for (index e = 0; e < pair.size(); ++e) to[e] = table[static_cast<std::size_t>(pair.data()[e])];
         return values;
     }
 
     /// Bessel functions of distances, which Agnesi's map may have transformed, times the envelope: [edges, num_bessel].
     template <class R, class See>
-    auto radial_functions(const AtomGraph& atoms, const R& lengths, const See& see) const {
+    auto radial_functions(const Tensor<std::int32_t, 1>& pair, const R& lengths, const See& see) const {
+        using U = typename R::value_type;
         const auto envelope = so3::polynomial_cutoff(lengths, options_.r_max, options_.num_polynomial_cutoff);
         const auto& bessel = radial_embedding.bessel_fn;
-        const Tensor<Scalar, 1> rates = cast<Scalar>(bessel.bessel_weights);
+        auto rates = Tensor<U, 1>::empty(bessel.bessel_weights.shape()), scales = rates;
+        for (index k = 0; k < rates.size(); ++k) {
+            const double rate = bessel.bessel_weights.data()[k];
+            rates.mutable_data()[k] = number<U>(rate);
+            scales.mutable_data()[k] = number<U>(rate * bessel.prefactor.item());
+        }
         const auto of = [&](const auto& r) {
-            return eval(sin(unsqueeze(r, 1) * Tensor<T, 1>(rates)) *
-                        unsqueeze(eval(envelope * scalar(bessel.prefactor) / r), 1));
+            return eval(apply<so3::detail::Sinc>(unsqueeze(r, 1) * rates) * scales * unsqueeze(envelope, 1));
         };
         if (!radial_embedding.distance_transform) return of(lengths);
         const auto& map = *radial_embedding.distance_transform;
-        const auto inverse_radius = of_pairs(atoms, [](int u, int v) { return 2 / (radius(u) + radius(v)); });
+        const auto inverse_radius = of_pairs<U>(pair, [](int u, int v) { return 2 / (radius(u) + radius(v)); });
         const auto s = eval(lengths * inverse_radius);
-        const T q = scalar(map.q), p = scalar(map.p);
-        const auto transformed = eval(T(1) / (T(1) + scalar(map.a) * pow(s, q) / (T(1) + pow(s, q - p))));
+        const double q = map.q.item(), p = map.p.item();
+        const auto transformed =
+            eval(U(1) / (U(1) + number<U>(map.a.item()) * pow(s, number<U>(q)) / (U(1) + pow(s, number<U>(q - p)))));
         see("edge_transformed_r", 0, transformed);
         return of(transformed);
     }
@@ -466,14 +506,14 @@ private:
         if (!pair_repulsion_fn) return as_operand_of<R>(Tensor<T, 1>::zeros({atoms.graph.num_dst()}));
         const PairRepulsion& zbl = *pair_repulsion_fn;
         const double exponent = zbl.a_exp.item(), prefactor = zbl.a_prefactor.item();
-        const auto s = eval(lengths * of_pairs(atoms, [&](int u, int v) {
+        const auto s = eval(lengths * of_pairs<T>(atoms.pair, [&](int u, int v) {
                                 return (std::pow(u, exponent) + std::pow(v, exponent)) / (prefactor * 0.529);
                             }));
-        const auto charges = of_pairs(atoms, [](int u, int v) { return 0.5 * 14.3996 * u * v; });
-        const auto t = eval(lengths * of_pairs(atoms, [](int u, int v) { return 1 / (radius(u) + radius(v)); }));
-        const auto c = [&](index k) { return T(static_cast<Scalar>(zbl.c.data()[k])); };
-        const auto screened = eval(c(0) * exp(s * T(Scalar(-3.2))) + c(1) * exp(s * T(Scalar(-0.9423))) +
-                                   c(2) * exp(s * T(Scalar(-0.4028))) + c(3) * exp(s * T(Scalar(-0.2016))));
+        const auto charges = of_pairs<T>(atoms.pair, [](int u, int v) { return 0.5 * 14.3996 * u * v; });
+        const auto t =
+            eval(lengths * of_pairs<T>(atoms.pair, [](int u, int v) { return 1 / (radius(u) + radius(v)); }));
+        const auto decay = [&](index k, double rate) { return number<T>(zbl.c.data()[k]) * exp(s * number<T>(-rate)); };
+        const auto screened = eval(decay(0, 3.2) + decay(1, 0.9423) + decay(2, 0.4028) + decay(3, 0.2016));
         const auto pairs = eval(charges / lengths * screened * so3::polynomial_cutoff(t, 1, zbl.p.item()));
         const auto energies = eval(sum_in(atoms.graph, edge(pairs)));
         see("pair_node_energy", 0, energies);
@@ -487,6 +527,7 @@ private:
 
     MaceOptions options_;
     io::NamedTensors couplings_;
+    std::vector<so3::RadialTable<Scalar>> tables_;
 };
 
 } // namespace weft::inline WEFT_ABI::potential

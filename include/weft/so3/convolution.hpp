@@ -74,12 +74,13 @@ struct TableConvolution {
     std::shared_ptr<const TensorProductPlan> product;
     Graph graph;
     std::shared_ptr<const RadialTableData<Scalar>> table;
+    Tensor<std::int32_t, 1> kind;
 
     template <class T>
     Tensor<T, 2> forward(const Tensor<T, 2>& x, const Tensor<T, 2>& harmonics, const Tensor<T, 1>& lengths) const {
-        table->require(lengths);
+        table->require(lengths, kind);
         const auto plan = ConvolutionPlan::of<T>(*product);
-        const TableWeights<T> weights(*plan, *table, lengths.data());
+        const TableWeights<T> weights(*plan, *table, lengths.data(), kind);
         return convolve_rows(*plan, graph.in(), x, harmonics, weights);
     }
     template <class T, class Sink>
@@ -88,7 +89,7 @@ struct TableConvolution {
         const auto plan = ConvolutionPlan::of<T>(*product);
         auto dh = Tensor<T, 2>::empty(harmonics.shape());
         auto dr = Tensor<T, 1>::empty(lengths.shape());
-        const TableWeights<T> weights(*plan, *table, lengths.data(),
+        const TableWeights<T> weights(*plan, *table, lengths.data(), kind,
                                       sink.template wants<2>() ? dr.mutable_data() : nullptr);
         const auto dx = differentiate_rows(*plan, graph.in(), gradient_chunks(graph.in()), sink.template wants<0>(), dy,
                                            x, harmonics, weights, dh.mutable_data());
@@ -135,12 +136,12 @@ auto convolution(const TensorProduct& product, const Graph& g, const X& x, const
 }
 
 /// The convolution below with the weights of lengths [E], read from a table for a few edges at a time and never stored,
-/// nor are their gradients: that of a length is made at once. Gradients of any order by x, harmonics and lengths; the
-/// table is a constant. Errors: another product; extents that do not fit, also of the table; a length that the table
-/// does not have (see RadialTable).
+/// nor are their gradients: that of a length is made at once. A table of several kinds is given the kind [E] of each
+/// edge. Gradients of any order by x, harmonics and lengths; the table is a constant. Errors: another product; extents
+/// that do not fit, also of the table; a length or a kind that the table does not have (see RadialTable).
 template <Expression X, Expression Y, Expression R, class T>
 auto convolution(const TensorProduct& product, const Graph& g, const X& x, const Y& harmonics, const R& lengths,
-                 const RadialTable<T>& table) {
+                 const RadialTable<T>& table, const Tensor<std::int32_t, 1>& kind = {}) {
     static_assert(R::rank == 1, "weft: convolution: lengths are [E]");
     const auto& plan = product.plan();
     detail::require_convolution(*plan, g, x, harmonics);
@@ -150,7 +151,7 @@ auto convolution(const TensorProduct& product, const Graph& g, const X& x, const
     if (table.weight_numel() != plan->weight_numel)
         throw error("convolution", "the table has {} weights: the product needs {}", table.weight_numel(),
                     plan->weight_numel);
-    return apply_operation(detail::TableConvolution<T>{plan, g, table.data()}, x, harmonics, lengths);
+    return apply_operation(detail::TableConvolution<T>{plan, g, table.data(), kind}, x, harmonics, lengths);
 }
 
 /// The equivariant convolution: for each destination of the graph the sum over its edges of

@@ -15,8 +15,8 @@ class TableWeights {
 
 public:
     TableWeights(const ConvolutionPlan& plan, const RadialTableData<Scalar>& table, const T* lengths,
-                 T* gradient = nullptr)
-        : table_(table), rows_(filled_rows(plan, table)), width_(plan.filled_weights), lengths_(lengths),
+                 const Tensor<std::int32_t, 1>& kind, T* gradient = nullptr)
+        : table_(table), kind_(kind), rows_(filled_rows(plan, table)), width_(plan.filled_weights), lengths_(lengths),
           gradient_(gradient) {}
 
     class Block {
@@ -28,7 +28,7 @@ public:
         void load(const std::int32_t* eid, index n, const T** rows) {
             eid_ = eid;
             for (index e = 0; e < n; ++e) {
-                point_[e] = all_.table_.point(all_.lengths_[eid[e]]);
+                point_[e] = all_.table_.point(all_.lengths_[eid[e]], all_.table_.kind_of_length(all_.kind_, eid[e]));
                 T* const to = weights_ + e * all_.width_;
                 interpolate(all_.row(point_[e]), all_.width_, point_[e].value, to);
                 rows[e] = to;
@@ -70,6 +70,7 @@ private:
     }
 
     const RadialTableData<Scalar>& table_;
+    const Tensor<std::int32_t, 1>& kind_;
     Tensor<Scalar, 2> rows_;
     index width_;
     const T* lengths_;

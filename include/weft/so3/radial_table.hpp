@@ -7,7 +7,9 @@
 #include <weft/core/parallel_for.hpp>
 #include <weft/so3/function.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 namespace weft::inline WEFT_ABI::so3 {
@@ -16,6 +18,8 @@ struct RadialTableOptions {
     /// The largest errors that are allowed, of the weights and of their derivatives by the length: each divided by the
     /// root of the mean square of all of them.
     double tolerance = 1e-5, derivative_tolerance = 1e-3;
+    /// How many functions the table holds, of as many weights each.
+    index kinds = 1;
     /// Where doubling begins, and where it is given up.
     index first_knots = 128, most_knots = 16384;
 };
@@ -84,8 +88,8 @@ WEFT_NOINLINE T contract_rows(const Scalar* rows, index width, const T* factors,
 template <class T>
 struct RadialTableData {
     T r_max{};
-    index knots = 0;
-    Tensor<T, 2> rows; // [knots + 3, weights]
+    index knots = 0, kinds = 1;
+    Tensor<T, 2> rows; // [kinds (knots + 3), weights]
     double error = 0, derivative_error = 0;
     bool vanishes = true;                        // at r_max, and so beyond
     mutable weft::detail::DerivedValues derived; // the rows in other orders
@@ -93,19 +97,27 @@ struct RadialTableData {
     index width() const { return rows.extent(1); }
     double step() const { return static_cast<double>(r_max) / static_cast<double>(knots); }
 
-    /// Of a length, which may be Dual; beyond r_max all factors are 0.
+    /// Of a length, which may be Dual, and a kind; beyond r_max all factors are 0.
     template <class U>
-    SplinePoint<U> point(const U& r) const {
+    SplinePoint<U> point(const U& r, index kind) const {
         if (r > U(r_max)) return {};
         const T inverse_step = T(knots) / r_max;
         const U place = r * inverse_step;
         const index first = std::min(static_cast<index>(value_of(place)), knots - 1);
-        return SplinePoint<U>(first, place - U(static_cast<T>(first)), U(inverse_step));
+        return SplinePoint<U>(kind * (knots + 3) + first, place - U(static_cast<T>(first)), U(inverse_step));
     }
 
-    /// Errors: a length that is negative or NaN, or beyond r_max where the table does not end in 0.
+    /// Errors: a length that is negative or NaN, or beyond r_max where the table does not end in 0; not a kind for each
+    /// length, or one that the table does not have.
     template <class U>
-    void require(const Tensor<U, 1>& lengths) const {
+    void require(const Tensor<U, 1>& lengths, const Tensor<std::int32_t, 1>& kind) const {
+        if (kind.size() != (kinds == 1 ? 0 : lengths.size()))
+            throw weft::error("RadialTable", "{} kinds of {} lengths: there must be {}", kind.size(), lengths.size(),
+                              kinds == 1 ? "none, the table has one only" : "one for each");
+        for (index i = 0; i < kind.size(); ++i)
+            if (kind.data()[i] < 0 || kind.data()[i] >= kinds)
+                throw weft::error("RadialTable", "kind {} of length {}: must be from 0 to below {}", kind.data()[i], i,
+                                  kinds);
         for (index i = 0; i < lengths.size(); ++i) {
             const T r = value_of(lengths.data()[i]);
             if (r >= T{} && (vanishes || r <= r_max)) continue;
@@ -118,27 +130,32 @@ struct RadialTableData {
         }
     }
 
-    /// The weights of lengths [N].
+    /// The weights of lengths [N], each of its kind [N] where there are several.
     template <class U>
-    Tensor<U, 2> weights(const Tensor<U, 1>& lengths) const {
+    Tensor<U, 2> weights(const Tensor<U, 1>& lengths, const Tensor<std::int32_t, 1>& kind) const {
         auto y = Tensor<U, 2>::empty({lengths.size(), width()});
         U* const to = y.mutable_data();
         each_row(lengths.size(), [&](index i) {
-            const SplinePoint<U> p = point(lengths.data()[i]);
+            const SplinePoint<U> p = point(lengths.data()[i], kind_of_length(kind, i));
             interpolate(rows.data() + p.row * width(), width(), p.value, to + i * width());
         });
         return y;
     }
     /// The gradient of the lengths, given that of their weights.
     template <class U>
-    Tensor<U, 1> gradient(const Tensor<U, 1>& lengths, const Tensor<U, 2>& weights) const {
+    Tensor<U, 1> gradient(const Tensor<U, 1>& lengths, const Tensor<std::int32_t, 1>& kind,
+                          const Tensor<U, 2>& weights) const {
         auto dr = Tensor<U, 1>::empty(lengths.shape());
         U* const to = dr.mutable_data();
         each_row(lengths.size(), [&](index i) {
-            const SplinePoint<U> p = point(lengths.data()[i]);
+            const SplinePoint<U> p = point(lengths.data()[i], kind_of_length(kind, i));
             to[i] = contract_rows(rows.data() + p.row * width(), width(), p.slope, weights.data() + i * width());
         });
         return dr;
+    }
+
+    static index kind_of_length(const Tensor<std::int32_t, 1>& kind, index i) {
+        return kind.size() == 0 ? 0 : kind.data()[i];
     }
 
 private:
@@ -157,15 +174,16 @@ template <class T>
 struct RadialTableOperation {
     static constexpr auto name = "radial_table";
     std::shared_ptr<const RadialTableData<T>> table;
+    Tensor<std::int32_t, 1> kind;
 
     template <class U>
     Tensor<U, 2> forward(const Tensor<U, 1>& lengths) const {
-        table->require(lengths);
-        return table->weights(lengths);
+        table->require(lengths, kind);
+        return table->weights(lengths, kind);
     }
     template <class U, class Sink>
     void backward(const Tensor<U, 2>& dy, const Tensor<U, 2>&, Sink& sink, const Tensor<U, 1>& lengths) const {
-        if (sink.template wants<0>()) sink.template add<0>(table->gradient(lengths, dy));
+        if (sink.template wants<0>()) sink.template add<0>(table->gradient(lengths, kind, dy));
     }
 };
 
@@ -184,9 +202,10 @@ void sample_radial(const F& f, index n, Lengths&& length_of, Take&& take) {
     }
 }
 
-/// The rows of the cubic spline through the values at knots + 1 even places [0, length], with the slopes at both ends.
-template <class T, class F>
-Tensor<T, 2> spline_rows(const F& f, double length, index knots) {
+/// The knots + 3 rows of the cubic spline through the values at knots + 1 even places [0, length], with the slopes at
+/// both ends.
+template <class F>
+std::vector<double> spline_rows(const F& f, double length, index knots) {
     const double step = length / static_cast<double>(knots);
     const auto n = static_cast<std::size_t>(knots);
     // Row i + 1 is that of knot i; (c_(i-1) + 4 c_i + c_(i+1)) / 6 are the values, (c_(i+1) - c_(i-1)) / (2 step) the
@@ -227,9 +246,7 @@ Tensor<T, 2> spline_rows(const F& f, double length, index knots) {
         rows[c] = rows[2 * width + c] - first_slope[c];
         rows[(n + 2) * width + c] = rows[n * width + c] + last_slope[c];
     }
-    auto table = Tensor<T, 2>::empty({knots + 3, static_cast<index>(width)});
-    std::copy(rows.begin(), rows.end(), table.mutable_data());
-    return table;
+    return rows;
 }
 
 /// The largest error of what is made of `exact`, over the root of the mean square of that.
@@ -251,7 +268,7 @@ struct RelativeError {
 /// Weights as functions of a length in [0, r_max], as a table: uniform cubic B-splines, whose first two derivatives are
 /// continuous. For inference and molecular dynamics with so3::convolution, which reads four rows of it for each edge
 /// where a radial network would be a product of matrices. The table is a constant: gradients go to the lengths alone,
-/// of any order. The function has to be smooth: a kink converges slowly. Memory: (knots + 3) x weights.
+/// of any order. The function has to be smooth: a kink converges slowly. Memory: kinds x (knots + 3) x weights.
 template <class T>
 class RadialTable {
 public:
@@ -260,13 +277,17 @@ public:
     /// own length; in double also for a table and a network of float, whose rounding would be most of the errors:
     /// `[&](const auto& r) { return network(eval(bessel_basis(r, r_max, 8) * unsqueeze(polynomial_cutoff(r, r_max),
     /// 1))); }`. The knots, of even distance, are doubled until the errors are what the options allow: measured at
-    /// three places between each two of them, where errors of cubic splines and of their derivatives are largest.
-    /// Errors: r_max is not positive; no knots; the errors are still too large at the most knots allowed; the function
-    /// gives another number of rows, or what is not finite.
+    /// three places between each two of them, where errors of cubic splines and of their derivatives are largest. With
+    /// several kinds the function takes the number of the kind too.
+    /// Errors: r_max is not positive; no knots; no kinds; the errors are still too large at the most knots allowed; the
+    /// function gives another number of rows, or what is not finite.
     template <class F>
     RadialTable(const F& function, double r_max, const RadialTableOptions& options = {}) {
-        static_assert(std::is_invocable_v<const F&, const Tensor<Dual<double>, 1>&>,
-                      "weft: RadialTable: the function must take Tensor<Dual<double>, 1>, as [](const auto& r) does");
+        static_assert(std::is_invocable_v<const F&, const Tensor<Dual<double>, 1>&> ||
+                          std::is_invocable_v<const F&, const Tensor<Dual<double>, 1>&, index>,
+                      "weft: RadialTable: the function must take Tensor<Dual<double>, 1>, as [](const auto& r) does, "
+                      "and maybe the kind");
+        if (options.kinds < 1) throw weft::error("RadialTable", "{} kinds: must be at least 1", options.kinds);
         if (!(r_max > 0 && std::isfinite(r_max)))
             throw weft::error("RadialTable", "r_max is {}: must be positive", r_max);
         if (options.first_knots < 4 || options.most_knots < options.first_knots)
@@ -289,6 +310,7 @@ public:
     index knots() const { return table_->knots; }
     double r_max() const { return static_cast<double>(table_->r_max); }
     index weight_numel() const { return table_->width(); }
+    index kinds() const { return table_->kinds; }
     /// The largest error of a weight that was measured, over the root of the mean square of all.
     double error() const { return table_->error; }
     /// The same of the derivatives by the length.
@@ -296,12 +318,12 @@ public:
     /// Whether function and derivative are 0 at r_max, but for the tolerances: then weights of longer lengths are 0.
     bool vanishes() const { return table_->vanishes; }
 
-    /// Lengths [N] to weights [N, weight_numel()]. Errors: a length that is negative or NaN; one beyond r_max, if the
-    /// function does not vanish there.
+    /// Lengths [N] to weights [N, weight_numel()], each of its kind [N] where there are several. Errors: a length that
+    /// is negative or NaN; one beyond r_max, if the function does not vanish there; not a kind for each.
     template <Expression R>
-    auto operator()(const R& lengths) const {
+    auto operator()(const R& lengths, const Tensor<std::int32_t, 1>& kind = {}) const {
         static_assert(R::rank == 1, "weft: RadialTable: lengths are [N]");
-        return apply_operation(detail::RadialTableOperation<T>{table_}, lengths);
+        return apply_operation(detail::RadialTableOperation<T>{table_, kind}, lengths);
     }
 
     const std::shared_ptr<const detail::RadialTableData<T>>& data() const { return table_; }
@@ -312,34 +334,63 @@ private:
         auto table = std::make_shared<detail::RadialTableData<T>>();
         table->r_max = r_max;
         table->knots = knots;
-        table->rows = detail::spline_rows<T>(function, static_cast<double>(r_max), knots);
+        table->kinds = options.kinds;
         detail::RelativeError values, slopes;
+        for (index kind = 0; kind < options.kinds; ++kind) {
+            const auto of_kind = [&](const Tensor<Dual<double>, 1>& lengths) {
+                if constexpr (std::is_invocable_v<const F&, const Tensor<Dual<double>, 1>&, index>)
+                    return function(lengths, kind);
+                else
+                    return function(lengths);
+            };
+            const auto rows = detail::spline_rows(of_kind, static_cast<double>(r_max), knots);
+            const auto size = static_cast<index>(rows.size());
+            if (kind == 0) table->rows = Tensor<T, 2>::empty({options.kinds * (knots + 3), size / (knots + 3)});
+            if (options.kinds * size != table->rows.size())
+                throw weft::error("RadialTable", "kind {} has {} weights, kind 0 has {}: they must be as many", kind,
+                                  size / (knots + 3), table->width());
+            std::copy(rows.begin(), rows.end(), table->rows.mutable_data() + kind * size);
+            measure(of_kind, *table, kind, values, slopes);
+        }
+        table->error = values.value();
+        table->derivative_error = slopes.value();
+        auto end = Tensor<Dual<T>, 1>::full({options.kinds}, Dual<T>(table->r_max, T(1)));
+        for (const Dual<T>& weight : table->weights(end, all_kinds(options.kinds)).values())
+            table->vanishes = table->vanishes && std::abs(weight.value) <= options.tolerance * values.scale() &&
+                              std::abs(weight.tangent) <= options.derivative_tolerance * slopes.scale();
+        return std::shared_ptr<const detail::RadialTableData<T>>(table);
+    }
+    static Tensor<std::int32_t, 1> all_kinds(index kinds) {
+        if (kinds == 1) return {};
+        auto all = Tensor<std::int32_t, 1>::empty({kinds});
+        std::iota(all.mutable_data(), all.mutable_data() + kinds, 0);
+        return all;
+    }
+    /// The errors of one kind between the knots.
+    template <class F>
+    static void measure(const F& function, const detail::RadialTableData<T>& table, index kind,
+                        detail::RelativeError& values, detail::RelativeError& slopes) {
         // Where t (1 - t) (1 - 2 t), the course of the derivative's error between two knots, is largest, and where that
         // of the value's, t^2 (1 - t)^2, is.
         constexpr double places[] = {0.2113248654051871, 0.5, 0.7886751345948129};
         detail::sample_radial(
-            function, 3 * knots,
+            function, 3 * table.knots,
             [&](index i) {
-                return static_cast<double>(
-                    static_cast<T>((static_cast<double>(i / 3) + places[i % 3]) * table->step()));
+                return static_cast<double>(static_cast<T>((static_cast<double>(i / 3) + places[i % 3]) * table.step()));
             },
             [&](index, const Tensor<Dual<double>, 1>& lengths, const Tensor<Dual<double>, 2>& exact) {
                 auto rounded = Tensor<Dual<T>, 1>::empty(lengths.shape()); // which changes none of them
                 for (index i = 0; i < lengths.size(); ++i)
                     rounded.mutable_data()[i] = Dual<T>(static_cast<T>(lengths.data()[i].value), T(1));
-                const auto made = table->weights(rounded);
+                const auto kinds =
+                    table.kinds == 1 ? Tensor<std::int32_t, 1>()
+                                     : Tensor<std::int32_t, 1>::full(lengths.shape(), static_cast<std::int32_t>(kind));
+                const auto made = table.weights(rounded, kinds);
                 for (index i = 0; i < exact.size(); ++i) {
                     values.add(static_cast<double>(made.data()[i].value), exact.data()[i].value);
                     slopes.add(static_cast<double>(made.data()[i].tangent), exact.data()[i].tangent);
                 }
             });
-        table->error = values.value();
-        table->derivative_error = slopes.value();
-        const auto end = Tensor<Dual<T>, 1>::full({1}, Dual<T>(table->r_max, T(1)));
-        for (const Dual<T>& weight : table->weights(end).values())
-            table->vanishes = table->vanishes && std::abs(weight.value) <= options.tolerance * values.scale() &&
-                              std::abs(weight.tangent) <= options.derivative_tolerance * slopes.scale();
-        return std::shared_ptr<const detail::RadialTableData<T>>(table);
     }
 
     std::shared_ptr<const detail::RadialTableData<T>> table_;
