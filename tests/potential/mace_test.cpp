@@ -59,7 +59,7 @@ void require_near(const Tensor<T, N>& actual, const Tensor<double, 1>& expected,
 /// Activations, [rows, dim] in the layout of the reference or by element.
 struct Compare {
     const SafetensorsFile& file;
-    const Tensor<std::int32_t, 1>& element;
+    const weft::potential::AtomGraph& atoms;
     weft::index channels;
     int& compared;
 
@@ -87,12 +87,12 @@ struct Compare {
         INFO(key);
         const auto expected = flat(file, key);
         if constexpr (N == 2) {
-            const weft::index atoms = element.size();
-            if (name == "linear_up" && layer == 0) value = weft::gather(value, element);
+            const weft::index count = atoms.element.size();
+            if (name == "linear_up" && layer == 0) value = weft::gather(value, atoms.place);
             if (name == "out.0") { // [atoms, channels, components] in the reference
                 const weft::index d = value.extent(1) / channels;
                 auto turned = Tensor<double, 2>::empty(value.shape());
-                for (weft::index a = 0; a < atoms; ++a)
+                for (weft::index a = 0; a < count; ++a)
                     for (weft::index l = 0, at = 0; at < d; at += 2 * l + 1, ++l)
                         for (weft::index c = 0; c < channels; ++c)
                             for (weft::index m = 0; m < 2 * l + 1; ++m)
@@ -144,7 +144,7 @@ TEST_CASE("MACE: activations, energies and forces as in the reference", "[potent
             const auto atoms = model.atom_graph(Graph(file.get<std::int32_t, 2>("edge_index"), n), element);
             int compared = 0;
             const Var vectors{edge_vectors(file)};
-            const auto interaction = model.node_energies(atoms, vectors, Compare{file, element, channels, compared});
+            const auto interaction = model.node_energies(atoms, vectors, Compare{file, atoms, channels, compared});
             auto energies = Tensor<double, 1>(interaction.value());
             for (weft::index i = 0; i < n; ++i)
                 energies.mutable_data()[i] += model.atomic_energies_fn.atomic_energies(element(i));

@@ -8,6 +8,7 @@
 #include <weft/io/elements.hpp>
 #include <weft/potential/mace_options.hpp>
 #include <weft/so3/convolution.hpp>
+#include <weft/so3/density_projection.hpp>
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/linear.hpp>
 #include <weft/so3/radial.hpp>
@@ -53,22 +54,37 @@ inline so3::CouplingBasis coupling_basis_of(const io::AnyTensor& tensor, const s
 
 /// The atoms of one structure or of several, as a model of certain elements sees them.
 struct AtomGraph {
-    Graph graph;                     ///< edges from senders to receivers, both atoms
-    Graph from_elements;             ///< the same edges from the senders' elements
-    Tensor<std::int32_t, 1> element; ///< [atoms]: which of the model's elements each is
-    Tensor<std::int32_t, 1> pair;    ///< [edges]: elements x the sender's element + the receiver's
+    Graph graph;                          ///< edges from senders to receivers, both atoms
+    Tensor<std::int32_t, 1> element;      ///< [atoms]: which of the model's elements each is
+    Tensor<std::int32_t, 1> present;      ///< [P]: those that are there, ascending
+    Tensor<std::int32_t, 1> place;        ///< [atoms]: which of these each is
+    Tensor<std::int32_t, 1> sender_place; ///< [edges]: the sender's
+    Tensor<std::int32_t, 1> pair;         ///< [edges]: elements x the sender's element + the receiver's
 
     AtomGraph() = default;
-    AtomGraph(const Graph& g, const Tensor<std::int32_t, 1>& elements, index num_elements)
-        : graph(g), element(elements), pair(Tensor<std::int32_t, 1>::empty({g.num_edges()})) {
-        auto sources = Tensor<std::int32_t, 1>::empty({g.num_edges()});
-        std::int32_t *const to = sources.mutable_data(), *const to_pair = pair.mutable_data();
-        const auto kinds = static_cast<std::int32_t>(num_elements);
+    /// `element` [atoms], each from 0 to below `elements`.
+    AtomGraph(const Graph& g, const Tensor<std::int32_t, 1>& elements_of_atoms, index elements)
+        : graph(g), element(elements_of_atoms) {
+        std::vector<std::int32_t> place_of(static_cast<std::size_t>(elements), -1), there;
+        for (const std::int32_t z : element.values()) place_of[static_cast<std::size_t>(z)] = 0;
+        for (index z = 0; z < elements; ++z)
+            if (place_of[static_cast<std::size_t>(z)] == 0) {
+                place_of[static_cast<std::size_t>(z)] = static_cast<std::int32_t>(there.size());
+                there.push_back(static_cast<std::int32_t>(z));
+            }
+        present =
+            Tensor<std::int32_t, 1>::from(std::span<const std::int32_t>(there), {static_cast<index>(there.size())});
+        place = Tensor<std::int32_t, 1>::empty(element.shape());
+        std::int32_t* const to_place = place.mutable_data();
+        for (index a = 0; a < element.size(); ++a) to_place[a] = place_of[static_cast<std::size_t>(element.data()[a])];
+        sender_place = Tensor<std::int32_t, 1>::empty({g.num_edges()});
+        pair = Tensor<std::int32_t, 1>::empty({g.num_edges()});
+        std::int32_t *const to_sender = sender_place.mutable_data(), *const to_pair = pair.mutable_data();
         for (index e = 0; e < g.num_edges(); ++e) {
-            to[e] = elements.data()[g.sources().data()[e]];
-            to_pair[e] = to[e] * kinds + elements.data()[g.destinations().data()[e]];
+            const std::int32_t from = g.sources().data()[e], at = g.destinations().data()[e];
+            to_sender[e] = to_place[from];
+            to_pair[e] = element.data()[from] * static_cast<std::int32_t>(elements) + element.data()[at];
         }
-        from_elements = Graph::unchecked(sources, g.destinations(), num_elements, g.num_dst());
     }
 };
 
@@ -310,7 +326,8 @@ struct MACE {
             faster.tables_.emplace_back(
                 [&](const Tensor<Dual<double>, 1>& r, index kind) {
                     const auto pair = Tensor<std::int32_t, 1>::full(r.shape(), static_cast<std::int32_t>(kind));
-                    return i.conv_tp_weights(radial_functions(pair, r, SeeNothing{}));
+                    const auto radial = radial_functions(pair, r, SeeNothing{});
+                    return &i == interactions.data() ? i.conv_tp_weights.hidden(radial) : i.conv_tp_weights(radial);
                 },
                 options_.r_max, o);
         return faster;
@@ -344,17 +361,18 @@ struct MACE {
         const auto constant = [](const auto& t) { return as_operand_of<V>(t); };
         const index n = atoms.graph.num_dst(), elements = num_elements();
         const auto kinds = options_.agnesi && elements > 1 ? atoms.pair : Tensor<std::int32_t, 1>();
-        const auto identity = constant(identity_matrix(elements));
         const auto one_hot = constant(one_hot_rows(atoms.element, elements));
+        const auto present = constant(one_hot_rows(atoms.present, elements));
+        const auto embedding = node_embedding.linear(present);
 
         const auto lengths = eval(sqrt(sum<1>(square(vectors))));
         const auto harmonics = so3::spherical_harmonics(so3::degrees_up_to(options_.max_ell), vectors,
                                                         {.normalization = so3::Normalization::component});
         see("edge_sh", 0, harmonics);
-        const auto radial = radial_functions(atoms.pair, lengths, see);
+        using Radial = decltype(radial_functions(atoms.pair, lengths, see));
+        const Radial radial = needs_radial() ? radial_functions(atoms.pair, lengths, see) : Radial();
         see("edge_radial", 0, radial);
 
-        const auto embedding = node_embedding.linear(identity);
         std::optional<std::remove_cvref_t<decltype(eval(interactions[0].linear_up(one_hot)))>> h;
         auto energies = pair_energies(atoms, lengths, see);
         for (int t = 0; t < options_.num_interactions; ++t) {
@@ -362,15 +380,8 @@ struct MACE {
             const Product& product = products[static_cast<std::size_t>(t)];
             const auto up = i.linear_up(t == 0 ? embedding : *h); // the first layer's features are the elements'
             see("linear_up", t, up);
-            const Graph& edges = t == 0 ? atoms.from_elements : atoms.graph;
-            const auto gathered = [&] {
-                if (!tables_.empty())
-                    return so3::convolution(i.conv_tp, edges, up, harmonics, lengths,
-                                            tables_[static_cast<std::size_t>(t)], kinds);
-                return so3::convolution(i.conv_tp, edges, up, harmonics, i.conv_tp_weights.hidden(radial),
-                                        i.conv_tp_weights.last_weight());
-            }();
-            const auto message = i.linear(gathered);
+            const auto message = t == 0 ? first_message(atoms, up, harmonics, first_hidden(radial, lengths, kinds))
+                                        : i.linear(convolved(t, atoms, up, harmonics, radial, lengths, kinds));
             see("linear", t, message);
             auto a = i.density_fn ? eval(message / (density(i, atoms, radial) + T(1)))
                                   : eval(message * T(static_cast<Scalar>(1 / options_.avg_num_neighbors)));
@@ -384,7 +395,7 @@ struct MACE {
             auto mixed = product.linear(b);
             if (i.kind.residual) {
                 const auto kept =
-                    t == 0 ? gather(i.skip_tp(embedding, identity), atoms.element) : i.skip_tp(*h, one_hot);
+                    t == 0 ? gather(i.skip_tp(embedding, present), atoms.place) : i.skip_tp(*h, one_hot);
                 see("skip_tp", t, kept);
                 mixed = eval(mixed + kept);
             }
@@ -449,16 +460,66 @@ private:
         return U(static_cast<typename weft::detail::DualScalar<U>::type>(value));
     }
     static T scalar(const Buffer& b) { return number<T>(b.item()); }
-    static Tensor<T, 2> identity_matrix(index n) {
-        auto m = Tensor<T, 2>::zeros({n, n});
-        for (index i = 0; i < n; ++i) m.mutable_data()[i * n + i] = T(1);
-        return m;
-    }
     static Tensor<T, 2> one_hot_rows(const Tensor<std::int32_t, 1>& element, index elements) {
         auto rows = Tensor<T, 2>::zeros({element.size(), elements});
         T* const to = rows.mutable_data();
         for (index i = 0; i < element.size(); ++i) to[i * elements + element.data()[i]] = T(1);
         return rows;
+    }
+
+    /// Whether a network or a density of neighbours is made of the radial functions.
+    bool needs_radial() const {
+        return tables_.empty() || options_.interaction.density || options_.interaction_first.density;
+    }
+    /// A parameter to be recorded beside V.
+    template <class V, int N>
+    static auto weight_beside(const Parameter<T, N>& p) {
+        if constexpr (kind_of<V> == Kind::var)
+            return p.var();
+        else
+            return p.value();
+    }
+    /// What the last radial weight of the first layer is multiplied by, [edges, width].
+    template <class R, class L>
+    auto first_hidden(const R& radial, const L& lengths, const Tensor<std::int32_t, 1>& kinds) const {
+        return tables_.empty() ? interactions[0].conv_tp_weights.hidden(radial) : tables_[0](lengths, kinds);
+    }
+    /// The messages of the first layer, where the senders' features are scalars of their elements, up [P, C]: a linear
+    /// map of the densities of the elements. The map is the radial weights times the features times the layer's own.
+    template <class U, class Y, class H>
+    auto first_message(const AtomGraph& atoms, const U& up, const Y& harmonics, const H& hidden) const {
+        const Interaction& i = interactions[0];
+        const index kinds = up.extent(0), channels = up.extent(1), width = hidden.extent(1);
+        const auto density = so3::density_projection(atoms.graph, atoms.sender_place, kinds, hidden, harmonics);
+        const auto last = weight_beside<U>(i.conv_tp_weights.last_weight()), own = weight_beside<U>(i.linear.weight);
+        std::vector<std::remove_cvref_t<decltype(eval(flatten(matmul(up, up))))>> maps;
+        std::vector<so3::MulIrrep> in;
+        for (int l = 0; l <= options_.max_ell; ++l) {
+            const auto at = static_cast<std::size_t>(l);
+            const double scale = i.conv_tp.path_coefficients()[at] / std::sqrt(2.0 * l + 1) *
+                                 i.linear.path_coefficients()[at] * std::sqrt(static_cast<double>(kinds * width));
+            const auto radial_map = slice(last, 1, l * channels, (l + 1) * channels);
+            const auto features = eval(unsqueeze(up, 1) * unsqueeze(radial_map, 0) * number<T>(scale));
+            const auto mixing = reshape(slice(own, 0, l * channels * channels, (l + 1) * channels * channels),
+                                        Extents<2>{channels, channels});
+            maps.push_back(flatten(matmul(reshape(features, Extents<2>{kinds * width, channels}), mixing)));
+            in.push_back({kinds * width, {l, l % 2 == 0 ? 1 : -1}});
+        }
+        const auto map = maps_->get(kinds, [&] {
+            return std::make_shared<const so3::Linear<T>>(in, i.linear.irreps_out(),
+                                                          so3::LinearOptions{.internal_weights = false});
+        });
+        return (*map)(density, concat(0, maps));
+    }
+    template <class U, class Y, class R, class L>
+    auto convolved(int t, const AtomGraph& atoms, const U& up, const Y& harmonics, const R& radial, const L& lengths,
+                   const Tensor<std::int32_t, 1>& kinds) const {
+        const Interaction& i = interactions[static_cast<std::size_t>(t)];
+        if (!tables_.empty())
+            return so3::convolution(i.conv_tp, atoms.graph, up, harmonics, lengths,
+                                    tables_[static_cast<std::size_t>(t)], kinds);
+        return so3::convolution(i.conv_tp, atoms.graph, up, harmonics, i.conv_tp_weights.hidden(radial),
+                                i.conv_tp_weights.last_weight());
     }
 
     /// f(Z of the sender, Z of the receiver) of each pair of elements, see AtomGraph.
@@ -528,6 +589,8 @@ private:
     MaceOptions options_;
     io::NamedTensors couplings_;
     std::vector<so3::RadialTable<Scalar>> tables_;
+    /// From densities of so many elements to the first messages.
+    std::shared_ptr<weft::detail::DerivedValues> maps_ = std::make_shared<weft::detail::DerivedValues>();
 };
 
 } // namespace weft::inline WEFT_ABI::potential

@@ -130,7 +130,8 @@ struct LinearOptions {
     /// The pairs (term in, term out) that are connected; empty: all of the same irrep.
     std::vector<std::pair<index, index>> instructions = {};
     PathNormalization path_normalization = PathNormalization::element;
-    index f_in = 1, f_out = 1; ///< channels besides the irreps: x is [N, f_in, dim] where they are not 1
+    index f_in = 1, f_out = 1;    ///< channels besides the irreps: x is [N, f_in, dim] where they are not 1
+    bool internal_weights = true; ///< whether it has weights of its own; else they are passed with x
     Generator* generator = nullptr;
 };
 
@@ -143,7 +144,8 @@ struct Linear {
     std::optional<Parameter<T, 1>> bias;
 
     Linear() : Linear(Irreps(), Irreps()) {}
-    /// Errors: an instruction connects different irreps or terms that are not there; channels below 1.
+    /// Errors: an instruction connects different irreps or terms that are not there; channels below 1; a bias, but no
+    /// weights of its own.
     Linear(const Irreps& in, const Irreps& out, const LinearOptions& options = {}) {
         auto plan = std::make_shared<detail::LinearPlan>();
         plan->in = in;
@@ -164,6 +166,10 @@ struct Linear {
                 at += term.dim();
             }
         plan_ = plan;
+        if (!options.internal_weights) {
+            if (options.bias) throw error("Linear", "without weights of its own it cannot have a bias of its own");
+            return;
+        }
         Generator unseeded;
         if (!options.generator) unseeded = nn::unseeded_generator();
         weight.set_value(Tensor<T, 1>::empty({plan->weight_numel}));
@@ -221,7 +227,7 @@ struct Linear {
     }
 
     void visit(auto&& v) {
-        v("weight", weight);
+        if (weight.size() == weight_numel()) v("weight", weight);
         v("bias", bias);
     }
 

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <weft/core/evaluate.hpp>
+#include <weft/core/transpose_block.hpp>
+#include <weft/graph/graph.hpp>
+#include <weft/so3/row_ranges.hpp>
+
+#include <cmath>
+#include <vector>
+
+namespace weft::inline WEFT_ABI::so3 {
+
+namespace detail {
+
+/// radial [E, K] and harmonics [E, (lmax + 1)^2] to sums over the edges of each destination.
+struct DensityProjection {
+    static constexpr auto name = "density_projection";
+    Graph graph;
+    Tensor<std::int32_t, 1> kind;
+    index kinds;
+    int lmax;
+
+    template <class T>
+    Tensor<T, 2> forward(const Tensor<T, 2>& radial, const Tensor<T, 2>& harmonics) const {
+        const Csr& csr = graph.in();
+        const index functions = radial.extent(1), dim = components() * kinds * functions;
+        auto y = Tensor<T, 2>::empty({graph.num_dst(), dim});
+        T* const to = y.mutable_data();
+        for_each_range(bounds(csr), cost(functions), [&](index, index begin, index end) {
+            Rows<T> rows(*this, functions);
+            for (index node = begin; node < end; ++node) {
+                std::fill_n(rows.sums, components() * rows.row, T{});
+                for_each_edge(csr, node, [&](index e, index offset) {
+                    rows.load(radial.data() + e * functions);
+                    add_product(rows, harmonics.data() + e * components(), rows.sums + offset * rows.packed);
+                });
+                turn(rows.sums, to + node * dim, functions, rows, false);
+            }
+        });
+        return y;
+    }
+    template <class T, class Sink>
+    void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& radial,
+                  const Tensor<T, 2>& harmonics) const {
+        const Csr& csr = graph.in();
+        const index functions = radial.extent(1), dim = components() * kinds * functions;
+        auto dr = Tensor<T, 2>::empty(radial.shape()), dh = Tensor<T, 2>::empty(harmonics.shape());
+        T *const to_radial = dr.mutable_data(), *const to_harmonics = dh.mutable_data();
+        for_each_range(bounds(csr), 2 * cost(functions), [&](index, index begin, index end) {
+            Rows<T> rows(*this, functions);
+            for (index node = begin; node < end; ++node) {
+                if (csr.row_ptr.data()[node] == csr.row_ptr.data()[node + 1]) continue;
+                turn(dy.data() + node * dim, rows.sums, functions, rows, true);
+                for_each_edge(csr, node, [&](index e, index offset) {
+                    rows.load(radial.data() + e * functions);
+                    contract(rows, harmonics.data() + e * components(), rows.sums + offset * rows.packed,
+                             to_harmonics + e * components());
+                    std::copy_n(rows.gradient, functions, to_radial + e * functions);
+                });
+            }
+        });
+        if (sink.template wants<0>()) sink.template add<0>(dr);
+        if (sink.template wants<1>()) sink.template add<1>(dh);
+    }
+
+private:
+    index components() const { return index{lmax + 1} * (lmax + 1); }
+    double cost(index functions) const {
+        return 0.05 * static_cast<double>(graph.num_edges() * functions * components());
+    }
+    static std::vector<index> bounds(const Csr& csr) { return weft::detail::balanced_rows(csr.row_ptr, 64); }
+
+    /// Memory of one thread: the sums of a node [component, kind, function], functions filled up to whole packets, and
+    /// the functions of an edge.
+    template <class T>
+    struct Rows {
+        Rows(const DensityProjection& operation, index functions)
+            : count(functions), packed((functions + lanes<T> - 1) / lanes<T> * lanes<T>), row(operation.kinds * packed),
+              components(operation.components()), memory(components * row + 2 * packed + components * lanes<T> + 64) {
+            sums = memory.take(components * row);
+            radial = memory.take(packed);
+            gradient = memory.take(packed);
+            dots = memory.take(components * lanes<T>);
+            std::fill_n(sums, components * row, T{});
+            std::fill_n(radial, packed, T{});
+        }
+        void load(const T* from) { std::copy_n(from, count, radial); }
+
+        index count, packed, row, components;
+        weft::detail::Scratch<T> memory;
+        T *sums, *radial, *gradient, *dots;
+    };
+
+    template <class F>
+    void for_each_edge(const Csr& csr, index node, F&& f) const {
+        for (index at = csr.row_ptr.data()[node]; at < csr.row_ptr.data()[node + 1]; ++at) {
+            const index e = csr.eid.data()[at];
+            f(e, kind.data()[e]);
+        }
+    }
+    /// sums [component, .] += harmonics [component] radial
+    template <class T>
+    static void add_product(const Rows<T>& rows, const T* harmonics, T* sums) {
+        for (index k = 0; k < rows.packed; k += lanes<T>) {
+            const Packet<T> r = load_packet(rows.radial + k);
+            for (index j = 0; j < rows.components; ++j) {
+                T* const to = sums + j * rows.row + k;
+                store_packet(to, multiply_add(r, splat(harmonics[j]), load_packet(to)));
+            }
+        }
+    }
+    /// The gradients of an edge's radial functions and harmonics.
+    template <class T>
+    static void contract(const Rows<T>& rows, const T* harmonics, const T* gradient, T* harmonics_gradient) {
+        for (index k = 0; k < rows.packed; k += lanes<T>) {
+            const Packet<T> r = load_packet(rows.radial + k);
+            Packet<T> sum = splat(T{});
+            for (index j = 0; j < rows.components; ++j) {
+                const Packet<T> g = load_packet(gradient + j * rows.row + k);
+                sum = multiply_add(g, splat(harmonics[j]), sum);
+                T* const dot = rows.dots + j * lanes<T>;
+                store_packet(dot, k == 0 ? Packet<T>(g * r) : multiply_add(g, r, load_packet(dot)));
+            }
+            store_packet(rows.gradient + k, sum);
+        }
+        weft::detail::sum_rows(rows.dots, rows.components, harmonics_gradient);
+    }
+    /// Between the sums of a node and its row of the result, where the components of a function are next to each other.
+    template <class T>
+    void turn(const T* from, T* to, index functions, const Rows<T>& rows, bool back) const {
+        for (int l = 0; l <= lmax; ++l) {
+            const index first = index{l} * l, d = 2 * l + 1;
+            for (index z = 0; z < kinds; ++z) {
+                const index lying = first * rows.row + z * rows.packed,
+                            standing = kinds * functions * first + z * functions * d;
+                if (back)
+                    weft::detail::transpose_block(from + standing, d, functions, d, to + lying, rows.row);
+                else
+                    weft::detail::transpose_block(from + lying, rows.row, d, functions, to + standing, d);
+            }
+        }
+    }
+};
+
+} // namespace detail
+
+/// The densities around the nodes of a graph, projected on functions: for each destination, kind z of edge and radial
+/// function k the sums over its edges of that kind of radial[e, k] harmonics[e]. radial [E, K], harmonics [E, (lmax +
+/// 1)^2], kind [E] from 0 to below `kinds`, to features [N_dst, kinds K (lmax + 1)^2] in the layout mul_ir of the
+/// irreps (kinds K) x (0e + 1o + 2e + ...), copies by kind, then function: the one-particle basis of the atomic cluster
+/// expansion (Drautz, Physical Review B 99, 014104, 2019). With networks for radial functions, a linear map of it is a
+/// convolution of scalars that depend on the kind of the sender only, at a fraction of the cost. Gradients of any order
+/// by both. O(E K (lmax + 1)^2). Errors: extents that do not fit; a kind out of range.
+template <Expression R, Expression Y>
+auto density_projection(const Graph& g, const Tensor<std::int32_t, 1>& kind, index kinds, const R& radial,
+                        const Y& harmonics) {
+    static_assert(R::rank == 2 && Y::rank == 2, "weft: density_projection: radial is [E, K], harmonics [E, dim]");
+    constexpr const char* name = "density_projection";
+    const index edges = g.num_edges(), dim = harmonics.extent(1);
+    const int lmax = static_cast<int>(std::lround(std::sqrt(static_cast<double>(dim)))) - 1;
+    if (lmax < 0 || index{lmax + 1} * (lmax + 1) != dim)
+        throw error(name, "harmonics are {}: must be those of the degrees 0 to lmax",
+                    weft::detail::shape_text(harmonics.shape()));
+    if (radial.extent(0) != edges || harmonics.extent(0) != edges || kind.size() != edges)
+        throw error(name, "{} edges, but radial functions {}, harmonics {}, kinds {}: must have a row for each", edges,
+                    weft::detail::shape_text(radial.shape()), weft::detail::shape_text(harmonics.shape()),
+                    weft::detail::shape_text(kind.shape()));
+    for (const std::int32_t z : kind.values())
+        if (z < 0 || z >= kinds) throw error(name, "a kind is {}: must be from 0 to below {}", z, kinds);
+    return apply_operation(detail::DensityProjection{g, kind, kinds, lmax}, radial, harmonics);
+}
+
+} // namespace weft::inline WEFT_ABI::so3
