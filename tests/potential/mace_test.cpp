@@ -3,7 +3,11 @@
 
 #include <weft/core/reduce.hpp>
 #include <weft/grad/backward.hpp>
+#include <weft/potential/energy_forces_loss.hpp>
 #include <weft/potential/load_mace.hpp>
+
+#include <numeric>
+#include <set>
 
 using namespace weft_test;
 using weft::Extents, weft::Graph, weft::Tensor, weft::Var;
@@ -125,6 +129,27 @@ Tensor<double, 2> edge_vectors(const SafetensorsFile& file) {
     return vectors;
 }
 
+/// The structures of a file, with energies and forces.
+std::vector<weft::io::Atoms> structures_of(const SafetensorsFile& file, const std::string& energy,
+                                           const std::string& forces) {
+    const auto ptr = file.get<std::int32_t, 1>("ptr"), numbers = file.get<std::int32_t, 1>("atomic_numbers");
+    const auto x = file.get<double, 2>("positions"), f = file.get<double, 2>(forces);
+    const auto cells = file.get<double, 3>("cell");
+    const auto pbc = file.get<std::uint8_t, 2>("pbc");
+    const auto energies = flat(file, energy);
+    std::vector<weft::io::Atoms> all;
+    for (weft::index g = 0; g + 1 < ptr.size(); ++g) {
+        weft::io::Atoms& atoms = all.emplace_back();
+        atoms.numbers = weft::slice(numbers, 0, ptr(g), ptr(g + 1));
+        atoms.positions = weft::slice(x, 0, ptr(g), ptr(g + 1));
+        std::copy_n(cells.data() + 9 * g, 9, atoms.cell.begin());
+        for (std::size_t k = 0; k < 3; ++k) atoms.pbc[k] = pbc(g, static_cast<weft::index>(k)) != 0;
+        atoms.info["energy"] = energies(g);
+        atoms.arrays["forces"] = Tensor<double, 2>(weft::slice(f, 0, ptr(g), ptr(g + 1)));
+    }
+    return all;
+}
+
 } // namespace
 
 TEST_CASE("MACE: activations, energies and forces as in the reference", "[potential][golden]") {
@@ -159,6 +184,44 @@ TEST_CASE("MACE: activations, energies and forces as in the reference", "[potent
                 }
             require_near(forces, flat(file, "forces"), 1e-9);
             std::printf("golden %s: %d activations\n", path.string().c_str(), compared);
+            ++files;
+        }
+    }
+    REQUIRE(files > 0);
+}
+
+TEST_CASE("MACE: the gradient of a loss of energies and forces by every parameter", "[potential][golden]") {
+    int files = 0;
+    for (const Golden& golden : goldens()) {
+        for (const auto& path : golden.data) {
+            INFO(path.string());
+            const auto file = SafetensorsFile::read(path);
+            if (!file.contains("loss")) continue;
+            auto model = weft::potential::load_mace<double>(golden.model);
+            weft::potential::LossGradient gradient(model);
+            const auto structures = structures_of(file, "ref_energy", "ref_forces");
+            const weft::potential::StructureSet set(structures, model.cutoff());
+            std::vector<weft::index> all(structures.size());
+            std::iota(all.begin(), all.end(), 0);
+            const auto batch = set.batch(model, all);
+            const double loss = gradient(model, batch,
+                                         {.energy_weight = flat(file, "energy_weight").item(),
+                                          .forces_weight = flat(file, "forces_weight").item()});
+            REQUIRE(std::abs(loss - flat(file, "loss").item()) <= 1e-10 * loss);
+            std::set<std::string> compared;
+            weft::nn::for_each_parameter(model, [&](std::string_view name, const auto& p) {
+                const std::string key = "grad." + std::string(name);
+                INFO(key);
+                const auto expected = flat(file, key);
+                const auto actual = p.has_grad() ? Tensor<double, 1>(weft::flatten(p.grad()))
+                                                 : Tensor<double, 1>::zeros(expected.shape());
+                require_near(actual, expected, 1e-8 * largest(expected) + 1e-300);
+                compared.insert(key);
+            });
+            for (const std::string& key : file.names()) {
+                INFO(key);
+                if (key.starts_with("grad.")) REQUIRE(compared.contains(key));
+            }
             ++files;
         }
     }

@@ -73,6 +73,10 @@ constexpr std::int32_t find_atomic_number(std::string_view symbol) noexcept {
     return slot < 0 ? -1 : numbers_of_slots[static_cast<std::size_t>(slot)];
 }
 
+constexpr bool is_atomic_number(std::int64_t number) noexcept {
+    return number >= 0 && number < static_cast<std::int64_t>(chemical_symbols.size());
+}
+
 } // namespace detail
 
 /// The atomic number of a chemical symbol: 6 of "C", 0 of the placeholder "X". Errors: no symbol of an element.

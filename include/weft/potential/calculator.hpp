@@ -3,8 +3,10 @@
 
 #include <weft/core/reduce.hpp>
 #include <weft/grad/backward.hpp>
+#include <weft/graph/edge_vectors.hpp>
 #include <weft/graph/verlet_list.hpp>
 #include <weft/nn/module.hpp>
+#include <weft/potential/atom_graph.hpp>
 #include <weft/potential/potential.hpp>
 
 #include <optional>
@@ -30,7 +32,7 @@ public:
     /// Shares the model's parameters, which get no gradients from here on. Errors: a skin that is negative or not
     /// finite.
     explicit Calculator(Model model, const CalculatorOptions& options = {})
-        : model_(std::move(model)), list_(model_.r_max(), options.skin) {
+        : model_(std::move(model)), list_(model_.cutoff(), options.skin) {
         nn::requires_grad(model_, false);
     }
 
@@ -59,12 +61,14 @@ public:
             elements_changed_ = false;
         }
         const auto n = static_cast<index>(species.size());
-        const Var<T, 2> vectors{edge_vectors(positions, box)};
+        const Tensor<double, 2> exact = edge_vectors(*neighbors_, positions, box);
+        require_apart(*neighbors_, exact);
+        const Var<T, 2> vectors{Tensor<T, 2>(cast<T>(exact))};
         const Var<T, 1> energies = model_.node_energies(atoms_, vectors);
         result_ = {};
         take_energies(energies.value(), n);
         backward(sum(energies));
-        take_forces(vectors, n, box);
+        take_forces(vectors, exact, n, box);
         return result_;
     }
 
@@ -78,33 +82,6 @@ private:
         elements_changed_ = true;
     }
 
-    /// x_receiver - x_sender + S cell, [edges, 3], rounded to T at the end.
-    Tensor<T, 2> edge_vectors(std::span<const double> x, const Cell& cell) const {
-        const Graph& g = neighbors_->graph;
-        const index edges = g.num_edges(), grain = 2048;
-        auto vectors = Tensor<T, 2>::empty({edges, 3});
-        T* const to = vectors.mutable_data();
-        const std::int32_t *const from = g.sources().data(), *const at = g.destinations().data(),
-                                  *const shift = neighbors_->shifts.data();
-        weft::detail::for_each_chunk((edges + grain - 1) / grain, 2.0 * static_cast<double>(edges), [&](index chunk) {
-            for (index e = chunk * grain; e < std::min(edges, (chunk + 1) * grain); ++e) {
-                double square = 0;
-                for (index k = 0; k < 3; ++k) {
-                    double v =
-                        x[static_cast<std::size_t>(3 * at[e] + k)] - x[static_cast<std::size_t>(3 * from[e] + k)];
-                    for (index l = 0; l < 3; ++l)
-                        v += shift[3 * e + l] * cell.vectors[static_cast<std::size_t>(3 * l + k)];
-                    to[3 * e + k] = static_cast<T>(v);
-                    square += v * v;
-                }
-                if (!(square >= 1e-12))
-                    throw error("compute", "atoms {} and {} are {} Å apart: must be at least 1e-6", from[e], at[e],
-                                std::sqrt(square));
-            }
-        });
-        return vectors;
-    }
-
     void take_energies(const Tensor<T, 1>& interaction, index n) {
         node_energies_.resize(static_cast<std::size_t>(n));
         for (index i = 0; i < n; ++i) {
@@ -115,13 +92,14 @@ private:
         result_.node_energies = node_energies_;
     }
     /// An edge's gradient pulls its two atoms; with its vector it makes the virial.
-    void take_forces(const Var<T, 2>& vectors, index n, const Cell& cell) {
+    void take_forces(const Var<T, 2>& vectors, const Tensor<double, 2>& exact, index n, const Cell& cell) {
         forces_.assign(static_cast<std::size_t>(3 * n), 0.0);
         result_.forces = forces_;
         if (!vectors.has_grad()) return;
         const Graph& g = neighbors_->graph;
         const Tensor<T, 2> gradient = vectors.grad();
-        const T *const pull = gradient.data(), *const vector = vectors.data();
+        const T* const pull = gradient.data();
+        const double* const vector = exact.data();
         const std::int32_t *const from = g.sources().data(), *const at = g.destinations().data();
         std::array<double, 9> sums{};
         for (index e = 0; e < g.num_edges(); ++e)
@@ -129,8 +107,7 @@ private:
                 const auto slope = static_cast<double>(pull[3 * e + static_cast<index>(k)]);
                 forces_[static_cast<std::size_t>(3 * from[e]) + k] += slope;
                 forces_[static_cast<std::size_t>(3 * at[e]) + k] -= slope;
-                for (std::size_t l = 0; l < 3; ++l)
-                    sums[3 * l + k] += static_cast<double>(vector[3 * e + static_cast<index>(l)]) * slope;
+                for (std::size_t l = 0; l < 3; ++l) sums[3 * l + k] += vector[3 * e + static_cast<index>(l)] * slope;
             }
         const double volume = cell.volume();
         for (std::size_t k = 0; k < 3; ++k)

@@ -3,9 +3,9 @@
 
 #include <weft/core/views.hpp>
 #include <weft/graph/edge_reduce.hpp>
-#include <weft/graph/graph.hpp>
 #include <weft/io/any_tensor.hpp>
 #include <weft/io/elements.hpp>
+#include <weft/potential/atom_graph.hpp>
 #include <weft/potential/mace_options.hpp>
 #include <weft/so3/convolution.hpp>
 #include <weft/so3/density_projection.hpp>
@@ -51,42 +51,6 @@ inline so3::CouplingBasis coupling_basis_of(const io::AnyTensor& tensor, const s
 }
 
 } // namespace detail
-
-/// The atoms of one structure or of several, as a model of certain elements sees them.
-struct AtomGraph {
-    Graph graph;                          ///< edges from senders to receivers, both atoms
-    Tensor<std::int32_t, 1> element;      ///< [atoms]: which of the model's elements each is
-    Tensor<std::int32_t, 1> present;      ///< [P]: those that are there, ascending
-    Tensor<std::int32_t, 1> place;        ///< [atoms]: which of these each is
-    Tensor<std::int32_t, 1> sender_place; ///< [edges]: the sender's
-    Tensor<std::int32_t, 1> pair;         ///< [edges]: elements x the sender's element + the receiver's
-
-    AtomGraph() = default;
-    /// `element` [atoms], each from 0 to below `elements`.
-    AtomGraph(const Graph& g, const Tensor<std::int32_t, 1>& elements_of_atoms, index elements)
-        : graph(g), element(elements_of_atoms) {
-        std::vector<std::int32_t> place_of(static_cast<std::size_t>(elements), -1), there;
-        for (const std::int32_t z : element.values()) place_of[static_cast<std::size_t>(z)] = 0;
-        for (index z = 0; z < elements; ++z)
-            if (place_of[static_cast<std::size_t>(z)] == 0) {
-                place_of[static_cast<std::size_t>(z)] = static_cast<std::int32_t>(there.size());
-                there.push_back(static_cast<std::int32_t>(z));
-            }
-        present =
-            Tensor<std::int32_t, 1>::from(std::span<const std::int32_t>(there), {static_cast<index>(there.size())});
-        place = Tensor<std::int32_t, 1>::empty(element.shape());
-        std::int32_t* const to_place = place.mutable_data();
-        for (index a = 0; a < element.size(); ++a) to_place[a] = place_of[static_cast<std::size_t>(element.data()[a])];
-        sender_place = Tensor<std::int32_t, 1>::empty({g.num_edges()});
-        pair = Tensor<std::int32_t, 1>::empty({g.num_edges()});
-        std::int32_t *const to_sender = sender_place.mutable_data(), *const to_pair = pair.mutable_data();
-        for (index e = 0; e < g.num_edges(); ++e) {
-            const std::int32_t from = g.sources().data()[e], at = g.destinations().data()[e];
-            to_sender[e] = to_place[from];
-            to_pair[e] = element.data()[from] * static_cast<std::int32_t>(elements) + element.data()[at];
-        }
-    }
-};
 
 /// See what MACE::node_energies computes on its way: nothing.
 struct SeeNothing {
@@ -332,6 +296,14 @@ struct MACE {
                 options_.r_max, o);
         return faster;
     }
+    /// The same model over other scalars, with parameters of its own; these have no particular values.
+    template <class U>
+    MACE<U> over() const {
+        Generator generator{0};
+        MaceOptions o = options_;
+        o.generator = &generator;
+        return MACE<U>(o, couplings_);
+    }
     /// The tables of the layers, none if networks are used.
     const std::vector<so3::RadialTable<Scalar>>& tables() const { return tables_; }
 
@@ -394,8 +366,7 @@ struct MACE {
             see("symcon", t, b);
             auto mixed = product.linear(b);
             if (i.kind.residual) {
-                const auto kept =
-                    t == 0 ? gather(i.skip_tp(embedding, present), atoms.place) : i.skip_tp(*h, one_hot);
+                const auto kept = t == 0 ? gather(i.skip_tp(embedding, present), atoms.place) : i.skip_tp(*h, one_hot);
                 see("skip_tp", t, kept);
                 mixed = eval(mixed + kept);
             }
