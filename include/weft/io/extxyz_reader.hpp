@@ -96,7 +96,7 @@ public:
         allocate(frame, count);
         for (index i = 0; i < count; ++i) {
             if (!reader_.next()) throw reader_.fail("the file ends after {} of {} atoms", {i, count});
-            read_atom(i);
+            read_atom(i, count);
         }
         for (Property& p : properties_)
             if (p.kind >= Kind::real) frame.arrays.append(std::move(p.name), std::move(p.array));
@@ -105,8 +105,10 @@ public:
     }
 
 private:
-    /// Columns from real on are arrays.
+    /// Columns from real on are arrays; these kinds are those of the types.
     enum class Kind { symbol, number, position, real, integer, logical, text };
+    static constexpr std::string_view types = "RILS";
+    static Kind kind_of(std::size_t type) { return static_cast<Kind>(static_cast<std::size_t>(Kind::real) + type); }
 
     struct Property {
         std::string name;
@@ -124,15 +126,18 @@ private:
         bool operator==(const Word&) const = default;
     };
 
-    Word read_word(std::string_view line, std::size_t& at, bool is_key) const {
-        const char open = line[at];
-        const char close = open == '"' || open == '\'' ? open : open == '[' ? ']' : open == '{' ? '}' : '\0';
+    /// What ends a word that begins with this character; a zero byte of one without quotes or brackets.
+    static char closing(char open) {
+        return open == '"' || open == '\'' ? open : open == '[' ? ']' : open == '{' ? '}' : '\0';
+    }
+    Word read_word(std::string_view line, std::size_t& at, bool key) const {
+        const char open = line[at], close = closing(open);
         const bool bare = close == '\0';
-        const auto ends_bare = [&](char c) { return is_space(c) || (is_key && c == '='); };
+        const auto ends_bare = [&](char c) { return is_space(c) || (key && c == '='); };
         Word word;
         if (!bare) ++at;
         bool nested = false;
-        int depth = bare ? 0 : 1;
+        index depth = bare ? 0 : 1;
         for (; at < line.size(); ++at) {
             char c = line[at];
             if (c == '\\' && at + 1 < line.size()) {
@@ -160,6 +165,11 @@ private:
         return word;
     }
 
+    /// Whether what begins a text is no value, of a key before it, but the next key: `empty= next=1`.
+    static bool is_key(std::string_view text) {
+        const std::size_t end = text.find_first_of("= \t");
+        return closing(text[0]) == '\0' && end != 0 && end != text.npos && text[end] == '=';
+    }
     /// Reads the second line and returns its Properties.
     std::string read_comment(Atoms& frame) const {
         std::string properties = "species:S:1:pos:R:3";
@@ -181,9 +191,12 @@ private:
             Word value{"T"};
             skip_space();
             if (at < line.size() && line[at] == '=') {
-                ++at;
+                const bool spaced = ++at < line.size() && is_space(line[at]);
                 skip_space();
-                value = at < line.size() ? read_word(line, at, false) : Word{};
+                if (at < line.size() && !(spaced && is_key(line.substr(at))))
+                    value = read_word(line, at, false);
+                else
+                    value = {};
                 skip_space();
             }
             const auto [entry, added] = known.emplace(key, value);
@@ -231,36 +244,31 @@ private:
         columns_ = 0;
         std::set<std::string_view> names;
         for (std::size_t i = 0; i < fields.size(); i += 3) {
-            constexpr std::string_view types = "RILS";
-            constexpr Kind kinds[] = {Kind::real, Kind::integer, Kind::logical, Kind::text};
             constexpr index limit = std::numeric_limits<std::int32_t>::max();
             index columns = 0;
             if (i + 2 >= fields.size() || fields[i].empty() || fields[i + 1].size() != 1 ||
                 types.find(fields[i + 1]) == types.npos || !parse_number(fields[i + 2], columns) || columns < 1 ||
                 columns > limit)
-                throw bad("must be a name, a type (R, I, L or S) and a number of columns, then the next ones", {});
+                throw bad("must be name:type:columns:..., where types are R, I, L and S", {});
             if (!names.insert(fields[i]).second) throw bad("{} is there twice", {quote_name(fields[i])});
-            properties_.push_back({std::string(fields[i]), kinds[types.find(fields[i + 1])], columns});
+            properties_.push_back({std::string(fields[i]), kind_of(types.find(fields[i + 1])), columns});
             columns_ += columns;
         }
         // Columns that are no arrays have a kind of their own.
-        const auto take = [&](std::string_view name, std::string_view other, Kind from, index columns, Kind to) {
+        const auto take = [&](std::string_view name, std::string_view other, std::string_view form, Kind kind) {
             bool found = false;
             for (Property& p : properties_) {
                 if (p.name != name && p.name != other) continue;
                 if (found) throw bad("{} and {} are the same", {name, other});
-                if (p.kind != from || p.columns != columns)
-                    throw bad("{} must be {}", {p.name, from == Kind::real   ? "R:3"
-                                                        : from == Kind::text ? "S:1"
-                                                                             : "I:1"});
-                p.kind = to;
+                if (p.kind != kind_of(types.find(form[0])) || p.columns != form[2] - '0')
+                    throw bad("{} must be {}", {p.name, form});
+                p.kind = kind;
                 found = true;
             }
             return found;
         };
-        if (!take("pos", "positions", Kind::real, 3, Kind::position)) throw bad("must have pos:R:3", {});
-        if (!take("Z", "numbers", Kind::integer, 1, Kind::number) &&
-            !take("species", "symbols", Kind::text, 1, Kind::symbol))
+        if (!take("pos", "positions", "R:3", Kind::position)) throw bad("must have pos:R:3", {});
+        if (!take("Z", "numbers", "I:1", Kind::number) && !take("species", "symbols", "S:1", Kind::symbol))
             throw bad("must have species:S:1 or Z:I:1", {});
     }
 
@@ -298,15 +306,14 @@ private:
         }
     }
 
-    void read_atom(index i) const {
+    void read_atom(index i, index count) const {
         std::string_view rest = reader_.line();
         for (const Property& p : properties_)
             for (index k = i * p.columns, end = k + p.columns; k < end; ++k) {
                 const std::string_view field = next_field(rest, is_space);
-                if (field.empty()) throw fail_columns();
-                if (!read_field(p, k, field)) throw fail_field(p, field);
+                if (!read_field(p, k, field)) throw fail_field(p, field, i, count);
             }
-        if (!next_field(rest, is_space).empty()) throw fail_columns();
+        if (!next_field(rest, is_space).empty()) throw fail_columns(i, count);
     }
     static bool read_field(const Property& p, index k, std::string_view field) {
         switch (p.kind) {
@@ -325,8 +332,9 @@ private:
             return parse_field(field, static_cast<bool*>(p.values)[k]);
         case Kind::text:
             static_cast<std::vector<std::string>*>(p.values)->emplace_back(field);
+            return !field.empty();
         }
-        return true;
+        return false;
     }
     /// Of a symbol in any case of letters.
     static std::int32_t number_of(std::string_view symbol) {
@@ -344,15 +352,21 @@ private:
         return find_atomic_number({letters, symbol.size()});
     }
 
-    Error fail_columns() const {
+    index count_columns() const {
         std::string_view rest = reader_.line();
-        index found = 0;
-        while (!next_field(rest, is_space).empty()) ++found;
-        return reader_.fail("has {} columns: an atom must have {}", {found, columns_});
+        index count = 0;
+        while (!next_field(rest, is_space).empty()) ++count;
+        return count;
     }
-    Error fail_field(const Property& p, std::string_view field) const {
-        constexpr std::string_view expected[] = {
-            "a symbol of an element", "an atomic number", "a number", "a number", "an integer that fits", "T or F"};
+    Error fail_columns(index i, index count) const {
+        return reader_.fail("is atom {} of {} and has {} columns: must have {}",
+                            {i + 1, count, count_columns(), columns_});
+    }
+    Error fail_field(const Property& p, std::string_view field, index i, index count) const {
+        // Of another number of columns each may be the wrong one.
+        if (count_columns() != columns_) return fail_columns(i, count);
+        constexpr std::string_view expected[] = {"a symbol of an element", "an atomic number",     "a number that fits",
+                                                 "a number that fits",     "an integer that fits", "T or F"};
         return reader_.fail("{} is {}: must be {}",
                             {quote_name(p.name), quote_name(field), expected[static_cast<std::size_t>(p.kind)]});
     }

@@ -194,15 +194,17 @@ public:
     /// Errors: `path` is there and not a regular file; it cannot be written.
     explicit BasicExtxyzWriter(const std::filesystem::path& path, const ExtxyzWriterOptions& options = {})
         : path_(path) {
-        if (std::filesystem::exists(path_)) {
+        if (std::error_code code; std::filesystem::exists(path_, code)) {
             const MappedFile old(path_);
             const auto text = detail::text_of(old.bytes());
             if (options.append) size_ = text.size();
             line_is_open_ = size_ > 0 && text.back() != '\n';
         }
-        file_.reset(std::fopen(path_.string().c_str(), options.append ? "ab" : "wb"));
+        // What is written goes to the end of the file, wherever that is.
+        file_.reset(std::fopen(path_.string().c_str(), "ab"));
         if (!file_) throw detail::system_error_of("write", path_, errno);
         std::setvbuf(file_.get(), nullptr, _IONBF, 0);
+        if (const auto code = cut()) throw error("write", "{}: {}", path_.string(), code.message());
     }
 
     /// Appends a frame. Errors: as write_extxyz; the file stays as it was.
@@ -210,10 +212,9 @@ public:
         std::string text = line_is_open_ ? "\n" : "";
         text += extxyz_text({&atoms, 1});
         if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) {
-            const Error failure = detail::system_error_of("write", path_, errno);
-            std::error_code code;
-            std::filesystem::resize_file(path_, size_, code);
-            throw failure;
+            const int code = errno;
+            cut();
+            throw detail::system_error_of("write", path_, code);
         }
         size_ += text.size();
         line_is_open_ = false;
@@ -224,10 +225,17 @@ private:
         void operator()(std::FILE* file) const { std::fclose(file); }
     };
 
+    /// Cuts off what is behind the frames.
+    std::error_code cut() const {
+        std::error_code code;
+        std::filesystem::resize_file(path_, size_, code);
+        return code;
+    }
+
     std::filesystem::path path_;
     std::unique_ptr<std::FILE, Closer> file_;
     std::uintmax_t size_ = 0;
-    /// Whether the file ends within a line.
+    /// Whether the frames end within a line.
     bool line_is_open_ = false;
 };
 
