@@ -534,3 +534,51 @@ for name, data in matrix_good.items():
     put("matrix_market", "good_" + name, data)
 for name, data in matrix_bad.items():
     put("matrix_market", "bad_" + name, data)
+
+
+langevin = {"format": "simulation 1", "integrator": "Langevin", "options.dt": "0.5", "options.temperature": "300"}
+langevin |= {"options.friction": "0.01", "options.seed": "3", "options.stream": "1"}
+
+
+def simulation(n=2, words={}, **changed):
+    tensors = {
+        "positions": ("F64", [n, 3], struct.pack(f"<{3 * n}d", *range(3 * n))),
+        "velocities": ("F64", [n, 3], struct.pack(f"<{3 * n}d", *range(3 * n))),
+        "masses": ("F64", [n], struct.pack(f"<{n}d", *range(1, n + 1))),
+        "cell": ("F64", [3, 3], struct.pack("<9d", 9, 0, 0, 0, 9, 0, 0, 0, 9)),
+        "steps": ("I64", [], struct.pack("<q", 7)),
+        "species": ("I32", [n], struct.pack(f"<{n}i", *[6] * n)),
+        "pbc": ("BOOL", [3], b"\1\0\1"),
+    } | changed
+    header, data = {}, b""
+    for key, (dtype, shape, values) in tensors.items():
+        header[key] = tensor(dtype, shape, len(data), len(data) + len(values))
+        data += values
+    return st(header, data, langevin | words)
+
+
+simulation_good = {"two": simulation(), "none": simulation(0)}
+simulation_bad = {
+    "not_safetensors": b"simulation",
+    "no_format": st({}, metadata={"integrator": "Langevin"}),
+    "no_option": st({}, metadata={"format": "simulation 1", "integrator": "Langevin"}),
+    "no_tensors": st({}, metadata=langevin),
+    "format": simulation(words={"format": "simulation 0"}),
+    "integrator": simulation(words={"integrator": "VelocityVerlet"}),
+    "option_text": simulation(words={"options.dt": "0.5 fs"}),
+    "option_range": simulation(words={"options.friction": "-1"}),
+    "option_huge": simulation(words={"options.seed": "18446744073709551616"}),
+    "masses": simulation(masses=("F64", [2], struct.pack("<2d", 1, 0))),
+    "masses_shape": simulation(masses=("F64", [1], struct.pack("<d", 1))),
+    "velocities_nan": simulation(velocities=("F64", [2, 3], struct.pack("<6d", 0, 0, 0, 0, 0, float("nan")))),
+    "positions_shape": simulation(positions=("F64", [3, 2], bytes(48))),
+    "species_shape": simulation(species=("I32", [3], bytes(12))),
+    "steps_negative": simulation(steps=("I64", [], struct.pack("<q", -1))),
+    "steps_last": simulation(steps=("I64", [], struct.pack("<q", 2**63 - 1))),
+    "cell_shape": simulation(cell=("F64", [9], bytes(72))),
+    "pbc": simulation(pbc=("BOOL", [3], b"\1\2\0")),
+}
+for name, data in simulation_good.items():
+    put("checkpoint", "good_" + name, data)
+for name, data in simulation_bad.items():
+    put("checkpoint", "bad_" + name, data)
