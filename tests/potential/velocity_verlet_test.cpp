@@ -266,6 +266,10 @@ TEST_CASE("velocity_verlet: bad input and bad forces lose nothing", "[potential]
           "weft: VelocityVerlet: the potential gives 11 components of forces for 4 atoms");
     fails([](std::vector<double>&, double&) { throw weft::error("model", "{} is out of order", 1); },
           "weft: model: 1 is out of order");
+    integrator.options().dt = 100;
+    fails([](std::vector<double>& f, double&) { std::fill_n(f.begin() + 9, 3, 1.7e308); },
+          "weft: VelocityVerlet: the velocity of atom 3 is (inf, inf, inf): must be finite");
+    integrator.options().dt = 0.5;
     model.spoil = nullptr;
     for (int step = 0; step < 3; ++step) integrator.step(model, state);
     VelocityVerlet other;
