@@ -12,6 +12,7 @@
 #include <weft/nn/embedding.hpp>
 #include <weft/nn/evo_norm_b.hpp>
 #include <weft/nn/evo_norm_s.hpp>
+#include <weft/nn/exponential_moving_average.hpp>
 #include <weft/nn/filter_response_norm.hpp>
 #include <weft/nn/gated_linear_unit.hpp>
 #include <weft/nn/group_norm.hpp>

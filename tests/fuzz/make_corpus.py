@@ -536,74 +536,49 @@ for name, data in matrix_bad.items():
     put("matrix_market", "bad_" + name, data)
 
 
-def xyz(comment, *atoms, count=None):
-    return f"{len(atoms) if count is None else count}\n{comment}\n".encode() + b"".join(a.encode() + b"\n" for a in atoms)
+langevin = {"format": "simulation 1", "integrator": "Langevin", "options.dt": "0.5", "options.temperature": "300"}
+langevin |= {"options.friction": "0.01", "options.seed": "3", "options.stream": "1"}
 
 
-one_atom, forces = "O 0 0 0.5", "Properties=species:S:1:pos:R:3:forces:R:3"
-extxyz_good = {
-    "plain": b"2\nwater, don't ask\nO 0 0 0\nH\t0  -.5 1e0",
-    "title_empty": b"1\n\nh 0 0 0\n",
-    "lattice": xyz('Lattice="9 0 0 0 9 0 0 0 9.5" ' + forces + ' energy=-1.5 pbc="T T F"', "O 0 0 .1 0 0 -1", "CL 0 1 2 3 4 5"),
-    "lattice_only": xyz("Lattice={1 0 0, 0 1 0, 0 0 1}", one_atom),
-    "all_columns": xyz("Properties=lab:S:2:pos:R:3:Z:I:1:sel:L:2:id:I:1:species:S:1:q:R:1", "a b 1 2 3 118 T False -7 Hw 1e300"),
-    "values": xyz("a=1 b = 2.5 'c d'=\"x \\\"y\\\" \\\\ \\n\" e=[1] f={T F} g=\"1, 2.5\" h=[] i k=a=b m=[[1, 2], [3]] n= o=99999999999999999999 p=\"\"", one_atom),
-    "json": xyz('dihedrals="_JSON [209.44, 80.54]" other="_JSON {\\"a\\": [\\"b\\"]}"', one_atom),
-    "spaced": xyz(" i =        5, time =        0.000, E =       -17.16", one_atom),
-    "frames": b"\n 1 \r\n\r\nH 0 0 0\r\n\r\n\n0\nkey=1\n\t1\ncell\nHe 1 1 1\n\n \t\n",
-    "nothing": b"",
-    "not_finite": xyz("e=nan f=-inf", "O nan inf -inf"),
-    "twice_same": xyz("E = -5 eV or -500 kJ or T", one_atom),
+def simulation(n=2, words={}, **changed):
+    tensors = {
+        "positions": ("F64", [n, 3], struct.pack(f"<{3 * n}d", *range(3 * n))),
+        "velocities": ("F64", [n, 3], struct.pack(f"<{3 * n}d", *range(3 * n))),
+        "masses": ("F64", [n], struct.pack(f"<{n}d", *range(1, n + 1))),
+        "cell": ("F64", [3, 3], struct.pack("<9d", 9, 0, 0, 0, 9, 0, 0, 0, 9)),
+        "steps": ("I64", [], struct.pack("<q", 7)),
+        "species": ("I32", [n], struct.pack(f"<{n}i", *[6] * n)),
+        "pbc": ("BOOL", [3], b"\1\0\1"),
+    } | changed
+    header, data = {}, b""
+    for key, (dtype, shape, values) in tensors.items():
+        header[key] = tensor(dtype, shape, len(data), len(data) + len(values))
+        data += values
+    return st(header, data, langevin | words)
+
+
+simulation_good = {"two": simulation(), "none": simulation(0)}
+simulation_bad = {
+    "not_safetensors": b"simulation",
+    "no_format": st({}, metadata={"integrator": "Langevin"}),
+    "no_option": st({}, metadata={"format": "simulation 1", "integrator": "Langevin"}),
+    "no_tensors": st({}, metadata=langevin),
+    "format": simulation(words={"format": "simulation 0"}),
+    "integrator": simulation(words={"integrator": "VelocityVerlet"}),
+    "option_text": simulation(words={"options.dt": "0.5 fs"}),
+    "option_range": simulation(words={"options.friction": "-1"}),
+    "option_huge": simulation(words={"options.seed": "18446744073709551616"}),
+    "masses": simulation(masses=("F64", [2], struct.pack("<2d", 1, 0))),
+    "masses_shape": simulation(masses=("F64", [1], struct.pack("<d", 1))),
+    "velocities_nan": simulation(velocities=("F64", [2, 3], struct.pack("<6d", 0, 0, 0, 0, 0, float("nan")))),
+    "positions_shape": simulation(positions=("F64", [3, 2], bytes(48))),
+    "species_shape": simulation(species=("I32", [3], bytes(12))),
+    "steps_negative": simulation(steps=("I64", [], struct.pack("<q", -1))),
+    "steps_last": simulation(steps=("I64", [], struct.pack("<q", 2**63 - 1))),
+    "cell_shape": simulation(cell=("F64", [9], bytes(72))),
+    "pbc": simulation(pbc=("BOOL", [3], b"\1\2\0")),
 }
-extxyz_bad = {
-    "count": b"one\n\n",
-    "count_negative": b"-1\n\n",
-    "count_fraction": b"1.0\n\nO 0 0 0\n",
-    "count_two": b"1 2\n\nO 0 0 0\n",
-    "count_over_64_bits": b"99999999999999999999\n\nO 0 0 0\n",
-    "count_huge": b"1000000000000\n\nO 0 0 0\n",
-    "columns_huge": xyz("Properties=species:S:1:pos:R:3:x:R:2147483647", one_atom),
-    "columns_over": xyz("Properties=species:S:1:pos:R:3:x:R:4294967296", one_atom),
-    "no_comment": b"1\n",
-    "too_few": b"3\n\nO 0.00000 0 0\nO 0.00000 0 0\n",
-    "too_few_next": b"2\n\nO 0 0 0\n1\n\nO 0 0 0\n",
-    "too_many": b"1\n\nO 0 0 0\nO 0 0 0\n",
-    "missing_column": xyz(forces, "O 0 0 0.00 1 1 1", "O 0 0 0 1 1"),
-    "extra_column": xyz("", "O 0 0 0 1"),
-    "blank_atom": b"2\n\nO 0 0 0.0000\n\nO 0 0 0\n",
-    "element": xyz("", "O 0 0 0", "Qq 0 0 0"),
-    "element_long": xyz("", "Oxy 0 0 0"),
-    "element_number": xyz("", "8 0 0 0"),
-    "number": xyz("Properties=pos:R:3:Z:I:1", "0 0 0 119"),
-    "number_negative": xyz("Properties=pos:R:3:Z:I:1", "0 0 0 -1"),
-    "position": xyz("", "O 0 0 1.5x"),
-    "position_over": xyz("", "O 0 0 1e999"),
-    "position_nan": xyz("", "O 0 0 nan(1)"),
-    "integer": xyz("Properties=species:S:1:pos:R:3:id:I:1", "O 0 0 0 1.5"),
-    "logical": xyz("Properties=species:S:1:pos:R:3:sel:L:1", "O 0 0 0 1"),
-    "lattice_short": xyz('Lattice="1 0 0 0 1 0 0 0"', one_atom),
-    "lattice_text": xyz('Lattice="1 0 0 0 1 0 0 0 x"', one_atom),
-    "lattice_infinite": xyz('Lattice="1 0 0 0 1 0 0 0 inf"', one_atom),
-    "pbc_two": xyz('pbc="T F"', one_atom),
-    "pbc_text": xyz('pbc="T F x"', one_atom),
-    "properties_empty": xyz('Properties=""', one_atom),
-    "properties_short": xyz("Properties=species:S:1:pos:R", one_atom),
-    "properties_type": xyz("Properties=species:S:1:pos:D:3", one_atom),
-    "properties_columns": xyz("Properties=species:S:1:pos:R:3:x:R:0", one_atom),
-    "properties_name": xyz("Properties=species:S:1:pos:R:3::R:1", one_atom + " 1"),
-    "properties_twice": xyz("Properties=species:S:1:pos:R:3:x:R:1:x:R:1", one_atom + " 1 1"),
-    "properties_same": xyz("Properties=species:S:1:pos:R:3:positions:R:3", one_atom + " 1 1 1"),
-    "properties_pos": xyz("Properties=species:S:1:pos:R:2", "O 0 0"),
-    "properties_no_pos": xyz("Properties=species:S:1:position:R:3", one_atom),
-    "properties_no_species": xyz("Properties=element:S:1:pos:R:3", one_atom),
-    "properties_bare": xyz("Properties x=1", one_atom),
-    "quote": xyz('name="x', one_atom),
-    "bracket": xyz("name=[[1, 2]", one_atom),
-    "after_quote": xyz('name="x"y', one_atom),
-    "no_key": xyz("=5", one_atom),
-    "twice": xyz("a=1 b=2 a=2", one_atom),
-}
-for name, data in extxyz_good.items():
-    put("extxyz", "good_" + name, data)
-for name, data in extxyz_bad.items():
-    put("extxyz", "bad_" + name, data)
+for name, data in simulation_good.items():
+    put("checkpoint", "good_" + name, data)
+for name, data in simulation_bad.items():
+    put("checkpoint", "bad_" + name, data)

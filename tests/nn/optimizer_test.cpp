@@ -93,6 +93,51 @@ TEST_CASE("optimizer: ten steps as in PyTorch", "[nn][golden]") {
     g.run<nn::AdamW>("adamw_options", {.lr = 0.1, .betas = {0.7, 0.9}, .eps = 0.01, .weight_decay = 0.3});
 }
 
+// Made with torch.optim (float64) from these gradients.
+TEST_CASE("optimizer: amsgrad divides by the largest average so far, as in PyTorch", "[nn]") {
+    const double start[] = {0.5, -1.25, 2.0};
+    const double gradients[6][3] = {{3.0, -0.5, 0.25},   {-1.0, 2.0, 0.125}, {0.5, -0.25, 0.0},
+                                    {0.25, 0.125, -4.0}, {-0.125, 0.5, 1.0}, {0.0625, -3.0, 0.5}};
+    const auto check = [&]<class O>(std::type_identity<O>, const double(&expected)[6][3], const double(&largest)[3]) {
+        const Parameter<double, 1> p(Tensor<double, 1>::from(start, {3}));
+        O optimizer{p, {.lr = 0.1, .betas = {0.8, 0.7}, .eps = 0.01, .weight_decay = 0.3, .amsgrad = true}};
+        for (std::size_t step = 0; step < 6; ++step) {
+            INFO("step " << step);
+            weft::backward(weft::sum(p.var() * Tensor<double, 1>::from(gradients[step], {3})));
+            optimizer.step();
+            require_close(p.value(), Tensor<double, 1>::from(expected[step], {3}));
+        }
+        const auto dict = optimizer.state_dict();
+        REQUIRE(dict[3].first == "max_exp_avg_sq");
+        require_close(dict[3].second.template to<double, 1>(), Tensor<double, 1>::from(largest, {3}));
+    };
+    check(std::type_identity<nn::Adam>(),
+          {{0.40031645569620256, -1.1511299435028248, 1.9011627906976745},
+           {0.3627572431509615, -1.1890749005854362, 1.8022953196729763},
+           {0.32594505703490945, -1.194295051702527, 1.7036985096322894},
+           {0.2938528589533807, -1.19111438605049, 1.7362679669112493},
+           {0.27084488839976845, -1.1926476719883263, 1.7392929483055741},
+           {0.2514653756643864, -1.1488266901557769, 1.7283822366453685}},
+          {2.97675, 3.6684027430230794, 3.8585204595013614});
+    check(std::type_identity<nn::AdamW>(),
+          {{0.38533222591362126, -1.1144607843137253, 1.8438461538461537},
+           {0.3401152652425611, -1.1373882893696465, 1.6990321872348129},
+           {0.29732146410215615, -1.1336200260301719, 1.5885101179504086},
+           {0.26076477705246837, -1.1244581724527971, 1.5917166564197918},
+           {0.23468446879531107, -1.1210059755090047, 1.5690230832236438},
+           {0.212977277467356, -1.058536575212224, 1.5349806165069981}},
+          {2.7, 3.0619533750000003, 4.808728125000001});
+
+    // The largest of NaN and a number is NaN, as torch.maximum has it.
+    const Parameter<double, 1> p(Tensor<double, 1>::from(start, {3}));
+    nn::Adam optimizer{p, {.amsgrad = true}};
+    for (const double g : {1.0, std::nan(""), 1.0}) {
+        weft::backward(weft::sum(p.var() * g));
+        optimizer.step();
+    }
+    REQUIRE(std::isnan(optimizer.state_dict()[3].second.to<double, 1>()(0)));
+}
+
 TEST_CASE("optimizer: groups by part and by name as in PyTorch", "[nn][golden]") {
     const Golden g;
     Two<> net = g.start();
@@ -181,7 +226,11 @@ TEST_CASE("optimizer: gradients clipped as in PyTorch", "[nn][golden]") {
 
 TEMPLATE_TEST_CASE("optimizer: a resumed run goes on with the same bits", "[nn]", nn::SGD, nn::Adam, nn::AdamW) {
     typename TestType::Options options{.lr = 0.03};
-    if constexpr (std::is_same_v<TestType, nn::SGD>) options.momentum = 0.9;
+    const bool more = GENERATE(false, true);
+    if constexpr (std::is_same_v<TestType, nn::SGD>)
+        options.momentum = more ? 0.9 : 0;
+    else
+        options.amsgrad = more;
     auto net = make_two<float>();
     TestType optimizer{net, options};
     for (unsigned step = 1; step < 5; ++step) train(net, optimizer, step);

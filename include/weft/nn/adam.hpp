@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/math.hpp>
+#include <weft/core/ops/maximum.hpp>
 #include <weft/nn/optimizer.hpp>
 
 namespace weft::inline WEFT_ABI::nn {
@@ -12,6 +13,7 @@ struct BasicAdamOptions {
     std::array<double, 2> betas{0.9, 0.999};
     double eps = 1e-8;
     double weight_decay = Decoupled ? 1e-2 : 0;
+    bool amsgrad = false;
 
     void for_each(auto&& f) {
         f("lr", lr);
@@ -19,6 +21,7 @@ struct BasicAdamOptions {
         f("betas.1", betas[1]);
         f("eps", eps);
         f("weight_decay", weight_decay);
+        f("amsgrad", amsgrad);
     }
 };
 using AdamOptions = BasicAdamOptions<false>;
@@ -26,14 +29,16 @@ using AdamWOptions = BasicAdamOptions<true>;
 
 /// At step t: m = beta_0 m + (1 - beta_0) g; v = beta_1 v + (1 - beta_1) g^2;
 /// p -= lr / (1 - beta_0^t) m / (sqrt(v / (1 - beta_1^t)) + eps). Weight decay is added to g, or, decoupled, first
-/// shrinks p by the factor 1 - lr weight_decay.
+/// shrinks p by the factor 1 - lr weight_decay. With amsgrad the largest v so far stands for v in the last line: Reddi,
+/// Kale and Kumar, On the convergence of Adam and beyond (2018).
 template <bool Decoupled>
 struct AdamRule {
     using Options = BasicAdamOptions<Decoupled>;
     static constexpr auto name = Decoupled ? "AdamW" : "Adam";
-    static constexpr std::array<std::string_view, 2> states{"exp_avg", "exp_avg_sq"};
+    static constexpr std::array<std::string_view, 3> states{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
+    static constexpr std::size_t least_states = 2;
 
-    static bool has_states(const Options&) { return true; }
+    static std::size_t state_count(const Options& o) { return o.amsgrad ? 3 : 2; }
     static void check(const Options& o) {
         if (!(o.lr >= 0 && o.eps >= 0 && o.weight_decay >= 0))
             throw error(name, "lr {}, eps {}, weight_decay {}: must not be negative", o.lr, o.eps, o.weight_decay);
@@ -54,17 +59,16 @@ struct AdamRule {
               weight_decay(T(Decoupled ? 1 - o.lr * o.weight_decay : o.weight_decay)), decays(o.weight_decay != 0) {}
         template <std::size_t K>
         WEFT_ALWAYS_INLINE void operator()(P& p, P g, std::array<P, K>& state) const {
-            if constexpr (K == 2) {
-                if (decays) {
-                    if constexpr (Decoupled)
-                        p = p * weight_decay;
-                    else
-                        g = g + weight_decay * p;
-                }
-                state[0] = average * state[0] + share * g;
-                state[1] = square_average * state[1] + square_share * g * g;
-                p = p - step_size * state[0] / (math::sqrt(state[1]) * correction + eps);
+            if (decays) {
+                if constexpr (Decoupled)
+                    p = p * weight_decay;
+                else
+                    g = g + weight_decay * p;
             }
+            state[0] = average * state[0] + share * g;
+            state[1] = square_average * state[1] + square_share * g * g;
+            if constexpr (K == 3) state[2] = Maximum::value(state[2], state[1]);
+            p = p - step_size * state[0] / (math::sqrt(state[K - 1]) * correction + eps);
         }
     };
 };

@@ -204,17 +204,20 @@ private:
             T* const p = parameter.mutable_values().data();
             const T* const g = parameter.gradient_values().data();
             const typename Rule::template Update<Packet<T>> rule(options, this->steps);
-            if (Rule::has_states(options)) {
-                T* to[count];
-                for (std::size_t k = 0; k < count; ++k) {
-                    if (states[k].size() != parameter.size()) states[k] = Tensor<T, 1>::zeros({parameter.size()});
-                    to[k] = states[k].mutable_data();
-                }
-                detail::update_values<count, T>(rule, p, g, to, parameter.size());
-            } else {
-                detail::update_values<0, T>(rule, p, g, nullptr, parameter.size());
+            const std::size_t used = Rule::state_count(options);
+            T* to[count] = {};
+            for (std::size_t k = 0; k < used; ++k) {
+                if (states[k].size() != parameter.size()) states[k] = Tensor<T, 1>::zeros({parameter.size()});
+                to[k] = states[k].mutable_data();
             }
+            update_with<Rule::least_states>(used, rule, p, g, to);
             parameter.clear_grad();
+        }
+        template <std::size_t K, class Update>
+        void update_with(std::size_t used, const Update& rule, T* p, const T* g, T* const* to) {
+            if constexpr (K < count)
+                if (used > K) return update_with<K + 1>(used, rule, p, g, to);
+            detail::update_values<K, T>(rule, p, g, to, parameter.size());
         }
         void clear_grad() override { parameter.clear_grad(); }
 
@@ -236,7 +239,7 @@ private:
                 loaded_steps = detail::flat(*entry).to<std::int64_t, 1>(io::Conversion::rounding, step).item();
             for (std::size_t k = 0; k < count; ++k) {
                 const std::string state = detail::joined(this->name, Rule::states[k]);
-                if (!reader.contains(state) && !Rule::has_states(options)) continue;
+                if (!reader.contains(state) && k >= Rule::state_count(options)) continue;
                 if (const auto* const entry = reader.find(state, shape))
                     loaded[k] = detail::own_copy<T, 1>(detail::flat(*entry), state);
             }

@@ -26,8 +26,9 @@ struct SGDRule {
     using Options = SGDOptions;
     static constexpr auto name = "SGD";
     static constexpr std::array<std::string_view, 1> states{"momentum_buffer"};
+    static constexpr std::size_t least_states = 0;
 
-    static bool has_states(const Options& o) { return o.momentum != 0; }
+    static std::size_t state_count(const Options& o) { return o.momentum != 0 ? 1 : 0; }
     static void check(const Options& o) {
         if (!(o.lr >= 0 && o.momentum >= 0 && o.weight_decay >= 0))
             throw error(name, "lr {}, momentum {}, weight_decay {}: must not be negative", o.lr, o.momentum,
