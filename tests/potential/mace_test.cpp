@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "golden.hpp"
+#include "potential/mace_goldens.hpp"
 
 #include <weft/core/reduce.hpp>
 #include <weft/grad/backward.hpp>
@@ -11,54 +11,10 @@
 
 using namespace weft_test;
 using weft::Extents, weft::Graph, weft::Tensor, weft::Var;
-using weft::io::Conversion, weft::io::SafetensorsFile;
+using weft::io::SafetensorsFile;
 using weft::potential::MACE;
 
 namespace {
-
-/// The files of models, those with a configuration, and the files of data beside each, MODEL_*.safetensors.
-struct Golden {
-    std::filesystem::path model;
-    std::vector<std::filesystem::path> data;
-};
-std::vector<Golden> goldens() {
-    std::vector<Golden> all;
-    const auto folder = golden_path("interatomic-potential", "any").parent_path();
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-    for (const auto& file : files)
-        if (SafetensorsFile::read(file).metadata().contains("config")) all.push_back({file, {}});
-    for (const auto& file : files) {
-        Golden* owner = nullptr; // the longest name that fits
-        for (Golden& g : all)
-            if (file != g.model && file.stem().string().starts_with(g.model.stem().string() + "_"))
-                if (!owner || owner->model.stem().string().size() < g.model.stem().string().size()) owner = &g;
-        if (owner) owner->data.push_back(file);
-    }
-    return all;
-}
-
-double largest(const Tensor<double, 1>& x) {
-    double most = 0;
-    for (const double v : x.values()) most = std::max(most, std::abs(v));
-    return most;
-}
-Tensor<double, 1> flat(const SafetensorsFile& file, const std::string& name) {
-    const auto any = file.any(name);
-    return weft::io::AnyTensor(any.dtype(), {any.size()}, any.storage(), any.bytes().data())
-        .to<double, 1>(Conversion::rounding, name);
-}
-template <class T, int N>
-void require_near(const Tensor<T, N>& actual, const Tensor<double, 1>& expected, double tolerance) {
-    REQUIRE(actual.size() == expected.size());
-    for (weft::index i = 0; i < actual.size(); ++i) {
-        INFO("element " << i << " is " << double(actual.data()[i]) << ", the reference " << expected.data()[i]);
-        if (!(std::abs(double(actual.data()[i]) - expected.data()[i]) <= tolerance)) FAIL("differs");
-    }
-    SUCCEED();
-}
 
 /// Activations, [rows, dim] in the layout of the reference or by element.
 struct Compare {
@@ -129,32 +85,11 @@ Tensor<double, 2> edge_vectors(const SafetensorsFile& file) {
     return vectors;
 }
 
-/// The structures of a file, with energies and forces.
-std::vector<weft::io::Atoms> structures_of(const SafetensorsFile& file, const std::string& energy,
-                                           const std::string& forces) {
-    const auto ptr = file.get<std::int32_t, 1>("ptr"), numbers = file.get<std::int32_t, 1>("atomic_numbers");
-    const auto x = file.get<double, 2>("positions"), f = file.get<double, 2>(forces);
-    const auto cells = file.get<double, 3>("cell");
-    const auto pbc = file.get<std::uint8_t, 2>("pbc");
-    const auto energies = flat(file, energy);
-    std::vector<weft::io::Atoms> all;
-    for (weft::index g = 0; g + 1 < ptr.size(); ++g) {
-        weft::io::Atoms& atoms = all.emplace_back();
-        atoms.numbers = weft::slice(numbers, 0, ptr(g), ptr(g + 1));
-        atoms.positions = weft::slice(x, 0, ptr(g), ptr(g + 1));
-        std::copy_n(cells.data() + 9 * g, 9, atoms.cell.begin());
-        for (std::size_t k = 0; k < 3; ++k) atoms.pbc[k] = pbc(g, static_cast<weft::index>(k)) != 0;
-        atoms.info["energy"] = energies(g);
-        atoms.arrays["forces"] = Tensor<double, 2>(weft::slice(f, 0, ptr(g), ptr(g + 1)));
-    }
-    return all;
-}
-
 } // namespace
 
 TEST_CASE("MACE: activations, energies and forces as in the reference", "[potential][golden]") {
     int files = 0;
-    for (const Golden& golden : goldens()) {
+    for (const MaceGolden& golden : mace_goldens()) {
         INFO(golden.model.string());
         const auto model = weft::potential::load_mace<double>(golden.model);
         weft::nn::requires_grad(model, false);
@@ -192,7 +127,7 @@ TEST_CASE("MACE: activations, energies and forces as in the reference", "[potent
 
 TEST_CASE("MACE: the gradient of a loss of energies and forces by every parameter", "[potential][golden]") {
     int files = 0;
-    for (const Golden& golden : goldens()) {
+    for (const MaceGolden& golden : mace_goldens()) {
         for (const auto& path : golden.data) {
             INFO(path.string());
             const auto file = SafetensorsFile::read(path);
