@@ -41,12 +41,17 @@ bool same(const io::NamedValues<V>& a, const io::NamedValues<V>& b) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
     std::vector<io::Atoms> frames;
+    std::size_t whole = 0;
     try {
-        frames = io::parse_extxyz({reinterpret_cast<const char*>(data), size}, "input");
+        whole = io::detail::whole_frames(input, "input");
+        frames = io::parse_extxyz(input, "input");
     } catch (const Error&) {
+        require(whole <= size);
         return 0;
     }
+    require(io::parse_extxyz(input.substr(0, whole)).size() == frames.size());
     for (const io::Atoms& a : frames) {
         for (const std::int32_t number : a.numbers.values()) require(number >= 0 && number <= 118);
         require(a.positions.shape() == Extents<2>{a.size(), 3});

@@ -61,13 +61,14 @@ bool same_atoms(const io::Atoms& a, const io::Atoms& b) {
     bool good = same(a.numbers, b.numbers) && same(a.positions, b.positions) && a.cell == b.cell && a.pbc == b.pbc &&
                 keys(a.info) == keys(b.info) && keys(a.arrays) == keys(b.arrays);
     for (const auto& [key, value] : a.info) good = good && value == *b.info.find(key);
-    for (const auto& [name, values] : a.arrays)
-        good = good && std::visit(
-                           [&](const auto& x) {
-                               const auto* const y = std::get_if<std::decay_t<decltype(x)>>(b.arrays.find(name));
-                               return y != nullptr && same_array(x, *y);
-                           },
-                           values);
+    for (const auto& [name, values] : a.arrays) {
+        const io::AtomArray* const other = b.arrays.find(name);
+        const auto is_same = [&](const auto& x) {
+            const auto* const y = std::get_if<std::decay_t<decltype(x)>>(other);
+            return y != nullptr && same_array(x, *y);
+        };
+        good = good && std::visit(is_same, values);
+    }
     return good;
 }
 bool same_frames(const std::vector<io::Atoms>& a, const std::vector<io::Atoms>& b) {
@@ -319,6 +320,36 @@ TEST_CASE("extxyz: a trajectory is written frame by frame", "[io]") {
     REQUIRE(io::read_extxyz(folder / "new.xyz").size() == 1);
     CHECK_THAT(message([&] { io::ExtxyzWriter(folder.path()); }), ContainsSubstring("is not a regular file"));
     CHECK_THAT(message([&] { io::ExtxyzWriter(folder / "none" / "x"); }), ContainsSubstring("No such file"));
+}
+
+TEST_CASE("extxyz: frames go behind the last whole one", "[io]") {
+    const TemporaryFolder folder;
+    const fs::path path = folder / "run.xyz";
+    const auto next = load("good_plain").at(0);
+    const std::vector<io::Atoms> frames(2, load("good_lattice").at(0));
+    const std::string text = io::extxyz_text(frames);
+    // A program may have been stopped at any byte.
+    for (std::size_t bytes = 0; bytes <= text.size(); ++bytes) {
+        CAPTURE(bytes);
+        write_text(path, text.substr(0, bytes));
+        io::ExtxyzWriter(path, {.append = true}).write(next);
+        const auto read = io::read_extxyz(path);
+        // Without a final newline the last number may be shorter: "4 5" is "4 5" of "4 5\n", "-1" of "-1.5".
+        const std::size_t whole = bytes + 1 >= text.size() ? 2 : bytes + 1 >= text.size() / 2 ? 1 : 0;
+        REQUIRE(read.size() == whole + 1);
+        for (std::size_t i = 0; i < whole; ++i) REQUIRE(same_atoms(read[i], frames[i]));
+        REQUIRE(same_atoms(read[whole], next));
+    }
+    write_text(path, text + "\n \n");
+    io::ExtxyzWriter(path, {.append = true}).write(next);
+    REQUIRE(read_text(path) == text + io::extxyz_text({&next, 1}));
+    write_text(path, text + "x\n");
+    CHECK_THAT(message([&] { io::ExtxyzWriter(path, {.append = true}); }),
+               ContainsSubstring("line 9: is \"x\": must be a number of atoms"));
+    REQUIRE(read_text(path) == text + "x\n");
+    write_text(path, "9223372036854775807\n\n");
+    io::ExtxyzWriter(path, {.append = true}).write(next);
+    REQUIRE(io::read_extxyz(path).size() == 1);
 }
 
 TEST_CASE("extxyz: what cannot be written", "[io]") {

@@ -76,6 +76,16 @@ InfoValue info_value(std::string text, bool array) {
     return text;
 }
 
+/// The line with which a frame begins.
+template <class = void>
+index atom_count(const LineReader& reader) {
+    std::string_view line = reader.line();
+    index count = 0;
+    if (!parse_number(next_field(line, is_space), count) || count < 0 || !next_field(line, is_space).empty())
+        throw reader.fail("is {}: must be a number of atoms, which begins a frame", {quote_name(reader.line())});
+    return count;
+}
+
 /// The frames of a text, front to back.
 template <class = void>
 class ExtxyzParser {
@@ -86,10 +96,7 @@ public:
         do {
             if (!reader_.next()) return false;
         } while (reader_.first_character() == '\0');
-        std::string_view line = reader_.line();
-        index count = 0;
-        if (!parse_number(next_field(line, is_space), count) || count < 0 || !next_field(line, is_space).empty())
-            throw reader_.fail("is {}: must be a number of atoms, which begins a frame", {quote_name(reader_.line())});
+        const index count = atom_count(reader_);
         if (!reader_.next()) throw reader_.fail("the file ends where the second line of a frame must be", {});
         Atoms frame;
         read_properties(read_comment(frame));
@@ -391,6 +398,7 @@ using ExtxyzReader = BasicExtxyzReader<>;
 
 /// Reads the frames of a file one after the other, for trajectories that are larger than the memory; see parse_extxyz.
 ///
+///     io::ExtxyzReader reader("trajectory.xyz");
 ///     for (io::Atoms atoms; reader.next(atoms);) ...
 template <class>
 class BasicExtxyzReader {
@@ -420,7 +428,7 @@ private:
 /// backslash stands before a character that means itself, \n for the end of a line. Quoted or not, a value of one word
 /// is an integer, a real number, a logical one (T, F, true, false), or else a text; several numbers or logical ones,
 /// with spaces or commas between them, are an array, which may stand in {} or []. [5] is an array of one, [[1, 2]] a
-/// text, and so is what begins with _JSON. A line without `=` is the title of a plain XYZ file: info "comment".
+/// text, and so is "_JSON ...", as it stands. A line without `=` is the title of a plain XYZ file: info "comment".
 ///
 /// Lattice holds the three vectors one after the other. Without pbc the structure repeats along all of them, without
 /// Lattice along none. Properties names the columns, in any order: name, type (R, I, L, S: real, integer, logical,

@@ -182,23 +182,53 @@ struct ExtxyzWriterOptions {
     bool append = false;
 };
 
+namespace detail {
+
+/// The bytes of a text up to the end of its last whole frame. Errors: no number of atoms where a frame must begin.
+template <class = void>
+std::size_t whole_frames(std::string_view text, const std::string& file) {
+    LineReader lines(text, file, "write_extxyz");
+    std::size_t begin = 0, end = 0;
+    while (lines.next()) {
+        if (lines.first_character() == '\0') continue;
+        begin = end;
+        index rest = atom_count(lines);
+        bool more = lines.next();
+        for (; more && rest > 0; --rest) more = lines.next();
+        if (!more) return begin;
+        end = text.size() - lines.bytes_left();
+    }
+    if (end < text.size() || end == 0 || text.back() == '\n') return end;
+    // The last line may be a part of one.
+    try {
+        Atoms atoms;
+        ExtxyzParser<>(text.substr(begin), file).next(atoms);
+        return end;
+    } catch (const Error&) {
+        return begin;
+    }
+}
+
+} // namespace detail
+
 template <class = void>
 class BasicExtxyzWriter;
 using ExtxyzWriter = BasicExtxyzWriter<>;
 
-/// Writes a trajectory frame by frame as write_extxyz does, each as a whole: when `write` returns, the operating system
-/// has it, and of a program that is stopped the frames so far can be read.
+/// Writes a trajectory frame by frame as write_extxyz does. When `write` returns, the operating system has the frame:
+/// all of them can be read when the program is stopped, but for one that was being written, which a writer that appends
+/// later takes away.
 template <class>
 class BasicExtxyzWriter {
 public:
-    /// Errors: `path` is there and not a regular file; it cannot be written.
+    /// Errors: `path` is there and not a regular file, or cannot be written; to append, it has lines between frames.
     explicit BasicExtxyzWriter(const std::filesystem::path& path, const ExtxyzWriterOptions& options = {})
         : path_(path) {
         if (std::error_code code; std::filesystem::exists(path_, code)) {
             const MappedFile old(path_);
             const auto text = detail::text_of(old.bytes());
-            if (options.append) size_ = text.size();
-            line_is_open_ = size_ > 0 && text.back() != '\n';
+            if (options.append) size_ = detail::whole_frames(text, path.string());
+            line_is_open_ = size_ > 0 && text[size_ - 1] != '\n';
         }
         // What is written goes to the end of the file, wherever that is.
         file_.reset(std::fopen(path_.string().c_str(), "ab"));
