@@ -3,8 +3,6 @@
 #include "potential/mace_goldens.hpp"
 #include "potential/potential_checks.hpp"
 
-#include <weft/core/random.hpp>
-#include <weft/io/elements.hpp>
 #include <weft/io/extxyz.hpp>
 #include <weft/potential/calculator.hpp>
 #include <weft/potential/load_mace.hpp>
@@ -113,7 +111,7 @@ TEST_CASE("Calculator: forces and stress are derivatives of the energy", "[poten
         MaceCalculator calculator(model(name));
         for (const auto& atoms : frames_of(file)) {
             INFO(name << " " << file << " " << atoms.size() << " atoms");
-            require_derivatives(calculator, state_of(atoms), 1e-7);
+            require_derivatives(calculator, state_of(atoms), 1e-7, 5e-5);
         }
     };
     check("mace_a", "mace_a_crystals");
@@ -133,8 +131,7 @@ TEST_CASE("Calculator: symmetries", "[potential]") {
     const double tolerance = 1e-10 * std::abs(energy - isolated);
 
     // Turned, mirrored and moved, the cell with the atoms.
-    weft::Generator generator{3};
-    const auto turn = weft::so3::random_rotation<double>(generator);
+    const auto turn = weft::so3::Rotation::from_angles({0.4, 1.9, -2.3}).to_tensor();
     for (const double sign : {1.0, -1.0}) {
         auto moved = atoms;
         const auto turned = [&](const double* v, double* to, double shift) {
@@ -210,13 +207,13 @@ TEST_CASE("Calculator: no atoms, single atoms, what is wrong", "[potential]") {
     REQUIRE(std::isfinite(lone));
 
     const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
-    REQUIRE_THROWS_WITH(run({0, 0, 0}, {79}), Catch::Matchers::Contains("79"));
-    REQUIRE_THROWS_WITH(run({0, 0}, {6}), Catch::Matchers::Contains("3") || Catch::Matchers::Contains("three"));
-    REQUIRE_THROWS_WITH(run({0, nan, 0}, {6}), Catch::Matchers::Contains("finite"));
-    REQUIRE_THROWS_WITH(run({0, 0, infinity}, {6}), Catch::Matchers::Contains("finite"));
-    REQUIRE_THROWS_WITH(run({0, 0, 0, 0, 0, 1e-8}, {6, 8}), Catch::Matchers::Contains("atoms"));
+    REQUIRE_THROWS_WITH(run({0, 0, 0}, {79}), ContainsSubstring("79"));
+    REQUIRE_THROWS_WITH(run({0, 0}, {6}), ContainsSubstring("3") || ContainsSubstring("three"));
+    REQUIRE_THROWS_WITH(run({0, nan, 0}, {6}), ContainsSubstring("finite"));
+    REQUIRE_THROWS_WITH(run({0, 0, infinity}, {6}), ContainsSubstring("finite"));
+    REQUIRE_THROWS_WITH(run({0, 0, 0, 0, 0, 1e-8}, {6, 8}), ContainsSubstring("atoms"));
     REQUIRE_THROWS_WITH(run({0, 0, 0}, {6}, {1, 0, 0, 2, 0, 0, 0, 0, 1}, {true, true, true}),
-                        Catch::Matchers::Contains("singular"));
+                        ContainsSubstring("singular"));
     REQUIRE(run({1, 2, 3}, {6}).energy == lone); // nothing was lost
 }
 
