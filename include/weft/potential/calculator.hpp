@@ -56,7 +56,7 @@ public:
         neighbors_ = &list_.update(positions, box);
         const Graph& graph = neighbors_->graph;
         if (!graph.same_as(atoms_graph_) || elements_changed_) {
-            atoms_ = model_.atom_graph(graph, element_);
+            atoms_ = model_.atom_graph(*neighbors_, element_);
             atoms_graph_ = graph;
             elements_changed_ = false;
         }

@@ -325,6 +325,10 @@ struct MACE {
     AtomGraph atom_graph(const Graph& g, const Tensor<std::int32_t, 1>& element) const {
         return {g, element, num_elements()};
     }
+    /// From a list of neighbours, which costs the model less: it says which edges are the two of a pair.
+    AtomGraph atom_graph(const NeighborList& list, const Tensor<std::int32_t, 1>& element) const {
+        return {list, element, num_elements()};
+    }
 
     /// The energy of each atom beyond that of the isolated one, [atoms], of the vectors [edges, 3] from sender to
     /// receiver, none of which may be 0. The atoms' energies are to be added in double: they are thousands of eV.
@@ -332,7 +336,6 @@ struct MACE {
     auto node_energies(const AtomGraph& atoms, const V& vectors, const See& see = {}) const {
         const auto constant = [](const auto& t) { return as_operand_of<V>(t); };
         const index n = atoms.graph.num_dst(), elements = num_elements();
-        const auto kinds = options_.agnesi && elements > 1 ? atoms.pair : Tensor<std::int32_t, 1>();
         const auto one_hot = constant(one_hot_rows(atoms.element, elements));
         const auto present = constant(one_hot_rows(atoms.present, elements));
         const auto embedding = node_embedding.linear(present);
@@ -341,8 +344,12 @@ struct MACE {
         const auto harmonics = so3::spherical_harmonics(so3::degrees_up_to(options_.max_ell), vectors,
                                                         {.normalization = so3::Normalization::component});
         see("edge_sh", 0, harmonics);
-        using Radial = decltype(radial_functions(atoms.pair, lengths, see));
-        const Radial radial = needs_radial() ? radial_functions(atoms.pair, lengths, see) : Radial();
+        // Both edges of a pair have the same radial functions.
+        const bool paired = atoms.edge_of_pair.size() > 0;
+        const auto element_pair = paired ? gather(atoms.element_pair, atoms.edge_of_pair) : atoms.element_pair;
+        const auto pair_lengths = paired ? gather(lengths, atoms.edge_of_pair) : lengths;
+        using Radial = decltype(radial_functions(element_pair, pair_lengths, see));
+        const Radial radial = needs_radial() ? radial_functions(element_pair, pair_lengths, see) : Radial();
         see("edge_radial", 0, radial);
 
         std::optional<std::remove_cvref_t<decltype(eval(interactions[0].linear_up(one_hot)))>> h;
@@ -352,8 +359,9 @@ struct MACE {
             const Product& product = products[static_cast<std::size_t>(t)];
             const auto up = i.linear_up(t == 0 ? embedding : *h); // the first layer's features are the elements'
             see("linear_up", t, up);
-            const auto message = t == 0 ? first_message(atoms, up, harmonics, first_hidden(radial, lengths, kinds))
-                                        : i.linear(convolved(t, atoms, up, harmonics, radial, lengths, kinds));
+            const auto message =
+                t == 0 ? first_message(atoms, up, harmonics, first_hidden(radial, pair_lengths, element_pair))
+                       : i.linear(convolved(t, atoms, up, harmonics, radial, lengths));
             see("linear", t, message);
             auto a = i.density_fn ? eval(message / (density(i, atoms, radial) + T(1)))
                                   : eval(message * T(static_cast<Scalar>(1 / options_.avg_num_neighbors)));
@@ -452,8 +460,12 @@ private:
     }
     /// What the last radial weight of the first layer is multiplied by, [edges, width].
     template <class R, class L>
-    auto first_hidden(const R& radial, const L& lengths, const Tensor<std::int32_t, 1>& kinds) const {
-        return tables_.empty() ? interactions[0].conv_tp_weights.hidden(radial) : tables_[0](lengths, kinds);
+    auto first_hidden(const R& radial, const L& lengths, const Tensor<std::int32_t, 1>& element_pair) const {
+        return tables_.empty() ? interactions[0].conv_tp_weights.hidden(radial)
+                               : tables_[0](lengths, table_kinds(element_pair));
+    }
+    Tensor<std::int32_t, 1> table_kinds(const Tensor<std::int32_t, 1>& element_pair) const {
+        return options_.agnesi && num_elements() > 1 ? element_pair : Tensor<std::int32_t, 1>();
     }
     /// The messages of the first layer, where the senders' features are scalars of their elements, up [P, C]: a linear
     /// map of the densities of the elements. The map is the radial weights times the features times the layer's own.
@@ -461,7 +473,8 @@ private:
     auto first_message(const AtomGraph& atoms, const U& up, const Y& harmonics, const H& hidden) const {
         const Interaction& i = interactions[0];
         const index kinds = up.extent(0), channels = up.extent(1), width = hidden.extent(1);
-        const auto density = so3::density_projection(atoms.graph, atoms.sender_place, kinds, hidden, harmonics);
+        const auto density =
+            so3::density_projection(atoms.graph, atoms.sender_place, kinds, hidden, harmonics, atoms.pair_of_edge);
         const auto last = weight_beside<U>(i.conv_tp_weights.last_weight()), own = weight_beside<U>(i.linear.weight);
         std::vector<std::remove_cvref_t<decltype(eval(flatten(matmul(up, up))))>> maps;
         std::vector<so3::MulIrrep> in;
@@ -483,14 +496,14 @@ private:
         return (*map)(density, concat(0, maps));
     }
     template <class U, class Y, class R, class L>
-    auto convolved(int t, const AtomGraph& atoms, const U& up, const Y& harmonics, const R& radial, const L& lengths,
-                   const Tensor<std::int32_t, 1>& kinds) const {
+    auto convolved(int t, const AtomGraph& atoms, const U& up, const Y& harmonics, const R& radial,
+                   const L& lengths) const {
         const Interaction& i = interactions[static_cast<std::size_t>(t)];
         if (!tables_.empty())
             return so3::convolution(i.conv_tp, atoms.graph, up, harmonics, lengths,
-                                    tables_[static_cast<std::size_t>(t)], kinds);
+                                    tables_[static_cast<std::size_t>(t)], table_kinds(atoms.element_pair));
         return so3::convolution(i.conv_tp, atoms.graph, up, harmonics, i.conv_tp_weights.hidden(radial),
-                                i.conv_tp_weights.last_weight());
+                                i.conv_tp_weights.last_weight(), atoms.pair_of_edge);
     }
 
     /// f(Z of the sender, Z of the receiver) of each pair of elements, see AtomGraph.
@@ -538,12 +551,12 @@ private:
         if (!pair_repulsion_fn) return as_operand_of<R>(Tensor<T, 1>::zeros({atoms.graph.num_dst()}));
         const PairRepulsion& zbl = *pair_repulsion_fn;
         const double exponent = zbl.a_exp.item(), prefactor = zbl.a_prefactor.item();
-        const auto s = eval(lengths * of_pairs<T>(atoms.pair, [&](int u, int v) {
+        const auto s = eval(lengths * of_pairs<T>(atoms.element_pair, [&](int u, int v) {
                                 return (std::pow(u, exponent) + std::pow(v, exponent)) / (prefactor * 0.529);
                             }));
-        const auto charges = of_pairs<T>(atoms.pair, [](int u, int v) { return 0.5 * 14.3996 * u * v; });
+        const auto charges = of_pairs<T>(atoms.element_pair, [](int u, int v) { return 0.5 * 14.3996 * u * v; });
         const auto t =
-            eval(lengths * of_pairs<T>(atoms.pair, [](int u, int v) { return 1 / (radius(u) + radius(v)); }));
+            eval(lengths * of_pairs<T>(atoms.element_pair, [](int u, int v) { return 1 / (radius(u) + radius(v)); }));
         const auto decay = [&](index k, double rate) { return number<T>(zbl.c.data()[k]) * exp(s * number<T>(-rate)); };
         const auto screened = eval(decay(0, 3.2) + decay(1, 0.9423) + decay(2, 0.4028) + decay(3, 0.2016));
         const auto pairs = eval(charges / lengths * screened * so3::polynomial_cutoff(t, 1, zbl.p.item()));
@@ -554,7 +567,9 @@ private:
     /// The learnt density of neighbours, [atoms, 1].
     template <class R>
     auto density(const Interaction& i, const AtomGraph& atoms, const R& radial) const {
-        return eval(sum_in(atoms.graph, edge(eval(tanh(square((*i.density_fn)(radial)))))));
+        const auto share = eval(tanh(square((*i.density_fn)(radial))));
+        return eval(
+            sum_in(atoms.graph, edge(atoms.edge_of_pair.size() > 0 ? gather(share, atoms.pair_of_edge) : share)));
     }
 
     MaceOptions options_;

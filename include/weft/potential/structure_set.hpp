@@ -101,6 +101,7 @@ public:
         }
         auto species = Tensor<std::int32_t, 1>::empty({atoms}), structure = species;
         auto sources = Tensor<std::int32_t, 1>::empty({edges}), destinations = sources;
+        auto shifts = Tensor<std::int32_t, 2>::empty({edges, 3});
         StructureBatch<T> b;
         b.vectors = Tensor<T, 2>::empty({edges, 3});
         b.forces = Tensor<T, 2>::empty({atoms, 3});
@@ -114,6 +115,7 @@ public:
             std::fill_n(structure.mutable_data() + atom, n, static_cast<std::int32_t>(at));
             std::copy_n(s.forces.data(), 3 * n, b.forces.mutable_data() + 3 * atom);
             std::copy_n(s.vectors.data(), 3 * m, b.vectors.mutable_data() + 3 * edge);
+            std::copy_n(s.neighbors.shifts.data(), 3 * m, shifts.mutable_data() + 3 * edge);
             const auto moved = [&](std::int32_t node) { return node + static_cast<std::int32_t>(atom); };
             std::transform(s.neighbors.graph.sources().data(), s.neighbors.graph.sources().data() + m,
                            sources.mutable_data() + edge, moved);
@@ -124,7 +126,7 @@ public:
             atom += n;
             edge += m;
         }
-        b.atoms = model.atom_graph(Graph::unchecked(sources, destinations, atoms, atoms),
+        b.atoms = model.atom_graph(NeighborList{Graph::unchecked(sources, destinations, atoms, atoms), shifts},
                                    model.elements_of(species.values()));
         b.members = graph_members(structure, at);
         return b;

@@ -36,33 +36,35 @@ struct Convolution {
     }
 };
 
-/// The same with weights hidden [E, H] matrix [H, numel].
+/// The same with weights hidden [rows, H] matrix [H, numel].
 struct RadialConvolution {
     static constexpr auto name = "convolution";
     std::shared_ptr<const TensorProductPlan> product;
     Graph graph;
+    EdgeRows rows;
 
     template <class T>
     Tensor<T, 2> forward(const Tensor<T, 2>& x, const Tensor<T, 2>& harmonics, const Tensor<T, 2>& hidden,
                          const Tensor<T, 2>& matrix) const {
         const auto plan = ConvolutionPlan::of<T>(*product);
-        RadialWeights<T> radial(*plan, hidden, matrix);
+        RadialWeights<T> radial(*plan, hidden, rows, matrix);
         return convolve_rows(*plan, graph.in(), x, harmonics, radial);
     }
     template <class T, class Sink>
     void backward(const Tensor<T, 2>& dy, const Tensor<T, 2>&, Sink& sink, const Tensor<T, 2>& x,
                   const Tensor<T, 2>& harmonics, const Tensor<T, 2>& hidden, const Tensor<T, 2>& matrix) const {
         const auto plan = ConvolutionPlan::of<T>(*product);
-        auto dh = Tensor<T, 2>::empty(harmonics.shape()), d_hidden = Tensor<T, 2>::empty(hidden.shape());
+        auto dh = Tensor<T, 2>::empty(harmonics.shape());
+        auto d_hidden = Tensor<T, 2>::empty({graph.num_edges(), hidden.extent(1)});
         const auto chunks = gradient_chunks(graph.in());
         const bool wants_matrix = sink.template wants<3>();
-        RadialWeights<T> radial(*plan, hidden, matrix, d_hidden.mutable_data(),
+        RadialWeights<T> radial(*plan, hidden, rows, matrix, d_hidden.mutable_data(),
                                 wants_matrix ? static_cast<index>(chunks.size()) - 1 : 0);
         const auto dx = differentiate_rows(*plan, graph.in(), chunks, sink.template wants<0>(), dy, x, harmonics,
                                            radial, dh.mutable_data());
         if (sink.template wants<0>()) sink.template add<0>(dx);
         if (sink.template wants<1>()) sink.template add<1>(dh);
-        if (sink.template wants<2>()) sink.template add<2>(d_hidden);
+        if (sink.template wants<2>()) sink.template add<2>(rows.sum(d_hidden, hidden.extent(0)));
         if (wants_matrix) sink.template add<3>(radial.matrix_gradient());
     }
 };
@@ -123,16 +125,19 @@ void require_convolution(const TensorProductPlan& plan, const Graph& g, const X&
 } // namespace detail
 
 /// The convolution below with weights = hidden matrix, the last layer of a radial network: hidden [E, H], matrix
-/// [H, weight_numel()]. The weights are made for a few edges at a time and never stored, nor are their gradients:
-/// nothing of size edges x paths x copies exists.
+/// [H, weight_numel()]; or hidden [rows, H] with the row [E] of each edge, for edges that share rows, as the two
+/// between a pair of atoms do. The weights are made for a few edges at a time and never stored, nor are their
+/// gradients: nothing of size edges x paths x copies exists.
 template <Expression X, Expression Y, Expression H, Expression M>
 auto convolution(const TensorProduct& product, const Graph& g, const X& x, const Y& harmonics, const H& hidden,
-                 const M& matrix) {
+                 const M& matrix, const Tensor<std::int32_t, 1>& row = {}) {
+    static_assert(H::rank == 2, "weft: convolution: hidden is [E, H]");
     const auto& plan = product.plan();
+    const detail::EdgeRows rows(row);
     detail::require_convolution(*plan, g, x, harmonics);
-    detail::require_matrix("hidden", hidden, g.num_edges(), hidden.extent(-1));
+    rows.require("convolution", g.num_edges(), hidden.extent(0));
     detail::require_matrix("matrix", matrix, hidden.extent(-1), plan->weight_numel);
-    return apply_operation(detail::RadialConvolution{plan, g}, x, harmonics, hidden, matrix);
+    return apply_operation(detail::RadialConvolution{plan, g, rows}, x, harmonics, hidden, matrix);
 }
 
 /// The convolution below with the weights of lengths [E], read from a table for a few edges at a time and never stored,

@@ -4,6 +4,7 @@
 #include <weft/linalg/product.hpp>
 #include <weft/so3/convolution_kernel.hpp>
 #include <weft/so3/convolution_plan.hpp>
+#include <weft/so3/edge_rows.hpp>
 
 #include <optional>
 
@@ -70,8 +71,8 @@ private:
     bool filled_;
 };
 
-/// Weights that are a product hidden [E, H] matrix [H, numel]: made for a block of edges when they are needed, as are
-/// their gradients, so that they never leave the cache.
+/// Weights that are a product hidden [rows, H] matrix [H, numel]: made for a block of edges when they are needed, as
+/// are their gradients, so that they never leave the cache.
 template <class T>
 class RadialWeights {
     using Panels = weft::detail::Panels<T>;
@@ -79,9 +80,10 @@ class RadialWeights {
 
 public:
     /// `chunks`: of rows, each with a sum of its own for the gradient of the matrix; 0: it is not wanted.
-    RadialWeights(const ConvolutionPlan& plan, const Tensor<T, 2>& hidden, const Tensor<T, 2>& matrix,
-                  T* hidden_gradient = nullptr, index chunks = 0)
-        : plan_(plan), hidden_(hidden.data()), width_(hidden.extent(1)), filled_(width_ * plan.filled_weights),
+    RadialWeights(const ConvolutionPlan& plan, const Tensor<T, 2>& hidden, const EdgeRows& rows,
+                  const Tensor<T, 2>& matrix, T* hidden_gradient = nullptr, index chunks = 0)
+        : plan_(plan), rows_(rows), hidden_(hidden.data()), width_(hidden.extent(1)),
+          filled_(width_ * plan.filled_weights),
           panels_(strided(filled_.data()), plan.filled_weights, width_, edge_block * 64), packed_(packed_size(panels_)),
           hidden_gradient_(hidden_gradient) {
         fill(matrix.data(), filled_.data());
@@ -126,7 +128,7 @@ public:
             eid_ = eid;
             const index width = all_.width_, filled = all_.plan_.filled_weights;
             for (index e = 0; e < n; ++e) {
-                std::copy_n(all_.hidden_ + eid[e] * width, width, hidden_ + e * width);
+                std::copy_n(all_.hidden_ + all_.rows_(eid[e]) * width, width, hidden_ + e * width);
                 rows[e] = weights_ + e * filled;
             }
             multiply(all_.panels_, all_.packed_.data(), n, width, {hidden_, width, 1}, weights_);
@@ -177,6 +179,7 @@ private:
     }
 
     const ConvolutionPlan& plan_;
+    const EdgeRows& rows_;
     const T* hidden_;
     index width_;
     weft::detail::Scratch<T> filled_;

@@ -4,6 +4,7 @@
 #include <weft/core/evaluate.hpp>
 #include <weft/core/transpose_block.hpp>
 #include <weft/graph/graph.hpp>
+#include <weft/so3/edge_rows.hpp>
 #include <weft/so3/row_ranges.hpp>
 
 #include <cmath>
@@ -19,6 +20,7 @@ struct DensityProjection {
     Graph graph;
     Tensor<std::int32_t, 1> kind;
     index kinds;
+    EdgeRows radial_rows;
     int lmax;
 
     template <class T>
@@ -32,7 +34,7 @@ struct DensityProjection {
             for (index node = begin; node < end; ++node) {
                 std::fill_n(rows.sums, components() * rows.row, T{});
                 for_each_edge(csr, node, [&](index e, index offset) {
-                    rows.load(radial.data() + e * functions);
+                    rows.load(radial.data() + radial_rows(e) * functions);
                     add_product(rows, harmonics.data() + e * components(), rows.sums + offset * rows.packed);
                 });
                 turn(rows.sums, to + node * dim, functions, rows, false);
@@ -45,7 +47,7 @@ struct DensityProjection {
                   const Tensor<T, 2>& harmonics) const {
         const Csr& csr = graph.in();
         const index functions = radial.extent(1), dim = components() * kinds * functions;
-        auto dr = Tensor<T, 2>::empty(radial.shape()), dh = Tensor<T, 2>::empty(harmonics.shape());
+        auto dr = Tensor<T, 2>::empty({graph.num_edges(), functions}), dh = Tensor<T, 2>::empty(harmonics.shape());
         T *const to_radial = dr.mutable_data(), *const to_harmonics = dh.mutable_data();
         for_each_range(bounds(csr), 2 * cost(functions), [&](index, index begin, index end) {
             Rows<T> rows(*this, functions);
@@ -53,14 +55,14 @@ struct DensityProjection {
                 if (csr.row_ptr.data()[node] == csr.row_ptr.data()[node + 1]) continue;
                 turn(dy.data() + node * dim, rows.sums, functions, rows, true);
                 for_each_edge(csr, node, [&](index e, index offset) {
-                    rows.load(radial.data() + e * functions);
+                    rows.load(radial.data() + radial_rows(e) * functions);
                     contract(rows, harmonics.data() + e * components(), rows.sums + offset * rows.packed,
                              to_harmonics + e * components());
                     std::copy_n(rows.gradient, functions, to_radial + e * functions);
                 });
             }
         });
-        if (sink.template wants<0>()) sink.template add<0>(dr);
+        if (sink.template wants<0>()) sink.template add<0>(radial_rows.sum(dr, radial.extent(0)));
         if (sink.template wants<1>()) sink.template add<1>(dh);
     }
 
@@ -146,15 +148,16 @@ private:
 } // namespace detail
 
 /// The densities around the nodes of a graph, projected on functions: for each destination, kind z of edge and radial
-/// function k the sums over its edges of that kind of radial[e, k] harmonics[e]. radial [E, K], harmonics [E, (lmax +
-/// 1)^2], kind [E] from 0 to below `kinds`, to features [N_dst, kinds K (lmax + 1)^2] in the layout mul_ir of the
-/// irreps (kinds K) x (0e + 1o + 2e + ...), copies by kind, then function: the one-particle basis of the atomic cluster
-/// expansion (Drautz, Physical Review B 99, 014104, 2019). With networks for radial functions, a linear map of it is a
-/// convolution of scalars that depend on the kind of the sender only, at a fraction of the cost. Gradients of any order
-/// by both. O(E K (lmax + 1)^2). Errors: extents that do not fit; a kind out of range.
+/// function k the sums over its edges of that kind of radial[e, k] harmonics[e]. radial [E, K], or [rows, K] with the
+/// row [E] of each edge where edges share rows, harmonics [E, (lmax + 1)^2], kind [E] from 0 to below `kinds`, to
+/// features [N_dst, kinds K (lmax + 1)^2] in the layout mul_ir of the irreps (kinds K) x (0e + 1o + 2e + ...), copies
+/// by kind, then function: the one-particle basis of the atomic cluster expansion (Drautz, Physical Review B 99,
+/// 014104, 2019). With networks for radial functions, a linear map of it is a convolution of scalars that depend on the
+/// kind of the sender only, at a fraction of the cost. Gradients of any order by both. O(E K (lmax + 1)^2). Errors:
+/// extents that do not fit; a kind out of range.
 template <Expression R, Expression Y>
 auto density_projection(const Graph& g, const Tensor<std::int32_t, 1>& kind, index kinds, const R& radial,
-                        const Y& harmonics) {
+                        const Y& harmonics, const Tensor<std::int32_t, 1>& row = {}) {
     static_assert(R::rank == 2 && Y::rank == 2, "weft: density_projection: radial is [E, K], harmonics [E, dim]");
     constexpr const char* name = "density_projection";
     const index edges = g.num_edges(), dim = harmonics.extent(1);
@@ -162,13 +165,14 @@ auto density_projection(const Graph& g, const Tensor<std::int32_t, 1>& kind, ind
     if (lmax < 0 || index{lmax + 1} * (lmax + 1) != dim)
         throw error(name, "harmonics are {}: must be those of the degrees 0 to lmax",
                     weft::detail::shape_text(harmonics.shape()));
-    if (radial.extent(0) != edges || harmonics.extent(0) != edges || kind.size() != edges)
-        throw error(name, "{} edges, but radial functions {}, harmonics {}, kinds {}: must have a row for each", edges,
-                    weft::detail::shape_text(radial.shape()), weft::detail::shape_text(harmonics.shape()),
-                    weft::detail::shape_text(kind.shape()));
+    const detail::EdgeRows rows(row);
+    rows.require(name, edges, radial.extent(0));
+    if (harmonics.extent(0) != edges || kind.size() != edges)
+        throw error(name, "{} edges, but harmonics {}, kinds {}: must have a row for each", edges,
+                    weft::detail::shape_text(harmonics.shape()), weft::detail::shape_text(kind.shape()));
     for (const std::int32_t z : kind.values())
         if (z < 0 || z >= kinds) throw error(name, "a kind is {}: must be from 0 to below {}", z, kinds);
-    return apply_operation(detail::DensityProjection{g, kind, kinds, lmax}, radial, harmonics);
+    return apply_operation(detail::DensityProjection{g, kind, kinds, rows, lmax}, radial, harmonics);
 }
 
 } // namespace weft::inline WEFT_ABI::so3
