@@ -3,6 +3,7 @@
 
 #include <weft/nn/state_dict.hpp>
 #include <weft/potential/mace.hpp>
+#include <weft/potential/model_config.hpp>
 
 #include <filesystem>
 #include <string>
@@ -34,10 +35,7 @@ inline io::AnyTensor without_head(const std::string& key, const io::AnyTensor& t
 template <class T>
 MACE<T> load_mace(const std::filesystem::path& path) {
     const auto file = io::SafetensorsFile::read(path);
-    const auto config = file.metadata().find("config");
-    if (config == file.metadata().end())
-        throw error("load_mace", "{}: the metadata has no \"config\", which says what the model is", path.string());
-    MaceOptions options = read_mace_config(config->second, path.string());
+    const MaceOptions options = read_mace_config(detail::model_config(file, "load_mace"), path.string());
 
     io::NamedTensors dict, couplings;
     for (const std::string& key : file.names()) {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/combine.hpp>
 #include <weft/core/views.hpp>
 #include <weft/graph/edge_reduce.hpp>
 #include <weft/io/any_tensor.hpp>
 #include <weft/io/elements.hpp>
+#include <weft/potential/as_operand_of.hpp>
 #include <weft/potential/atom_graph.hpp>
+#include <weft/potential/bessel_functions.hpp>
+#include <weft/potential/known_elements.hpp>
 #include <weft/potential/mace_options.hpp>
 #include <weft/so3/convolution.hpp>
 #include <weft/so3/density_projection.hpp>
@@ -310,17 +314,7 @@ struct MACE {
     /// The number of each atom's element among the model's, [atoms], of atomic numbers. Errors: an element that the
     /// model does not know.
     Tensor<std::int32_t, 1> elements_of(std::span<const std::int32_t> numbers) const {
-        auto element = Tensor<std::int32_t, 1>::empty({static_cast<index>(numbers.size())});
-        std::int32_t* const to = element.mutable_data();
-        const auto known = atomic_numbers.values();
-        for (std::size_t i = 0; i < numbers.size(); ++i) {
-            const auto at = std::find(known.begin(), known.end(), numbers[i]);
-            if (at == known.end())
-                throw error("MACE", "atom {} has the atomic number {}: the model knows {}", i, numbers[i],
-                            fmt::format("{}", fmt::join(known, ", ")));
-            to[i] = static_cast<std::int32_t>(at - known.begin());
-        }
-        return element;
+        return detail::elements_of("MACE", atomic_numbers.values(), numbers);
     }
     AtomGraph atom_graph(const Graph& g, const Tensor<std::int32_t, 1>& element) const {
         return {g, element, num_elements()};
@@ -334,10 +328,10 @@ struct MACE {
     /// receiver, none of which may be 0. The atoms' energies are to be added in double: they are thousands of eV.
     template <class V, class See = SeeNothing>
     auto node_energies(const AtomGraph& atoms, const V& vectors, const See& see = {}) const {
-        const auto constant = [](const auto& t) { return as_operand_of<V>(t); };
+        const auto constant = [](const auto& t) { return detail::as_operand_of<V>(t); };
         const index n = atoms.graph.num_dst(), elements = num_elements();
-        const auto one_hot = constant(one_hot_rows(atoms.element, elements));
-        const auto present = constant(one_hot_rows(atoms.present, elements));
+        const auto one_hot = constant(weft::one_hot<T>(atoms.element, elements));
+        const auto present = constant(weft::one_hot<T>(atoms.present, elements));
         const auto embedding = node_embedding.linear(present);
 
         const auto lengths = eval(sqrt(sum<1>(square(vectors))));
@@ -425,26 +419,12 @@ private:
         for (const so3::MulIrrep& term : irreps) terms.push_back({mul, term.ir});
         return terms;
     }
-    /// What stands beside a Var in an operation of which all weights are to be recorded.
-    template <class V, int N>
-    static auto as_operand_of(const Tensor<T, N>& constant) {
-        if constexpr (kind_of<V> == Kind::var)
-            return Var<T, N>{constant};
-        else
-            return constant;
-    }
     static double radius(int number) { return io::covalent_radii[static_cast<std::size_t>(number)]; }
     template <class U>
     static U number(double value) {
         return U(static_cast<typename weft::detail::DualScalar<U>::type>(value));
     }
     static T scalar(const Buffer& b) { return number<T>(b.item()); }
-    static Tensor<T, 2> one_hot_rows(const Tensor<std::int32_t, 1>& element, index elements) {
-        auto rows = Tensor<T, 2>::zeros({element.size(), elements});
-        T* const to = rows.mutable_data();
-        for (index i = 0; i < element.size(); ++i) to[i * elements + element.data()[i]] = T(1);
-        return rows;
-    }
 
     /// Whether a network or a density of neighbours is made of the radial functions.
     bool needs_radial() const {
@@ -525,14 +505,10 @@ private:
         using U = typename R::value_type;
         const auto envelope = so3::polynomial_cutoff(lengths, options_.r_max, options_.num_polynomial_cutoff);
         const auto& bessel = radial_embedding.bessel_fn;
-        auto rates = Tensor<U, 1>::empty(bessel.bessel_weights.shape()), scales = rates;
-        for (index k = 0; k < rates.size(); ++k) {
-            const double rate = bessel.bessel_weights.data()[k];
-            rates.mutable_data()[k] = number<U>(rate);
-            scales.mutable_data()[k] = number<U>(rate * bessel.prefactor.item());
-        }
+        auto rates = Tensor<U, 1>::empty(bessel.bessel_weights.shape());
+        for (index k = 0; k < rates.size(); ++k) rates.mutable_data()[k] = number<U>(bessel.bessel_weights.data()[k]);
         const auto of = [&](const auto& r) {
-            return eval(apply<so3::detail::Sinc>(unsqueeze(r, 1) * rates) * scales * unsqueeze(envelope, 1));
+            return detail::bessel_functions(r, rates, bessel.prefactor.item(), envelope);
         };
         if (!radial_embedding.distance_transform) return of(lengths);
         const auto& map = *radial_embedding.distance_transform;
@@ -548,7 +524,7 @@ private:
     /// [atoms].
     template <class R, class See>
     auto pair_energies(const AtomGraph& atoms, const R& lengths, const See& see) const {
-        if (!pair_repulsion_fn) return as_operand_of<R>(Tensor<T, 1>::zeros({atoms.graph.num_dst()}));
+        if (!pair_repulsion_fn) return detail::as_operand_of<R>(Tensor<T, 1>::zeros({atoms.graph.num_dst()}));
         const PairRepulsion& zbl = *pair_repulsion_fn;
         const double exponent = zbl.a_exp.item(), prefactor = zbl.a_prefactor.item();
         const auto s = eval(lengths * of_pairs<T>(atoms.element_pair, [&](int u, int v) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/io/json.hpp>
+#include <weft/potential/known_elements.hpp>
 #include <weft/so3/function.hpp>
 #include <weft/so3/irreps.hpp>
 
@@ -75,16 +76,7 @@ inline void require_model(const MaceOptions& o) {
     const auto require = [](bool holds, const char* what, const auto& value, const char* rule) {
         if (!holds) throw error("MACE", "{} is {}: {}", what, value, rule);
     };
-    require(!o.atomic_numbers.empty(), "the number of elements", o.atomic_numbers.size(), "there must be one");
-    for (std::size_t i = 0; i < o.atomic_numbers.size(); ++i) {
-        require(o.atomic_numbers[i] >= 1 && o.atomic_numbers[i] <= 118, "an atomic number", o.atomic_numbers[i],
-                "must be from 1 to 118");
-        for (std::size_t j = 0; j < i; ++j)
-            require(o.atomic_numbers[i] != o.atomic_numbers[j], "an atomic number", o.atomic_numbers[i],
-                    "must not be there twice");
-    }
-    require(o.atomic_energies.size() == o.atomic_numbers.size(), "the number of atomic energies",
-            o.atomic_energies.size(), "there must be one for each element");
+    require_elements("MACE", o.atomic_numbers, o.atomic_energies.size());
     require(o.r_max > 0, "r_max", o.r_max, "must be positive");
     require(o.num_bessel >= 1, "num_bessel", o.num_bessel, "must be at least 1");
     require(o.num_polynomial_cutoff >= 2, "num_polynomial_cutoff", o.num_polynomial_cutoff, "must be at least 2");
