@@ -18,7 +18,6 @@ struct AtomGraph {
     Tensor<std::int32_t, 1> sender_place; ///< [edges]: the sender's
     Tensor<std::int32_t, 1> element_pair; ///< [edges]: elements x the sender's element + the receiver's
 
-    Tensor<std::int32_t, 1> element_pair; ///< [edges]: elements x the sender's element + the receiver's
     /// The two edges between a pair of atoms have the same length: [edges] the number of each edge's pair, and [pairs]
     /// one edge of each. Both empty where the list does not say which edges these are.
     Tensor<std::int32_t, 1> pair_of_edge, edge_of_pair;
