@@ -32,11 +32,14 @@ struct DensityProjection {
         for_each_range(bounds(csr), cost(functions), [&](index, index begin, index end) {
             Rows<T> rows(*this, functions);
             for (index node = begin; node < end; ++node) {
-                std::fill_n(rows.sums, components() * rows.row, T{});
-                for_each_edge(csr, node, [&](index e, index offset) {
-                    rows.load(radial.data() + radial_rows(e) * functions);
-                    add_product(rows, harmonics.data() + e * components(), rows.sums + offset * rows.packed);
-                });
+                for (index z = 0; z < kinds; ++z) {
+                    rows.edges.clear();
+                    for (index at = csr.row_ptr.data()[node]; at < csr.row_ptr.data()[node + 1]; ++at)
+                        if (const index e = csr.eid.data()[at]; kind.data()[e] == z)
+                            rows.edges.push_back(
+                                {radial.data() + radial_rows(e) * functions, harmonics.data() + e * components()});
+                    add_products(rows, rows.sums + z * rows.packed);
+                }
                 turn(rows.sums, to + node * dim, functions, rows, false);
             }
         });
@@ -54,12 +57,12 @@ struct DensityProjection {
             for (index node = begin; node < end; ++node) {
                 if (csr.row_ptr.data()[node] == csr.row_ptr.data()[node + 1]) continue;
                 turn(dy.data() + node * dim, rows.sums, functions, rows, true);
-                for_each_edge(csr, node, [&](index e, index offset) {
-                    rows.load(radial.data() + radial_rows(e) * functions);
-                    contract(rows, harmonics.data() + e * components(), rows.sums + offset * rows.packed,
-                             to_harmonics + e * components());
+                for (index at = csr.row_ptr.data()[node]; at < csr.row_ptr.data()[node + 1]; ++at) {
+                    const index e = csr.eid.data()[at];
+                    contract(rows, radial.data() + radial_rows(e) * functions, harmonics.data() + e * components(),
+                             rows.sums + kind.data()[e] * rows.packed, to_harmonics + e * components());
                     std::copy_n(rows.gradient, functions, to_radial + e * functions);
-                });
+                }
             }
         });
         if (sink.template wants<0>()) sink.template add<0>(radial_rows.sum(dr, radial.extent(0)));
@@ -73,60 +76,99 @@ private:
     }
     static std::vector<index> bounds(const Csr& csr) { return weft::detail::balanced_rows(csr.row_ptr, 64); }
 
-    /// Memory of one thread: the sums of a node [component, kind, function], functions filled up to whole packets, and
-    /// the functions of an edge.
+    /// Memory of one thread: the sums of a node [component, kind, function], functions filled up to whole packets.
+    /// Packets at the end of a row of radial functions hold what lies behind it, which goes to such places only.
     template <class T>
     struct Rows {
+        struct Edge {
+            const T *radial, *harmonics;
+        };
+
         Rows(const DensityProjection& operation, index functions)
-            : count(functions), packed((functions + lanes<T> - 1) / lanes<T> * lanes<T>), row(operation.kinds * packed),
-              components(operation.components()), memory(components * row + 2 * packed + components * lanes<T> + 64) {
+            : packed((functions + lanes<T> - 1) / lanes<T> * lanes<T>), row(operation.kinds * packed),
+              components(operation.components()), memory(components * row + packed + components * lanes<T> + 64) {
             sums = memory.take(components * row);
-            radial = memory.take(packed);
             gradient = memory.take(packed);
             dots = memory.take(components * lanes<T>);
             std::fill_n(sums, components * row, T{});
-            std::fill_n(radial, packed, T{});
         }
-        void load(const T* from) { std::copy_n(from, count, radial); }
 
-        index count, packed, row, components;
+        index packed, row, components;
         weft::detail::Scratch<T> memory;
-        T *sums, *radial, *gradient, *dots;
+        T *sums, *gradient, *dots;
+        std::vector<Edge> edges;
     };
 
-    template <class F>
-    void for_each_edge(const Csr& csr, index node, F&& f) const {
-        for (index at = csr.row_ptr.data()[node]; at < csr.row_ptr.data()[node + 1]; ++at) {
-            const index e = csr.eid.data()[at];
-            f(e, kind.data()[e]);
-        }
-    }
-    /// sums [component, .] += harmonics [component] radial
+    /// sums [component, .] = the sums over edges of harmonics [component] radial, a tile of them at a time in
+    /// registers.
     template <class T>
-    static void add_product(const Rows<T>& rows, const T* harmonics, T* sums) {
-        for (index k = 0; k < rows.packed; k += lanes<T>) {
-            const Packet<T> r = load_packet(rows.radial + k);
-            for (index j = 0; j < rows.components; ++j) {
-                T* const to = sums + j * rows.row + k;
-                store_packet(to, multiply_add(r, splat(harmonics[j]), load_packet(to)));
+    static void add_products(const Rows<T>& rows, T* sums) {
+        index j = 0;
+        for (; j + 4 <= rows.components; j += 4) add_components<4>(rows, j, sums);
+        for (; j < rows.components; ++j) add_components<1>(rows, j, sums);
+    }
+    template <int J, class T>
+    static void add_components(const Rows<T>& rows, index j, T* sums) {
+        index k = 0;
+        for (; k + 4 * lanes<T> <= rows.packed; k += 4 * lanes<T>) add_tile<J, 4>(rows, j, k, sums);
+        for (; k < rows.packed; k += lanes<T>) add_tile<J, 1>(rows, j, k, sums);
+    }
+    template <int J, int U, class T>
+    static WEFT_NOINLINE void add_tile(const Rows<T>& rows, index j0, index k, T* sums) {
+        Packet<T> sum[J][U];
+        for (auto& row : sum)
+            for (Packet<T>& s : row) s = splat(T{});
+        for (const auto& e : rows.edges) {
+            Packet<T> r[U];
+#pragma GCC unroll 4
+            for (int u = 0; u < U; ++u) r[u] = load_packet(e.radial + k + u * lanes<T>);
+#pragma GCC unroll 4
+            for (int j = 0; j < J; ++j) {
+                const Packet<T> y = splat(e.harmonics[j0 + j]);
+#pragma GCC unroll 4
+                for (int u = 0; u < U; ++u) sum[j][u] = multiply_add(r[u], y, sum[j][u]);
             }
         }
+#pragma GCC unroll 4
+        for (int j = 0; j < J; ++j)
+#pragma GCC unroll 4
+            for (int u = 0; u < U; ++u) store_packet(sums + (j0 + j) * rows.row + k + u * lanes<T>, sum[j][u]);
     }
+
     /// The gradients of an edge's radial functions and harmonics.
     template <class T>
-    static void contract(const Rows<T>& rows, const T* harmonics, const T* gradient, T* harmonics_gradient) {
-        for (index k = 0; k < rows.packed; k += lanes<T>) {
-            const Packet<T> r = load_packet(rows.radial + k);
-            Packet<T> sum = splat(T{});
-            for (index j = 0; j < rows.components; ++j) {
-                const Packet<T> g = load_packet(gradient + j * rows.row + k);
-                sum = multiply_add(g, splat(harmonics[j]), sum);
-                T* const dot = rows.dots + j * lanes<T>;
-                store_packet(dot, k == 0 ? Packet<T>(g * r) : multiply_add(g, r, load_packet(dot)));
-            }
-            store_packet(rows.gradient + k, sum);
-        }
+    static void contract(const Rows<T>& rows, const T* radial, const T* harmonics, const T* gradient,
+                         T* harmonics_gradient) {
+        index k = 0;
+        for (; k + 4 * lanes<T> <= rows.packed; k += 4 * lanes<T>)
+            contract_packets<4>(rows, radial, harmonics, gradient, k);
+        for (; k < rows.packed; k += lanes<T>) contract_packets<1>(rows, radial, harmonics, gradient, k);
         weft::detail::sum_rows(rows.dots, rows.components, harmonics_gradient);
+    }
+    template <int U, class T>
+    static WEFT_NOINLINE void contract_packets(const Rows<T>& rows, const T* radial, const T* harmonics,
+                                               const T* gradient, index k) {
+        Packet<T> r[U], sum[U];
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u) {
+            r[u] = load_packet(radial + k + u * lanes<T>);
+            sum[u] = splat(T{});
+        }
+        for (index j = 0; j < rows.components; ++j) {
+            const Packet<T> y = splat(harmonics[j]);
+            T* const to = rows.dots + j * lanes<T>;
+            Packet<T> dot = k == 0 ? splat(T{}) : load_packet(to);
+            const T* const from = gradient + j * rows.row + k;
+#pragma GCC unroll 4
+            for (int u = 0; u < U; ++u) {
+                const Packet<T> g = load_packet(from + u * lanes<T>);
+                sum[u] = multiply_add(g, y, sum[u]);
+                dot = multiply_add(g, r[u], dot);
+            }
+            store_packet(to, dot);
+        }
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u) store_packet(rows.gradient + k + u * lanes<T>, sum[u]);
     }
     /// Between the sums of a node and its row of the result, where the components of a function are next to each other.
     template <class T>
