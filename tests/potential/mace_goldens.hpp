@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "golden.hpp"
-
-#include <weft/core/views.hpp>
-#include <weft/io/atoms.hpp>
+#include "potential/golden_structures.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -33,48 +30,6 @@ inline std::vector<MaceGolden> mace_goldens() {
             if (file != g.model && file.stem().string().starts_with(g.model.stem().string() + "_"))
                 if (!owner || owner->model.stem().string().size() < g.model.stem().string().size()) owner = &g;
         if (owner) owner->data.push_back(file);
-    }
-    return all;
-}
-
-inline double largest(const weft::Tensor<double, 1>& x) {
-    double most = 0;
-    for (const double v : x.values()) most = std::max(most, std::abs(v));
-    return most;
-}
-/// The elements of a tensor whatever its rank.
-inline weft::Tensor<double, 1> flat(const weft::io::SafetensorsFile& file, const std::string& name) {
-    const auto any = file.any(name);
-    return weft::io::AnyTensor(any.dtype(), {any.size()}, any.storage(), any.bytes().data())
-        .to<double, 1>(weft::io::Conversion::rounding, name);
-}
-template <class T, int N>
-void require_near(const weft::Tensor<T, N>& actual, const weft::Tensor<double, 1>& expected, double tolerance) {
-    REQUIRE(actual.size() == expected.size());
-    for (weft::index i = 0; i < actual.size(); ++i) {
-        INFO("element " << i << " is " << double(actual.data()[i]) << ", the reference " << expected.data()[i]);
-        if (!(std::abs(double(actual.data()[i]) - expected.data()[i]) <= tolerance)) FAIL("differs");
-    }
-    SUCCEED();
-}
-
-/// The structures of a file, with energies and forces.
-inline std::vector<weft::io::Atoms> structures_of(const weft::io::SafetensorsFile& file, const std::string& energy,
-                                                  const std::string& forces) {
-    const auto ptr = file.get<std::int32_t, 1>("ptr"), numbers = file.get<std::int32_t, 1>("atomic_numbers");
-    const auto x = file.get<double, 2>("positions"), f = file.get<double, 2>(forces);
-    const auto cells = file.get<double, 3>("cell");
-    const auto pbc = file.get<std::uint8_t, 2>("pbc");
-    const auto energies = flat(file, energy);
-    std::vector<weft::io::Atoms> all;
-    for (weft::index g = 0; g + 1 < ptr.size(); ++g) {
-        weft::io::Atoms& atoms = all.emplace_back();
-        atoms.numbers = weft::slice(numbers, 0, ptr(g), ptr(g + 1));
-        atoms.positions = weft::slice(x, 0, ptr(g), ptr(g + 1));
-        std::copy_n(cells.data() + 9 * g, 9, atoms.cell.begin());
-        for (std::size_t k = 0; k < 3; ++k) atoms.pbc[k] = pbc(g, static_cast<weft::index>(k)) != 0;
-        atoms.info["energy"] = energies(g);
-        atoms.arrays["forces"] = weft::Tensor<double, 2>(weft::slice(f, 0, ptr(g), ptr(g + 1)));
     }
     return all;
 }

@@ -3,11 +3,7 @@
 
 #include <weft/core/reduce.hpp>
 #include <weft/grad/backward.hpp>
-#include <weft/potential/energy_forces_loss.hpp>
 #include <weft/potential/load_mace.hpp>
-
-#include <numeric>
-#include <set>
 
 using namespace weft_test;
 using weft::Extents, weft::Graph, weft::Tensor, weft::Var;
@@ -132,31 +128,7 @@ TEST_CASE("MACE: the gradient of a loss of energies and forces by every paramete
             INFO(path.string());
             const auto file = SafetensorsFile::read(path);
             if (!file.contains("loss")) continue;
-            auto model = weft::potential::load_mace<double>(golden.model);
-            weft::potential::LossGradient gradient(model);
-            const auto structures = structures_of(file, "ref_energy", "ref_forces");
-            const weft::potential::StructureSet set(structures, model.cutoff());
-            std::vector<weft::index> all(structures.size());
-            std::iota(all.begin(), all.end(), 0);
-            const auto batch = set.batch(model, all);
-            const double loss = gradient(model, batch,
-                                         {.energy_weight = flat(file, "energy_weight").item(),
-                                          .forces_weight = flat(file, "forces_weight").item()});
-            REQUIRE(std::abs(loss - flat(file, "loss").item()) <= 1e-10 * loss);
-            std::set<std::string> compared;
-            weft::nn::for_each_parameter(model, [&](std::string_view name, const auto& p) {
-                const std::string key = "grad." + std::string(name);
-                INFO(key);
-                const auto expected = flat(file, key);
-                const auto actual = p.has_grad() ? Tensor<double, 1>(weft::flatten(p.grad()))
-                                                 : Tensor<double, 1>::zeros(expected.shape());
-                require_near(actual, expected, 1e-8 * largest(expected) + 1e-300);
-                compared.insert(key);
-            });
-            for (const std::string& key : file.names()) {
-                INFO(key);
-                if (key.starts_with("grad.")) REQUIRE(compared.contains(key));
-            }
+            require_loss_gradient(weft::potential::load_mace<double>(golden.model), file);
             ++files;
         }
     }

@@ -139,6 +139,10 @@ struct NequIP {
     AtomGraph atom_graph(const Graph& g, const Tensor<std::int32_t, 1>& element) const {
         return {g, element, num_elements()};
     }
+    /// From a list of neighbours, which costs the model less: it says which edges are the two of a pair.
+    AtomGraph atom_graph(const NeighborList& list, const Tensor<std::int32_t, 1>& element) const {
+        return {list, element, num_elements()};
+    }
 
     /// The energy of each atom beyond the shift of its element, [atoms], of the vectors [edges, 3] from sender to
     /// receiver, none of which may be 0. The shifts are to be added in double: they are thousands of eV.
@@ -149,13 +153,15 @@ struct NequIP {
         // nequip's vectors are from receiver to sender.
         const auto harmonics = so3::spherical_harmonics(so3::degrees_up_to(options_.l_max), eval(-vectors),
                                                         {.normalization = so3::Normalization::component});
-        const auto radial = radial_functions(lengths);
+        // Both edges of a pair have the same radial functions.
+        const bool paired = atoms.edge_of_pair.size() > 0;
+        const auto radial = radial_functions(paired ? gather(lengths, atoms.edge_of_pair) : lengths);
         const auto one_hot = detail::as_operand_of<V>(weft::one_hot<T>(atoms.element, num_elements()));
         auto h = eval(chemical_embedding.linear(one_hot));
         for (const ConvNetLayer& layer : layers) {
             const InteractionBlock& conv = layer.conv;
             const auto sums = so3::convolution(conv.tp, atoms.graph, conv.linear_1(h), harmonics,
-                                               conv.fc.hidden(radial), conv.fc.last_weight());
+                                               conv.fc.hidden(radial), conv.fc.last_weight(), atoms.pair_of_edge);
             const auto messages = eval(sums * math::number<T>(1 / std::sqrt(options_.avg_num_neighbors)));
             const auto out = layer.equivariant_nonlin(conv.linear_2(messages) + conv.sc(h, one_hot));
             h = layer.resnet ? eval(h + out) : eval(out);

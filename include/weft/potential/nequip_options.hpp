@@ -40,8 +40,8 @@ struct NequipOptions {
     so3::Function odd_scalars = so3::Function::tanh;  ///< of the features 0o, which an odd or even function must be
     so3::Function gates = so3::Function::silu;        ///< of the scalars that features of l > 0 are multiplied by
     index output_features = 16;                       ///< between the two last linear maps; 0: one map
-    std::vector<double> per_type_energy_scales;       ///< of each element; empty: 1
-    std::vector<double> per_type_energy_shifts;       ///< of each element: energies of isolated atoms; empty: 0
+    std::vector<double> per_type_energy_scales = {};  ///< of each element; empty: 1
+    std::vector<double> per_type_energy_shifts = {};  ///< of each element: energies of isolated atoms; empty: 0
     Generator* generator = nullptr;
 };
 
