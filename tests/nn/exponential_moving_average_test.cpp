@@ -128,7 +128,8 @@ TEST_CASE("exponential_moving_average: averages go to a module of the same struc
     REQUIRE(net.a.value()(0, 0) < 1000);
 
     std::vector<Mixed> list(1);
-    REQUIRE_THAT(error_of([&] { average.copy_to(list); }), ContainsSubstring("parameter 0.a of shape [5, 9]"));
+    REQUIRE_THAT(error_of([&] { average.copy_to(list); }),
+                 ContainsSubstring("no average of a parameter 0.a of shape [5, 9]"));
     Parameter<float, 2> less;
     REQUIRE_THAT(error_of([&] { average.copy_to(less); }), ContainsSubstring("of shape [0, 0]"));
     First first;

@@ -4,20 +4,24 @@
 #include <weft/nn/optimizer.hpp>
 
 #include <optional>
-#include <variant>
 
 namespace weft::inline WEFT_ABI::nn {
 
 struct ExponentialMovingAverageOptions {
     double decay = 0.99;
-    bool use_num_updates =
-        true; ///< at update n the decay is at most (1 + n) / (10 + n), so that the start fades sooner
+    /// At update n the decay is at most (1 + n) / (10 + n), so that the start fades sooner.
+    bool use_num_updates = true;
 
     void for_each(auto&& f) {
         f("decay", decay);
         f("use_num_updates", use_num_updates);
     }
 };
+
+template <class = void>
+class BasicExponentialMovingAverage;
+/// A template of which there is one: only programs that use it compile it.
+using ExponentialMovingAverage = BasicExponentialMovingAverage<>;
 
 /// Averages of a module's parameters over the steps of training, average -= (1 - decay) (average - parameter), from
 /// their values at construction, as the class of that name in torch_ema:
@@ -31,16 +35,17 @@ struct ExponentialMovingAverageOptions {
 ///
 /// Like an optimiser it holds handles of the parameters, not the module, which may move; a parameter shared by two
 /// members has one average.
-class ExponentialMovingAverage {
+template <class>
+class BasicExponentialMovingAverage {
 public:
     using Options = ExponentialMovingAverageOptions;
 
     /// Errors: the decay is not in [0, 1].
     template <class M>
-    explicit ExponentialMovingAverage(const M& module, const Options& options = {}) : options_(options) {
+    explicit BasicExponentialMovingAverage(const M& module, const Options& options = {}) : options_(options) {
         check(options);
         for_each_distinct(module, [&]<class T, int N>(std::string_view name, const Parameter<T, N>& p) {
-            slots_.emplace_back(std::in_place_type<Slot<T>>, name, p);
+            slots<T>(*this).emplace_back(name, p);
         });
     }
 
@@ -55,7 +60,7 @@ public:
         ++num_updates_;
         const auto n = static_cast<double>(num_updates_);
         const double decay = options_.use_num_updates ? std::min(options_.decay, (1 + n) / (10 + n)) : options_.decay;
-        for (AnySlot& slot : slots_) std::visit([&](auto& s) { s.update(1 - decay); }, slot);
+        for_each_slot(*this, [&](auto& slot) { slot.update(1 - decay); });
     }
 
     /// While it lives, the parameters have the averages for values. At its end they have again what they had before it,
@@ -65,15 +70,15 @@ public:
         Scope(const Scope&) = delete;
         Scope& operator=(const Scope&) = delete;
         ~Scope() {
-            for (AnySlot& slot : average_.slots_) std::visit([](auto& s) { s.restore(); }, slot);
+            for_each_slot(average_, [](auto& slot) { slot.restore(); });
         }
 
     private:
-        friend class ExponentialMovingAverage;
-        explicit Scope(ExponentialMovingAverage& average) : average_(average) {
-            for (AnySlot& slot : average_.slots_) std::visit([](auto& s) { s.swap_in(); }, slot);
+        friend class BasicExponentialMovingAverage;
+        explicit Scope(BasicExponentialMovingAverage& average) : average_(average) {
+            for_each_slot(average_, [](auto& slot) { slot.swap_in(); });
         }
-        ExponentialMovingAverage& average_;
+        BasicExponentialMovingAverage& average_;
     };
     /// Copies no elements. Errors: such a scope lives already; a parameter has been given another size.
     Scope average_parameters() {
@@ -85,20 +90,21 @@ public:
     /// parameters have other names, types or shapes. Then nothing has changed.
     template <class M>
     void copy_to(M& module) const {
-        std::size_t count = 0;
-        for_each_distinct(module, [&]<class T, int N>(std::string_view path, const Parameter<T, N>& p) {
-            const Slot<T>* const slot = count < slots_.size() ? std::get_if<Slot<T>>(&slots_[count]) : nullptr;
-            ++count;
-            if (!slot || slot->path != path ||
-                !std::equal(p.shape().begin(), p.shape().end(), slot->shape.begin(), slot->shape.end()))
-                throw error(operation, "parameter {} of shape {} is not that of which number {} is the average", path,
-                            weft::detail::shape_text(p.shape()), count - 1);
+        std::array<std::size_t, 2> at{};
+        for_each_distinct(module, [&]<class T, int N>(std::string_view name, const Parameter<T, N>& p) {
+            const auto& own = slots<T>(*this);
+            const std::size_t k = at[std::is_same_v<T, double>]++;
+            if (k >= own.size() || own[k].name != name ||
+                !std::equal(p.shape().begin(), p.shape().end(), own[k].shape.begin(), own[k].shape.end()))
+                throw error(operation, "there is no average of a parameter {} of shape {} at that place", name,
+                            weft::detail::shape_text(p.shape()));
         });
-        if (count != slots_.size())
-            throw error(operation, "the module has {} parameters, there are averages of {}", count, slots_.size());
-        std::size_t at = 0;
+        if (at[0] != floats_.size() || at[1] != doubles_.size())
+            throw error(operation, "the module has {} parameters, there are averages of {}", at[0] + at[1],
+                        floats_.size() + doubles_.size());
+        at = {};
         for_each_distinct(module, [&]<class T, int N>(std::string_view, Parameter<T, N>& p) {
-            const Tensor<T, 1>& average = std::get<Slot<T>>(slots_[at++]).average;
+            const Tensor<T, 1>& average = slots<T>(*this)[at[std::is_same_v<T, double>]++].average;
             p.set_value(Tensor<T, N>::share(average.storage(), average.data(), p.shape()));
         });
     }
@@ -107,16 +113,11 @@ public:
     /// updates, with the options.
     io::NamedTensors state_dict() const {
         io::NamedTensors dict;
-        for (const AnySlot& slot : slots_)
-            std::visit(
-                [&](const auto& s) {
-                    const auto& a = s.average;
-                    dict.emplace_back(
-                        detail::joined(s.path, "average"),
-                        io::AnyTensor(io::dtype_of<typename std::remove_cvref_t<decltype(a)>::value_type>(), s.shape,
-                                      a.storage(), reinterpret_cast<const std::byte*>(a.data())));
-                },
-                slot);
+        for_each_slot(*this, [&]<class T>(const Slot<T>& slot) {
+            dict.emplace_back(detail::joined(slot.name, "average"),
+                              io::AnyTensor(io::dtype_of<T>(), slot.shape, slot.average.storage(),
+                                            reinterpret_cast<const std::byte*>(slot.average.data())));
+        });
         dict.emplace_back("num_updates", Tensor<std::int64_t, 0>(num_updates_));
         Options(options_).for_each([&](const char* option, const auto& value) {
             dict.emplace_back(option, Tensor<double, 0>(static_cast<double>(value)));
@@ -125,16 +126,13 @@ public:
     }
     /// Errors: names that only one side has, other shapes, a decay that is not in [0, 1]. Then nothing has changed.
     void load_state_dict(const io::NamedTensors& dict) {
-        ExponentialMovingAverage loaded = *this;
+        BasicExponentialMovingAverage loaded = *this;
         detail::DictReader reader(dict);
-        for (AnySlot& slot : loaded.slots_)
-            std::visit(
-                [&]<class T>(Slot<T>& s) {
-                    const std::string path = detail::joined(s.path, "average");
-                    if (const auto* const entry = reader.find(path, s.shape))
-                        s.average = detail::own_copy<T, 1>(detail::flat(*entry), path);
-                },
-                slot);
+        for_each_slot(loaded, [&]<class T>(Slot<T>& slot) {
+            const std::string name = detail::joined(slot.name, "average");
+            if (const auto* const entry = reader.find(name, slot.shape))
+                slot.average = detail::own_copy<T, 1>(detail::flat(*entry), name);
+        });
         const auto number = [&]<class T>(const char* entry_name, T otherwise) {
             const auto* const entry = reader.find(entry_name, {});
             return entry ? entry->template to<T, 0>(io::Conversion::lossless, entry_name).item() : otherwise;
@@ -154,15 +152,15 @@ private:
     /// A parameter and its average; while a scope lives, also the value that the parameter had before.
     template <class T>
     struct Slot {
-        std::string path;
+        std::string name;
         std::vector<index> shape;
         Parameter<T, 1> parameter;
         Tensor<T, 1> average;
         std::optional<Tensor<T, 1>> kept;
 
         template <int N>
-        Slot(std::string_view path_, const Parameter<T, N>& p)
-            : path(path_), shape(p.shape().begin(), p.shape().end()),
+        Slot(std::string_view path, const Parameter<T, N>& p)
+            : name(path), shape(p.shape().begin(), p.shape().end()),
               parameter(p.template window<1>(0, {p.size()}, {1})), average(value()) {}
 
         /// Shares the memory.
@@ -171,9 +169,9 @@ private:
             return Tensor<T, 1>::share(node->value, node->data, {node->size});
         }
         void check() const {
-            if (kept) throw error(operation, "parameter {} has its average for a value already", path);
+            if (kept) throw error(operation, "parameter {} has its average for a value already", name);
             if (parameter.node()->size != average.size())
-                throw error(operation, "parameter {} has {} elements, its average has {}", path, parameter.node()->size,
+                throw error(operation, "parameter {} has {} elements, its average has {}", name, parameter.node()->size,
                             average.size());
         }
         void update(double share) {
@@ -194,14 +192,26 @@ private:
             kept.reset();
         }
     };
-    using AnySlot = std::variant<Slot<float>, Slot<double>>;
+    template <class T>
+    static auto& slots(auto& self) {
+        static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>,
+                      "weft: averages are of parameters of float and double");
+        if constexpr (std::is_same_v<T, float>)
+            return self.floats_;
+        else
+            return self.doubles_;
+    }
+    static void for_each_slot(auto& self, auto&& f) {
+        for (auto& slot : self.floats_) f(slot);
+        for (auto& slot : self.doubles_) f(slot);
+    }
 
     static void check(const Options& options) {
         if (!(options.decay >= 0 && options.decay <= 1))
             throw error(operation, "decay is {}: must be in [0, 1]", options.decay);
     }
     void check_parameters() const {
-        for (const AnySlot& slot : slots_) std::visit([](const auto& s) { s.check(); }, slot);
+        for_each_slot(*this, [](const auto& slot) { slot.check(); });
     }
     template <class M, class F>
     static void for_each_distinct(M& module, F&& f) {
@@ -213,7 +223,8 @@ private:
 
     Options options_;
     index num_updates_ = 0;
-    std::vector<AnySlot> slots_;
+    std::vector<Slot<float>> floats_;
+    std::vector<Slot<double>> doubles_;
 };
 
 } // namespace weft::inline WEFT_ABI::nn
