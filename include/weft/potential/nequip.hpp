@@ -109,7 +109,7 @@ struct NequIP {
         }
         if (o.output_features > 0) {
             const so3::Irreps hidden{{o.output_features, {0, 1}}};
-            conv_to_output_hidden.emplace(so3::Linear<T>(in, hidden, drawn));
+            conv_to_output_hidden = AtomwiseLinear{so3::Linear<T>(in, hidden, drawn)};
             in = hidden;
         }
         output_hidden_to_scalar.linear = so3::Linear<T>(in, "1x0e", drawn);
