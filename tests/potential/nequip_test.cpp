@@ -24,8 +24,10 @@ NequipOptions small_options(Generator& generator) {
             .radial_mlp = {8},
             .avg_num_neighbors = 8,
             .output_features = 2,
+            .atomic_energies = {-13, -1029, -2042},
             .per_type_energy_scales = {1.5, 0.5, 1},
-            .per_type_energy_shifts = {-13, -1029, -2042},
+            .scale = 0.8,
+            .shift = 0.1,
             .generator = &generator};
 }
 NequIP<double> small_model() {
@@ -411,7 +413,7 @@ TEST_CASE("NequIP: options that no model has", "[potential]") {
     REQUIRE(with([](auto&) {}) == "nothing was thrown");
     REQUIRE_THAT(with([](auto& o) { o.atomic_numbers = {1, 6, 6}; }), ContainsSubstring("must not be there twice"));
     REQUIRE_THAT(with([](auto& o) { o.per_type_energy_scales = {1}; }), ContainsSubstring("energy scales is 1"));
-    REQUIRE_THAT(with([](auto& o) { o.per_type_energy_shifts[0] = NAN; }), ContainsSubstring("must be finite"));
+    REQUIRE_THAT(with([](auto& o) { o.atomic_energies[0] = NAN; }), ContainsSubstring("must be finite"));
     REQUIRE_THAT(with([](auto& o) { o.r_max = 0; }), ContainsSubstring("r_max is 0: must be positive"));
     REQUIRE_THAT(with([](auto& o) { o.feature_irreps_hidden = "4x0o+2x1o"; }), ContainsSubstring("0e among them"));
     REQUIRE_THAT(with([](auto& o) { o.feature_irreps_hidden = "4x0e+2x1o+1x1o"; }), ContainsSubstring("each irrep"));

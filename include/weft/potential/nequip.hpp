@@ -35,8 +35,9 @@ namespace weft::inline WEFT_ABI::potential {
 ///     conv_to_output_hidden.linear.weight      none with output_features = 0
 ///     output_hidden_to_scalar.linear.weight
 ///
-/// The energy of an atom is that scalar times the element's scale, plus its shift; these two are options, which nequip
-/// keeps in per_species_rescale. Lengths in Å, energies in eV.
+/// That scalar is multiplied by the scale of the atom's element and that of all, and the shift of all is added, and the
+/// energy of the isolated atom: options, which nequip keeps in per_species_rescale (scales, and these energies as
+/// shifts) and rescale. Lengths in Å, energies in eV.
 ///
 /// Of scalars T = Dual<float> or Dual<double> the model is that of derivatives in the direction of the tangents: see
 /// LossGradient.
@@ -120,8 +121,8 @@ struct NequIP {
     index num_elements() const { return static_cast<index>(options_.atomic_numbers.size()); }
     /// Atoms further apart do not see each other, in Å.
     double cutoff() const { return options_.r_max; }
-    /// The shift of element k, in eV.
-    double atomic_energy(index k) const { return options_.per_type_energy_shifts[static_cast<std::size_t>(k)]; }
+    /// What the options say of an isolated atom of element k, in eV.
+    double atomic_energy(index k) const { return options_.atomic_energies[static_cast<std::size_t>(k)]; }
     /// The same model over other scalars, with parameters of its own; these have no particular values.
     template <class U>
     NequIP<U> over() const {
@@ -144,8 +145,8 @@ struct NequIP {
         return {list, element, num_elements()};
     }
 
-    /// The energy of each atom beyond the shift of its element, [atoms], of the vectors [edges, 3] from sender to
-    /// receiver, none of which may be 0. The shifts are to be added in double: they are thousands of eV.
+    /// The energy of each atom beyond atomic_energy of its element, [atoms], of the vectors [edges, 3] from sender to
+    /// receiver, none of which may be 0. These energies are to be added in double: they are thousands of eV.
     template <class V>
     auto node_energies(const AtomGraph& atoms, const V& vectors) const {
         const index n = atoms.graph.num_dst();
@@ -167,7 +168,8 @@ struct NequIP {
             h = layer.resnet ? eval(h + out) : eval(out);
         }
         if (conv_to_output_hidden) h = eval(conv_to_output_hidden->linear(h));
-        return eval(reshape(output_hidden_to_scalar.linear(h), Extents<1>{n}) * scales_of(atoms.element));
+        return eval(reshape(output_hidden_to_scalar.linear(h), Extents<1>{n}) * scales_of(atoms.element) +
+                    math::number<T>(options_.shift));
     }
 
     void visit(auto&& v) {
@@ -230,7 +232,8 @@ private:
         auto scales = Tensor<T, 1>::empty(element.shape());
         T* const to = scales.mutable_data();
         for (index a = 0; a < element.size(); ++a)
-            to[a] = math::number<T>(options_.per_type_energy_scales[static_cast<std::size_t>(element.data()[a])]);
+            to[a] = math::number<T>(options_.scale *
+                                    options_.per_type_energy_scales[static_cast<std::size_t>(element.data()[a])]);
         return scales;
     }
 
