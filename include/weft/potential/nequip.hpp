@@ -12,6 +12,7 @@
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/gate.hpp>
 #include <weft/so3/linear.hpp>
+#include <weft/so3/radial_table.hpp>
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/weighted_tensor_product.hpp>
 
@@ -123,6 +124,18 @@ struct NequIP {
     double cutoff() const { return options_.r_max; }
     /// What the options say of an isolated atom of element k, in eV.
     double atomic_energy(index k) const { return options_.atomic_energies[static_cast<std::size_t>(k)]; }
+    /// The model with the weights of messages read from tables of distances instead of made by a network: faster, and
+    /// nearly the same. For molecular dynamics; parameters of these networks do not matter any more. Errors: see
+    /// so3::RadialTable.
+    NequIP tabulated(const so3::RadialTableOptions& o = {}) const {
+        NequIP faster = *this;
+        faster.tables_.clear();
+        for (const ConvNetLayer& layer : layers)
+            faster.tables_.emplace_back(
+                [&](const Tensor<Dual<double>, 1>& r) { return layer.conv.fc(radial_functions(r)); }, options_.r_max,
+                o);
+        return faster;
+    }
     /// The same model over other scalars, with parameters of its own; these have no particular values.
     template <class U>
     NequIP<U> over() const {
@@ -156,13 +169,19 @@ struct NequIP {
                                                         {.normalization = so3::Normalization::component});
         // Both edges of a pair have the same radial functions.
         const bool paired = atoms.edge_of_pair.size() > 0;
-        const auto radial = radial_functions(paired ? gather(lengths, atoms.edge_of_pair) : lengths);
+        using Radial = decltype(radial_functions(lengths));
+        const Radial radial =
+            tables_.empty() ? radial_functions(paired ? gather(lengths, atoms.edge_of_pair) : lengths) : Radial();
         const auto one_hot = detail::as_operand_of<V>(weft::one_hot<T>(atoms.element, num_elements()));
         auto h = eval(chemical_embedding.linear(one_hot));
-        for (const ConvNetLayer& layer : layers) {
+        for (std::size_t t = 0; t < layers.size(); ++t) {
+            const ConvNetLayer& layer = layers[t];
             const InteractionBlock& conv = layer.conv;
-            const auto sums = so3::convolution(conv.tp, atoms.graph, conv.linear_1(h), harmonics,
-                                               conv.fc.hidden(radial), conv.fc.last_weight(), atoms.pair_of_edge);
+            const auto mixed = conv.linear_1(h);
+            const auto sums = tables_.empty()
+                                  ? so3::convolution(conv.tp, atoms.graph, mixed, harmonics, conv.fc.hidden(radial),
+                                                     conv.fc.last_weight(), atoms.pair_of_edge)
+                                  : so3::convolution(conv.tp, atoms.graph, mixed, harmonics, lengths, tables_[t]);
             const auto messages = eval(sums * math::number<T>(1 / std::sqrt(options_.avg_num_neighbors)));
             const auto out = layer.equivariant_nonlin(conv.linear_2(messages) + conv.sc(h, one_hot));
             h = layer.resnet ? eval(h + out) : eval(out);
@@ -223,10 +242,17 @@ private:
     /// [edges, num_bessels] of distances [edges]
     template <class R>
     auto radial_functions(const R& lengths) const {
-        const auto rates =
-            eval(detail::as_operand_of<R>(radial_basis.basis.bessel_weights) * math::number<T>(1 / options_.r_max));
-        return detail::bessel_functions(lengths, rates, 2 / options_.r_max,
-                                        so3::polynomial_cutoff(lengths, options_.r_max, options_.polynomial_cutoff_p));
+        using U = typename R::value_type;
+        const auto& own = radial_basis.basis.bessel_weights;
+        const auto weights = [&] {
+            if constexpr (std::same_as<U, T>)
+                return detail::as_operand_of<R>(own);
+            else // of a table: constants
+                return Tensor<U, 1>(cast<typename weft::detail::DualScalar<U>::type>(own.value()));
+        }();
+        const auto envelope = so3::polynomial_cutoff(lengths, options_.r_max, options_.polynomial_cutoff_p);
+        return detail::bessel_functions(lengths, eval(weights * math::number<U>(1 / options_.r_max)),
+                                        2 / options_.r_max, envelope);
     }
     Tensor<T, 1> scales_of(const Tensor<std::int32_t, 1>& element) const {
         auto scales = Tensor<T, 1>::empty(element.shape());
@@ -238,6 +264,8 @@ private:
     }
 
     NequipOptions options_;
+    /// Of the layers; none if networks are used.
+    std::vector<so3::RadialTable<typename weft::detail::DualScalar<T>::type>> tables_;
 };
 
 } // namespace weft::inline WEFT_ABI::potential
