@@ -7,6 +7,8 @@
 
 #include <weft/potential/calculator.hpp>
 #include <weft/potential/load_nequip.hpp>
+#include <weft/potential/options_for.hpp>
+#include <weft/potential/trainer.hpp>
 
 using namespace weft_test;
 using weft::Dual, weft::Extents, weft::Generator, weft::Graph, weft::Tensor, weft::Var;
@@ -24,8 +26,10 @@ NequipOptions small_options(Generator& generator) {
             .radial_mlp = {8},
             .avg_num_neighbors = 8,
             .output_features = 2,
+            .atomic_energies = {-13, -1029, -2042},
             .per_type_energy_scales = {1.5, 0.5, 1},
-            .per_type_energy_shifts = {-13, -1029, -2042},
+            .scale = 0.8,
+            .shift = 0.1,
             .generator = &generator};
 }
 NequIP<double> small_model() {
@@ -332,6 +336,45 @@ TEST_CASE("NequIP: the same on any number of threads, alone or in a batch", "[po
     }
 }
 
+TEST_CASE("NequIP: tables instead of radial networks", "[potential]") {
+    const auto model = small_model();
+    const auto tabulated = model.tabulated({.tolerance = 1e-7, .derivative_tolerance = 1e-5});
+    const Atoms atoms = some_atoms(12, true);
+    const auto exact = predicted(model, atoms), near = predicted(tabulated, atoms);
+    REQUIRE(near.energies(0) != exact.energies(0));
+    REQUIRE(std::abs(near.energies(0) - exact.energies(0)) <= 1e-6 * std::abs(exact.energies(0)));
+    require_near(near.forces, weft::flatten(exact.forces), 1e-4 * largest(weft::flatten(exact.forces)));
+}
+
+TEST_CASE("NequIP: a fresh model learns", "[potential]") {
+    // What another model says of a few structures.
+    const auto teacher = small_model();
+    std::vector<Atoms> structures;
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        Atoms& atoms = structures.emplace_back(some_atoms(6, seed % 2 == 0, seed));
+        const auto p = predicted(teacher, atoms);
+        double energy = p.energies(0);
+        for (const std::int32_t element : teacher.elements_of(atoms.numbers.values()).values())
+            energy += teacher.atomic_energy(element);
+        atoms.info["energy"] = energy;
+        atoms.arrays["forces"] = p.forces;
+    }
+    const weft::potential::StructureSet set(structures, teacher.cutoff());
+    Generator generator{9};
+    NequipOptions options = small_options(generator);
+    options.num_layers = 2;
+    options.per_type_energy_scales = {};
+    options = options_for(set, options);
+    REQUIRE(options.avg_num_neighbors == set.avg_num_neighbors());
+    REQUIRE(options.scale == set.forces_rms());
+    weft::potential::Trainer trainer(NequIP<double>(options), set, {}, {.ema = false});
+    const double before = evaluate(trainer.model(), set).forces.rmse;
+    for (int epoch = 0; epoch < 40; ++epoch) trainer.epoch();
+    const double after = evaluate(trainer.model(), set).forces.rmse;
+    INFO("from " << before << " to " << after);
+    REQUIRE(after < 0.5 * before);
+}
+
 TEST_CASE("NequIP: no neighbours, no atoms", "[potential]") {
     weft::potential::Calculator calculator(small_model());
     const auto compute = [&](const std::vector<double>& x, const std::vector<std::int32_t>& species) {
@@ -411,7 +454,7 @@ TEST_CASE("NequIP: options that no model has", "[potential]") {
     REQUIRE(with([](auto&) {}) == "nothing was thrown");
     REQUIRE_THAT(with([](auto& o) { o.atomic_numbers = {1, 6, 6}; }), ContainsSubstring("must not be there twice"));
     REQUIRE_THAT(with([](auto& o) { o.per_type_energy_scales = {1}; }), ContainsSubstring("energy scales is 1"));
-    REQUIRE_THAT(with([](auto& o) { o.per_type_energy_shifts[0] = NAN; }), ContainsSubstring("must be finite"));
+    REQUIRE_THAT(with([](auto& o) { o.atomic_energies[0] = NAN; }), ContainsSubstring("must be finite"));
     REQUIRE_THAT(with([](auto& o) { o.r_max = 0; }), ContainsSubstring("r_max is 0: must be positive"));
     REQUIRE_THAT(with([](auto& o) { o.feature_irreps_hidden = "4x0o+2x1o"; }), ContainsSubstring("0e among them"));
     REQUIRE_THAT(with([](auto& o) { o.feature_irreps_hidden = "4x0e+2x1o+1x1o"; }), ContainsSubstring("each irrep"));

@@ -13,7 +13,7 @@
 #include <vector>
 
 namespace weft::inline WEFT_ABI {
-class Generator;
+struct Generator;
 }
 
 namespace weft::inline WEFT_ABI::potential {

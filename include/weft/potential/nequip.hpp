@@ -12,6 +12,7 @@
 #include <weft/so3/fully_connected_net.hpp>
 #include <weft/so3/gate.hpp>
 #include <weft/so3/linear.hpp>
+#include <weft/so3/radial_table.hpp>
 #include <weft/so3/spherical_harmonics.hpp>
 #include <weft/so3/weighted_tensor_product.hpp>
 
@@ -35,8 +36,9 @@ namespace weft::inline WEFT_ABI::potential {
 ///     conv_to_output_hidden.linear.weight      none with output_features = 0
 ///     output_hidden_to_scalar.linear.weight
 ///
-/// The energy of an atom is that scalar times the element's scale, plus its shift; these two are options, which nequip
-/// keeps in per_species_rescale. Lengths in Å, energies in eV.
+/// That scalar is multiplied by the scale of the atom's element and that of all, and the shift of all is added, and the
+/// energy of the isolated atom: options, which nequip keeps in per_species_rescale (scales, and these energies as
+/// shifts) and rescale. Lengths in Å, energies in eV.
 ///
 /// Of scalars T = Dual<float> or Dual<double> the model is that of derivatives in the direction of the tangents: see
 /// LossGradient.
@@ -109,7 +111,7 @@ struct NequIP {
         }
         if (o.output_features > 0) {
             const so3::Irreps hidden{{o.output_features, {0, 1}}};
-            conv_to_output_hidden.emplace(so3::Linear<T>(in, hidden, drawn));
+            conv_to_output_hidden = AtomwiseLinear{so3::Linear<T>(in, hidden, drawn)};
             in = hidden;
         }
         output_hidden_to_scalar.linear = so3::Linear<T>(in, "1x0e", drawn);
@@ -120,8 +122,20 @@ struct NequIP {
     index num_elements() const { return static_cast<index>(options_.atomic_numbers.size()); }
     /// Atoms further apart do not see each other, in Å.
     double cutoff() const { return options_.r_max; }
-    /// The shift of element k, in eV.
-    double atomic_energy(index k) const { return options_.per_type_energy_shifts[static_cast<std::size_t>(k)]; }
+    /// What the options say of an isolated atom of element k, in eV.
+    double atomic_energy(index k) const { return options_.atomic_energies[static_cast<std::size_t>(k)]; }
+    /// The model with the weights of messages read from tables of distances instead of made by a network: faster, and
+    /// nearly the same. For molecular dynamics; parameters of these networks do not matter any more. Errors: see
+    /// so3::RadialTable.
+    NequIP tabulated(const so3::RadialTableOptions& o = {}) const {
+        NequIP faster = *this;
+        faster.tables_.clear();
+        for (const ConvNetLayer& layer : layers)
+            faster.tables_.emplace_back(
+                [&](const Tensor<Dual<double>, 1>& r) { return layer.conv.fc(radial_functions(r)); }, options_.r_max,
+                o);
+        return faster;
+    }
     /// The same model over other scalars, with parameters of its own; these have no particular values.
     template <class U>
     NequIP<U> over() const {
@@ -144,8 +158,8 @@ struct NequIP {
         return {list, element, num_elements()};
     }
 
-    /// The energy of each atom beyond the shift of its element, [atoms], of the vectors [edges, 3] from sender to
-    /// receiver, none of which may be 0. The shifts are to be added in double: they are thousands of eV.
+    /// The energy of each atom beyond atomic_energy of its element, [atoms], of the vectors [edges, 3] from sender to
+    /// receiver, none of which may be 0. These energies are to be added in double: they are thousands of eV.
     template <class V>
     auto node_energies(const AtomGraph& atoms, const V& vectors) const {
         const index n = atoms.graph.num_dst();
@@ -155,19 +169,26 @@ struct NequIP {
                                                         {.normalization = so3::Normalization::component});
         // Both edges of a pair have the same radial functions.
         const bool paired = atoms.edge_of_pair.size() > 0;
-        const auto radial = radial_functions(paired ? gather(lengths, atoms.edge_of_pair) : lengths);
+        using Radial = decltype(radial_functions(lengths));
+        const Radial radial =
+            tables_.empty() ? radial_functions(paired ? gather(lengths, atoms.edge_of_pair) : lengths) : Radial();
         const auto one_hot = detail::as_operand_of<V>(weft::one_hot<T>(atoms.element, num_elements()));
         auto h = eval(chemical_embedding.linear(one_hot));
-        for (const ConvNetLayer& layer : layers) {
+        for (std::size_t t = 0; t < layers.size(); ++t) {
+            const ConvNetLayer& layer = layers[t];
             const InteractionBlock& conv = layer.conv;
-            const auto sums = so3::convolution(conv.tp, atoms.graph, conv.linear_1(h), harmonics,
-                                               conv.fc.hidden(radial), conv.fc.last_weight(), atoms.pair_of_edge);
+            const auto mixed = conv.linear_1(h);
+            const auto sums = tables_.empty()
+                                  ? so3::convolution(conv.tp, atoms.graph, mixed, harmonics, conv.fc.hidden(radial),
+                                                     conv.fc.last_weight(), atoms.pair_of_edge)
+                                  : so3::convolution(conv.tp, atoms.graph, mixed, harmonics, lengths, tables_[t]);
             const auto messages = eval(sums * math::number<T>(1 / std::sqrt(options_.avg_num_neighbors)));
             const auto out = layer.equivariant_nonlin(conv.linear_2(messages) + conv.sc(h, one_hot));
             h = layer.resnet ? eval(h + out) : eval(out);
         }
         if (conv_to_output_hidden) h = eval(conv_to_output_hidden->linear(h));
-        return eval(reshape(output_hidden_to_scalar.linear(h), Extents<1>{n}) * scales_of(atoms.element));
+        return eval(reshape(output_hidden_to_scalar.linear(h), Extents<1>{n}) * scales_of(atoms.element) +
+                    math::number<T>(options_.shift));
     }
 
     void visit(auto&& v) {
@@ -221,20 +242,30 @@ private:
     /// [edges, num_bessels] of distances [edges]
     template <class R>
     auto radial_functions(const R& lengths) const {
-        const auto rates =
-            eval(detail::as_operand_of<R>(radial_basis.basis.bessel_weights) * math::number<T>(1 / options_.r_max));
-        return detail::bessel_functions(lengths, rates, 2 / options_.r_max,
-                                        so3::polynomial_cutoff(lengths, options_.r_max, options_.polynomial_cutoff_p));
+        using U = typename R::value_type;
+        const auto& own = radial_basis.basis.bessel_weights;
+        const auto weights = [&] {
+            if constexpr (std::same_as<U, T>)
+                return detail::as_operand_of<R>(own);
+            else // of a table: constants
+                return Tensor<U, 1>(cast<typename weft::detail::DualScalar<U>::type>(own.value()));
+        }();
+        const auto envelope = so3::polynomial_cutoff(lengths, options_.r_max, options_.polynomial_cutoff_p);
+        return detail::bessel_functions(lengths, eval(weights * math::number<U>(1 / options_.r_max)),
+                                        2 / options_.r_max, envelope);
     }
     Tensor<T, 1> scales_of(const Tensor<std::int32_t, 1>& element) const {
         auto scales = Tensor<T, 1>::empty(element.shape());
         T* const to = scales.mutable_data();
         for (index a = 0; a < element.size(); ++a)
-            to[a] = math::number<T>(options_.per_type_energy_scales[static_cast<std::size_t>(element.data()[a])]);
+            to[a] = math::number<T>(options_.scale *
+                                    options_.per_type_energy_scales[static_cast<std::size_t>(element.data()[a])]);
         return scales;
     }
 
     NequipOptions options_;
+    /// Of the layers; none if networks are used.
+    std::vector<so3::RadialTable<typename weft::detail::DualScalar<T>::type>> tables_;
 };
 
 } // namespace weft::inline WEFT_ABI::potential

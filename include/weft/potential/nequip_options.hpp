@@ -14,7 +14,7 @@
 #include <vector>
 
 namespace weft::inline WEFT_ABI {
-class Generator;
+struct Generator;
 }
 
 namespace weft::inline WEFT_ABI::potential {
@@ -40,8 +40,9 @@ struct NequipOptions {
     so3::Function odd_scalars = so3::Function::tanh;  ///< of the features 0o, which an odd or even function must be
     so3::Function gates = so3::Function::silu;        ///< of the scalars that features of l > 0 are multiplied by
     index output_features = 16;                       ///< between the two last linear maps; 0: one map
+    std::vector<double> atomic_energies = {};         ///< of isolated atoms of each element; empty: 0
     std::vector<double> per_type_energy_scales = {};  ///< of each element; empty: 1
-    std::vector<double> per_type_energy_shifts = {};  ///< of each element: energies of isolated atoms; empty: 0
+    double scale = 1, shift = 0;                      ///< of all elements
     Generator* generator = nullptr;
 };
 
@@ -54,12 +55,14 @@ inline NequipOptions complete_model(NequipOptions o) {
     };
     const std::size_t elements = o.atomic_numbers.size();
     if (o.per_type_energy_scales.empty()) o.per_type_energy_scales.assign(elements, 1.0);
-    if (o.per_type_energy_shifts.empty()) o.per_type_energy_shifts.assign(elements, 0.0);
-    require_elements("NequIP", o.atomic_numbers, o.per_type_energy_shifts.size());
+    if (o.atomic_energies.empty()) o.atomic_energies.assign(elements, 0.0);
+    require_elements("NequIP", o.atomic_numbers, o.atomic_energies.size());
     require(o.per_type_energy_scales.size() == elements, "the number of energy scales", o.per_type_energy_scales.size(),
             "there must be one for each element");
-    for (const std::vector<double>* const list : {&o.per_type_energy_scales, &o.per_type_energy_shifts})
-        for (const double value : *list) require(std::isfinite(value), "a scale or shift", value, "must be finite");
+    for (const double e : o.atomic_energies) require(std::isfinite(e), "an atomic energy", e, "must be finite");
+    for (const double x : o.per_type_energy_scales) require(std::isfinite(x), "an energy scale", x, "must be finite");
+    require(std::isfinite(o.scale), "scale", o.scale, "must be finite");
+    require(std::isfinite(o.shift), "shift", o.shift, "must be finite");
     require(std::isfinite(o.r_max) && o.r_max > 0, "r_max", o.r_max, "must be positive");
     require(o.num_layers >= 1, "num_layers", o.num_layers, "must be at least 1");
     require(o.l_max >= 0 && o.l_max <= 12, "l_max", o.l_max, "must be from 0 to 12");
@@ -97,11 +100,11 @@ inline std::string nequip_config(const NequipOptions& options) {
         "\"feature_irreps_hidden\": \"{}\", \"scalars_last\": {}, \"resnet\": {}, \"num_bessels\": {}, "
         "\"polynomial_cutoff_p\": {}, \"radial_mlp\": {}, \"avg_num_neighbors\": {}, \"even_scalars\": \"{}\", "
         "\"odd_scalars\": \"{}\", \"gates\": \"{}\", \"output_features\": {}, \"per_type_energy_scales\": {}, "
-        "\"per_type_energy_shifts\": {}}}",
+        "\"atomic_energies\": {}, \"scale\": {}, \"shift\": {}}}",
         list(o.atomic_numbers), o.r_max, o.num_layers, o.l_max, so3::detail::irreps_text(o.feature_irreps_hidden),
         o.scalars_last, o.resnet, o.num_bessels, o.polynomial_cutoff_p, list(o.radial_mlp), o.avg_num_neighbors,
         so3::name_of(o.even_scalars), so3::name_of(o.odd_scalars), so3::name_of(o.gates), o.output_features,
-        list(o.per_type_energy_scales), list(o.per_type_energy_shifts));
+        list(o.per_type_energy_scales), list(o.atomic_energies), o.scale, o.shift);
 }
 
 /// The options that the JSON text of a file says; what it does not say has the default. Errors, by name: no JSON;
@@ -154,8 +157,12 @@ inline NequipOptions read_nequip_config(std::string_view json, const std::string
             o.output_features = reader.integer();
         } else if (key == "per_type_energy_scales") {
             list(o.per_type_energy_scales, real);
-        } else if (key == "per_type_energy_shifts") {
-            list(o.per_type_energy_shifts, real);
+        } else if (key == "atomic_energies") {
+            list(o.atomic_energies, real);
+        } else if (key == "scale") {
+            o.scale = reader.real();
+        } else if (key == "shift") {
+            o.shift = reader.real();
         } else {
             throw error("NequIP", "{}: config has {}, which is unknown", file, io::detail::quote_name(key));
         }

@@ -78,7 +78,7 @@ def make(name, seed, structures, symbols, o):
         "avg_num_neighbors": o["avg_num_neighbors"],
         "use_sc": True,
         "per_species_rescale_scales": o["per_type_energy_scales"],
-        "per_species_rescale_shifts": o["per_type_energy_shifts"],
+        "per_species_rescale_shifts": o["atomic_energies"],
         "per_species_rescale_arguments_in_dataset_units": True,
     }, initialize=True)
     model.train()  # so that forces can be differentiated
@@ -132,9 +132,9 @@ make("nequip_a", 1, [ETHANOL, WATER, ATOM, SLAB], ["H", "C", "O"], {
     "feature_irreps_hidden": "4x0e+3x0o+2x1o+3x1e+2x2e+2x2o", "resnet": False, "num_bessels": 8,
     "polynomial_cutoff_p": 6, "radial_mlp": [8, 8], "avg_num_neighbors": 7.3, "even_scalars": "silu",
     "odd_scalars": "tanh", "gates": "silu", "output_features": 3, "per_type_energy_scales": [1.3, 0.7, 1.1],
-    "per_type_energy_shifts": [-13.5, -1029.2, -2041.8]})
+    "atomic_energies": [-13.5, -1029.2, -2041.8]})
 make("nequip_b", 2, [TRICLINIC], ["C", "O"], {
     "atomic_numbers": [6, 8], "r_max": 3.5, "num_layers": 4, "l_max": 1, "feature_irreps_hidden": "5x0e+3x1o",
     "resnet": True, "num_bessels": 5, "polynomial_cutoff_p": 5, "radial_mlp": [6], "avg_num_neighbors": 9.0,
     "even_scalars": "shifted_softplus", "odd_scalars": "abs", "gates": "tanh", "output_features": 2,
-    "per_type_energy_scales": [0.9, 1.2], "per_type_energy_shifts": [0.5, -0.25]})
+    "per_type_energy_scales": [0.9, 1.2], "atomic_energies": [0.5, -0.25]})
