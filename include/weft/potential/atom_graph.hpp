@@ -60,7 +60,7 @@ private:
                                   *const shift = list.shifts.data(), *const row = list.graph.in().row_ptr.data();
         pair_of_edge = Tensor<std::int32_t, 1>::empty({edges});
         std::int32_t* const to = pair_of_edge.mutable_data();
-        const auto place = [&](index e) {
+        const auto key = [&](index e) {
             return std::array{from[e], shift[3 * e], shift[3 * e + 1], shift[3 * e + 2]};
         };
         std::fill_n(to, edges, -1);
@@ -74,12 +74,12 @@ private:
             index low = row[from[e]], high = row[from[e] + 1];
             while (low < high) {
                 const index middle = (low + high) / 2;
-                if (place(middle) < other)
+                if (key(middle) < other)
                     low = middle + 1;
                 else
                     high = middle;
             }
-            if (low < row[from[e] + 1] && place(low) == other) to[low] = to[e];
+            if (low < row[from[e] + 1] && key(low) == other) to[low] = to[e];
         }
         edge_of_pair =
             Tensor<std::int32_t, 1>::from(std::span<const std::int32_t>(firsts), {static_cast<index>(firsts.size())});

@@ -302,13 +302,23 @@ struct MACE {
                 options_.r_max, o);
         return faster;
     }
-    /// The same model over other scalars, with parameters of its own; these have no particular values.
+    /// The same model over other scalars, with the same buffers and parameters of its own, which have no particular
+    /// values.
     template <class U>
     MACE<U> over() const {
         Generator generator{0};
         MaceOptions o = options_;
         o.generator = &generator;
-        return MACE<U>(o, couplings_);
+        MACE<U> other(o, couplings_);
+        std::vector<const Buffer*> buffers;
+        nn::for_each_buffer(*this, [&]<class B>(std::string_view, const B& buffer) {
+            if constexpr (std::is_same_v<B, Buffer>) buffers.push_back(&buffer);
+        });
+        std::size_t next = 0;
+        nn::for_each_buffer(other, [&]<class B>(std::string_view, B& buffer) {
+            if constexpr (std::is_same_v<B, Buffer>) buffer = *buffers[next++];
+        });
+        return other;
     }
     /// The tables of the layers, none if networks are used.
     const std::vector<so3::RadialTable<Scalar>>& tables() const { return tables_; }
@@ -422,23 +432,11 @@ private:
         return terms;
     }
     static double radius(int number) { return io::covalent_radii[static_cast<std::size_t>(number)]; }
-    template <class U>
-    static U number(double value) {
-        return U(static_cast<typename weft::detail::DualScalar<U>::type>(value));
-    }
-    static T scalar(const Buffer& b) { return number<T>(b.item()); }
+    static T scalar(const Buffer& b) { return math::number<T>(b.item()); }
 
     /// Whether a network or a density of neighbours is made of the radial functions.
     bool needs_radial() const {
         return tables_.empty() || options_.interaction.density || options_.interaction_first.density;
-    }
-    /// A parameter to be recorded beside V.
-    template <class V, int N>
-    static auto weight_beside(const Parameter<T, N>& p) {
-        if constexpr (kind_of<V> == Kind::var)
-            return p.var();
-        else
-            return p.value();
     }
     /// What the last radial weight of the first layer is multiplied by, [edges, width].
     template <class R, class L>
@@ -457,7 +455,8 @@ private:
         const index kinds = up.extent(0), channels = up.extent(1), width = hidden.extent(1);
         const auto density =
             so3::density_projection(atoms.graph, atoms.sender_place, kinds, hidden, harmonics, atoms.pair_of_edge);
-        const auto last = weight_beside<U>(i.conv_tp_weights.last_weight()), own = weight_beside<U>(i.linear.weight);
+        const auto last = detail::as_operand_of<U>(i.conv_tp_weights.last_weight()),
+                   own = detail::as_operand_of<U>(i.linear.weight);
         std::vector<std::remove_cvref_t<decltype(eval(flatten(matmul(up, up))))>> maps;
         std::vector<so3::MulIrrep> in;
         for (int l = 0; l <= options_.max_ell; ++l) {
@@ -465,7 +464,7 @@ private:
             const double scale = i.conv_tp.path_coefficients()[at] / std::sqrt(2.0 * l + 1) *
                                  i.linear.path_coefficients()[at] * std::sqrt(static_cast<double>(kinds * width));
             const auto radial_map = slice(last, 1, l * channels, (l + 1) * channels);
-            const auto features = eval(unsqueeze(up, 1) * unsqueeze(radial_map, 0) * number<T>(scale));
+            const auto features = eval(unsqueeze(up, 1) * unsqueeze(radial_map, 0) * math::number<T>(scale));
             const auto mixing = reshape(slice(own, 0, l * channels * channels, (l + 1) * channels * channels),
                                         Extents<2>{channels, channels});
             maps.push_back(flatten(matmul(reshape(features, Extents<2>{kinds * width, channels}), mixing)));
@@ -494,7 +493,7 @@ private:
         std::vector<U> table;
         for (const std::int64_t u : atomic_numbers.values())
             for (const std::int64_t v : atomic_numbers.values())
-                table.push_back(number<U>(f(static_cast<int>(u), static_cast<int>(v))));
+                table.push_back(math::number<U>(f(static_cast<int>(u), static_cast<int>(v))));
         auto values = Tensor<U, 1>::empty(pair.shape());
         U* const to = values.mutable_data();
         for (index e = 0; e < pair.size(); ++e) to[e] = table[static_cast<std::size_t>(pair.data()[e])];
@@ -508,7 +507,8 @@ private:
         const auto envelope = so3::polynomial_cutoff(lengths, options_.r_max, options_.num_polynomial_cutoff);
         const auto& bessel = radial_embedding.bessel_fn;
         auto rates = Tensor<U, 1>::empty(bessel.bessel_weights.shape());
-        for (index k = 0; k < rates.size(); ++k) rates.mutable_data()[k] = number<U>(bessel.bessel_weights.data()[k]);
+        for (index k = 0; k < rates.size(); ++k)
+            rates.mutable_data()[k] = math::number<U>(bessel.bessel_weights.data()[k]);
         const auto of = [&](const auto& r) {
             return detail::bessel_functions(r, rates, bessel.prefactor.item(), envelope);
         };
@@ -517,8 +517,8 @@ private:
         const auto inverse_radius = of_pairs<U>(pair, [](int u, int v) { return 2 / (radius(u) + radius(v)); });
         const auto s = eval(lengths * inverse_radius);
         const double q = map.q.item(), p = map.p.item();
-        const auto transformed =
-            eval(U(1) / (U(1) + number<U>(map.a.item()) * pow(s, number<U>(q)) / (U(1) + pow(s, number<U>(q - p)))));
+        const auto transformed = eval(U(1) / (U(1) + math::number<U>(map.a.item()) * pow(s, math::number<U>(q)) /
+                                                         (U(1) + pow(s, math::number<U>(q - p)))));
         see("edge_transformed_r", 0, transformed);
         return of(transformed);
     }
@@ -535,7 +535,9 @@ private:
         const auto charges = of_pairs<T>(atoms.element_pair, [](int u, int v) { return 0.5 * 14.3996 * u * v; });
         const auto t =
             eval(lengths * of_pairs<T>(atoms.element_pair, [](int u, int v) { return 1 / (radius(u) + radius(v)); }));
-        const auto decay = [&](index k, double rate) { return number<T>(zbl.c.data()[k]) * exp(s * number<T>(-rate)); };
+        const auto decay = [&](index k, double rate) {
+            return math::number<T>(zbl.c.data()[k]) * exp(s * math::number<T>(-rate));
+        };
         const auto screened = eval(decay(0, 3.2) + decay(1, 0.9423) + decay(2, 0.4028) + decay(3, 0.2016));
         const auto pairs = eval(charges / lengths * screened * so3::polynomial_cutoff(t, 1, zbl.p.item()));
         const auto energies = eval(sum_in(atoms.graph, edge(pairs)));
