@@ -24,7 +24,7 @@ inline Tensor<double, 2> edge_vectors(const NeighborList& list, std::span<const 
             const index count = std::min(w, end - e);
             const auto apart = detail::PairVectors::difference(pairs.positions(receiver + e, count),
                                                                pairs.positions(sender + e, count));
-            const auto v = pairs.shifted(apart, shift + 3 * e, count);
+            const auto v = pairs.shifted(apart, detail::PairVectors::shifts(shift + 3 * e, count));
             double lane[3][w];
             for (std::size_t c = 0; c < 3; ++c) store_packet(lane[c], v[c]);
             for (index u = 0; u < count; ++u)

@@ -188,7 +188,8 @@ private:
                 for (std::size_t k = 0; k < 3; ++k)
                     shifts[3 * static_cast<std::size_t>(u) + k] = shifts_[3 * number + k] - wraps[k];
             }
-            const auto v = pairs_.shifted(PairVectors::difference(to, pairs_.positions(senders, count)), shifts, count);
+            const auto v = pairs_.shifted(PairVectors::difference(to, pairs_.positions(senders, count)),
+                                          PairVectors::shifts(shifts, count));
             const std::uint32_t bits = PairVectors::within(v, square_, count);
             for (index u = 0; u < count; ++u)
                 if ((bits >> u & 1u) != 0) found_[static_cast<std::size_t>(kept++)] = numbers[u];

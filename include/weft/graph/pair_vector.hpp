@@ -29,9 +29,8 @@ public:
     static WEFT_ALWAYS_INLINE Vectors difference(const Vectors& to, const Vectors& from) {
         return {to[0] - from[0], to[1] - from[1], to[2] - from[2]};
     }
-    /// v + S . cell with S in shifts [count, 3].
-    WEFT_ALWAYS_INLINE Vectors shifted(const Vectors& v, const std::int32_t* shifts, index count) const {
-        const Vectors s = lanes_of(count, [=](index u, index c) { return static_cast<double>(shifts[3 * u + c]); });
+    /// v + S . cell
+    WEFT_ALWAYS_INLINE Vectors shifted(const Vectors& v, const Vectors& s) const {
         Vectors result;
         for (std::size_t c = 0; c < 3; ++c) {
             const Packet<double> first = s[0] * splat(vectors_[c]);
@@ -39,6 +38,14 @@ public:
             result[c] = v[c] + multiply_add(s[2], splat(vectors_[6 + c]), two);
         }
         return result;
+    }
+    /// S from shifts [count, 3]
+    static WEFT_ALWAYS_INLINE Vectors shifts(const std::int32_t* shifts, index count) {
+        return lanes_of(count, [=](index u, index c) { return static_cast<double>(shifts[3 * u + c]); });
+    }
+    /// S from shifts [3, width]
+    static WEFT_ALWAYS_INLINE Vectors shift_lanes(const std::int32_t* shifts) {
+        return lanes_of(width, [=](index u, index c) { return static_cast<double>(shifts[c * width + u]); });
     }
     /// Bit u is set where the vector of lane u < count is shorter than a cutoff, which is given squared.
     static WEFT_ALWAYS_INLINE std::uint32_t within(const Vectors& v, double square, index count) {

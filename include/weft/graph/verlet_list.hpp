@@ -55,76 +55,83 @@ private:
     }
 
     void rebuild(std::span<const double> positions, const Cell& cell) {
-        NeighborList wide = neighbor_list(positions, cell, cutoff_ + skin_);
+        const NeighborList wide = neighbor_list(positions, cell, cutoff_ + skin_);
         const Csr& in = wide.graph.in();
         const std::int32_t* const row = in.row_ptr.data();
         const index n = wide.graph.num_nodes();
         const auto rows = static_cast<std::size_t>(n);
         stale_ = true;
         built_.clear(); // good again when all else is
+        chunks_.assign(in.chunks().begin(), in.chunks().end());
         first_group_.resize(rows + 1);
-        shifted_.resize(rows);
         counts_.resize(rows);
-        index groups = 0;
+        first_group_[0] = 0;
+        for (std::size_t i = 0; i < rows; ++i)
+            first_group_[i + 1] = first_group_[i] + (row[i + 1] - row[i] + width - 1) / width;
+        const auto groups = static_cast<std::size_t>(first_group_[rows]);
+        senders_.assign(groups, {});
+        shifts_.assign(groups, {});
+        shifted_.assign(groups, 0);
+        used_.resize(groups);
+        within_.resize(groups);
         std::int32_t largest_shift = 0;
-        for (index i = 0; i < n; ++i) {
-            const auto at = static_cast<std::size_t>(i);
-            first_group_[at] = groups;
-            groups += (row[i + 1] - row[i] + width - 1) / width;
-            std::int32_t largest = 0;
-            for (index k = 3 * index{row[i]}; k < 3 * index{row[i + 1]}; ++k)
-                largest = std::max(largest, std::abs(wide.shifts.data()[k]));
-            shifted_[at] = largest > 0;
-            largest_shift = std::max(largest_shift, largest);
+        for (std::size_t i = 0; i < rows; ++i) {
+            auto g = static_cast<std::size_t>(first_group_[i]);
+            for (index e = row[i]; e < row[i + 1]; e += width, ++g) {
+                const index together = std::min<index>(width, row[i + 1] - e);
+                used_[g] = static_cast<std::uint8_t>((1u << together) - 1u);
+                for (index u = 0; u < together; ++u) {
+                    senders_[g].of[u] = wide.graph.sources().data()[e + u];
+                    for (index axis = 0; axis < 3; ++axis) {
+                        const std::int32_t shift = wide.shifts.data()[3 * (e + u) + axis];
+                        shifts_[g].of[axis][u] = shift;
+                        if (shift != 0) shifted_[g] = 1;
+                        largest_shift = std::max(largest_shift, std::abs(shift));
+                    }
+                }
+            }
         }
-        first_group_[rows] = groups;
-        within_.resize(static_cast<std::size_t>(groups));
 
         // Rounding errors of a distance must not exceed what is left of the skin.
         double scale = cutoff_ + skin_ + detail::largest_coordinate(positions);
         for (std::size_t k = 0; k < 3; ++k) scale += largest_shift * detail::length(cell.vector(k));
         farthest_ = std::max(0.0, 0.5 * skin_ - 1e-14 * scale);
         cell_ = cell;
-        wide_ = std::move(wide);
         built_.assign(positions.begin(), positions.end());
         ++rebuilds_;
     }
 
-    /// Calls body(chunk, row) for the rows of the wide list, on all threads; a pair takes `nanoseconds`.
+    /// Calls body(chunk, row, first group, past the last) for the rows of the wide list, on all threads.
     template <class F>
-    void for_each_row(double nanoseconds, F&& body) const {
-        const auto chunks = wide_.graph.in().chunks();
-        detail::for_each_chunk(std::ssize(chunks) - 1, nanoseconds * static_cast<double>(wide_.graph.num_edges()),
-                               [&](index chunk) {
-                                   const auto c = static_cast<std::size_t>(chunk);
-                                   for (index i = chunks[c]; i < chunks[c + 1]; ++i) body(c, i);
-                               });
+    void for_each_row(F&& body) const {
+        const double nanoseconds = 10.0 * static_cast<double>(senders_.size());
+        detail::for_each_chunk(std::ssize(chunks_) - 1, nanoseconds, [&](index chunk) {
+            const auto c = static_cast<std::size_t>(chunk);
+            for (index i = chunks_[c]; i < chunks_[c + 1]; ++i) {
+                const auto at = static_cast<std::size_t>(i);
+                body(c, i, static_cast<std::size_t>(first_group_[at]), static_cast<std::size_t>(first_group_[at + 1]));
+            }
+        });
     }
 
     /// Which pairs of the wide list are within the cutoff; whether they are others than before.
     bool search(std::span<const double> positions) {
         const detail::PairVectors pairs(positions.data(), cell_);
-        const std::int32_t* const row = wide_.graph.in().row_ptr.data();
-        const std::int32_t* const sender = wide_.graph.sources().data();
-        const std::int32_t* const shift = wide_.shifts.data();
         const double square = cutoff_ * cutoff_;
-        changed_.assign(wide_.graph.in().chunks().size(), 0);
-        for_each_row(1.5, [&](std::size_t chunk, index i) {
-            const auto at = static_cast<std::size_t>(i);
+        changed_.assign(chunks_.size(), 0);
+        for_each_row([&](std::size_t chunk, index i, std::size_t begin, std::size_t end) {
             const auto receiver = pairs.position(static_cast<std::int32_t>(i));
-            std::uint8_t* within = within_.data() + first_group_[at];
             std::int32_t count = 0;
             std::uint32_t changes = 0;
-            for (index e = row[i]; e < row[i + 1]; e += width) {
-                const index together = std::min<index>(width, row[i + 1] - e);
-                auto v = detail::PairVectors::difference(receiver, pairs.positions(sender + e, together));
-                if (shifted_[at] != 0) v = pairs.shifted(v, shift + 3 * e, together);
-                const std::uint32_t bits = detail::PairVectors::within(v, square, together);
-                changes |= bits ^ *within;
-                *within++ = static_cast<std::uint8_t>(bits);
+            for (std::size_t g = begin; g < end; ++g) {
+                auto v = detail::PairVectors::difference(receiver, pairs.positions(senders_[g].of, width));
+                if (shifted_[g] != 0) v = pairs.shifted(v, detail::PairVectors::shift_lanes(shifts_[g].of[0]));
+                const std::uint32_t bits = detail::PairVectors::within(v, square, width) & used_[g];
+                changes |= bits ^ within_[g];
+                within_[g] = static_cast<std::uint8_t>(bits);
                 count += detail::lane_numbers.count[bits];
             }
-            counts_[at] = count;
+            counts_[static_cast<std::size_t>(i)] = count;
             changed_[chunk] |= static_cast<std::uint8_t>(changes);
         });
         return std::any_of(changed_.begin(), changed_.end(), [](std::uint8_t c) { return c != 0; });
@@ -132,10 +139,7 @@ private:
 
     /// Makes the list of the pairs within the cutoff. After a rebuild its graph may still be the one there is.
     void collect() {
-        const std::int32_t* const row = wide_.graph.in().row_ptr.data();
-        const std::int32_t* const sender = wide_.graph.sources().data();
-        const std::int32_t* const shift = wide_.shifts.data();
-        const index n = wide_.graph.num_nodes();
+        const auto n = std::ssize(counts_);
         const auto starts = detail::row_starts(counts_.data(), n);
         const std::int32_t* const start = starts.data();
         const index edges = start[n];
@@ -144,15 +148,13 @@ private:
         std::int32_t* const to_sender = senders.mutable_data();
         std::int32_t* const to_receiver = receivers.mutable_data();
         std::int32_t* const to_shift = shifts.mutable_data();
-        for_each_row(1.5, [&](std::size_t, index i) {
-            const std::uint8_t* within = within_.data() + first_group_[static_cast<std::size_t>(i)];
+        for_each_row([&](std::size_t, index i, std::size_t begin, std::size_t end) {
             index to = start[i];
-            for (index e = row[i]; e < row[i + 1]; e += width) {
-                const std::uint8_t bits = *within++;
-                for (std::uint8_t k = 0; k < detail::lane_numbers.count[bits]; ++k, ++to) {
-                    const index from = e + detail::lane_numbers.of[bits][k];
-                    to_sender[to] = sender[from];
-                    for (index axis = 0; axis < 3; ++axis) to_shift[3 * to + axis] = shift[3 * from + axis];
+            for (std::size_t g = begin; g < end; ++g) {
+                const std::int32_t* const lane = detail::lane_numbers.of[within_[g]];
+                for (std::uint8_t k = 0; k < detail::lane_numbers.count[within_[g]]; ++k, ++to) {
+                    to_sender[to] = senders_[g].of[lane[k]];
+                    for (index axis = 0; axis < 3; ++axis) to_shift[3 * to + axis] = shifts_[g].of[axis][lane[k]];
                 }
             }
             std::fill(to_receiver + start[i], to_receiver + start[i + 1], static_cast<std::int32_t>(i));
@@ -166,20 +168,31 @@ private:
         list_.shifts = shifts;
     }
 
+    /// Groups are as many pairs of one receiver as a packet has lanes.
+    struct Senders {
+        std::int32_t of[width];
+    };
+    struct Shifts {
+        std::int32_t of[3][width];
+    };
+
     double cutoff_, skin_;
     index rebuilds_ = 0;
     NeighborList list_;
     bool stale_ = true; // list_ is not what within_ says
-    // As of the last rebuild:
-    NeighborList wide_;
+    // The wide list, as of the last rebuild:
     Cell cell_;
     std::vector<double> built_;         // positions
     double farthest_ = 0;               // how far atoms may have moved
-    std::vector<index> first_group_;    // [n + 1] where the pairs of each atom begin, in groups of a packet
-    std::vector<std::uint8_t> shifted_; // [n] whether an atom has a pair with S other than 0
+    std::vector<Senders> senders_;      // [groups], 0 in lanes that are not used
+    std::vector<Shifts> shifts_;        // [groups]
+    std::vector<std::uint8_t> shifted_; // [groups] whether some S is not 0
+    std::vector<std::uint8_t> used_;    // [groups] bit u: lane u is
+    std::vector<index> first_group_;    // [n + 1] where the groups of each receiver begin
+    std::vector<index> chunks_;         // ranges of receivers
     // As of the last call:
     std::vector<std::uint8_t> within_;  // [groups] bit u: pair u of the group is within the cutoff
-    std::vector<std::int32_t> counts_;  // [n] how many pairs each atom has
+    std::vector<std::int32_t> counts_;  // [n] how many pairs each receiver has
     std::vector<std::uint8_t> changed_; // [chunks]
 };
 
