@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/pool_allocator.hpp>
 #include <weft/core/reduce.hpp>
 #include <weft/core/views.hpp>
 
@@ -315,11 +316,11 @@ requires(A::rank >= 1) auto concat(int axis, const A& a, const B&... b) {
 
 /// The same of a list of operands, put together in pairs: each element is copied once for every doubling of their
 /// number. Errors: there is none; other extents differ.
-template <Expression A>
-requires(A::rank >= 1) auto concat(int axis, const std::vector<A>& operands) {
+template <Expression A, class Allocator>
+requires(A::rank >= 1) auto concat(int axis, const std::vector<A, Allocator>& operands) {
     if (operands.empty()) throw error("concat", "there are no operands: there must be at least one");
     using Y = decltype(concat(axis, operands[0], operands[0]));
-    std::vector<Y> parts(operands.begin(), operands.end());
+    detail::PoolVector<Y> parts(operands.begin(), operands.end());
     while (parts.size() > 1) {
         for (std::size_t k = 0; k < parts.size() / 2; ++k) parts[k] = concat(axis, parts[2 * k], parts[2 * k + 1]);
         if (parts.size() % 2 == 1) parts[parts.size() / 2] = parts.back();

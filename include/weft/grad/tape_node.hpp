@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/evaluate.hpp>
+#include <weft/core/pool_allocator.hpp>
 
 namespace weft::inline WEFT_ABI::detail {
 
@@ -44,14 +45,8 @@ public:
         }
     }
 
-    static WEFT_NOINLINE void* operator new(std::size_t bytes) {
-        Block* const block = Pool::instance().take(bytes + alignment);
-        *reinterpret_cast<Block**>(block->data) = block;
-        return block->data + alignment;
-    }
-    static WEFT_NOINLINE void operator delete(void* memory) noexcept {
-        Pool::instance().put(*reinterpret_cast<Block**>(static_cast<std::byte*>(memory) - alignment));
-    }
+    static void* operator new(std::size_t bytes) { return take_memory(bytes); }
+    static void operator delete(void* memory) noexcept { give_memory(memory); }
 
     std::atomic<index> references{1};
     TapeNode** parents = nullptr; // one per operand, null for constants; this node holds a reference to each

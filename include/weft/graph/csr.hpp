@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/pool_allocator.hpp>
 #include <weft/core/tensor.hpp>
 
 #include <cstdint>
@@ -22,19 +23,19 @@ public:
     std::span<const index> chunks() const noexcept { return chunks_; }
 
 private:
-    std::vector<index> chunks_;
+    detail::PoolVector<index> chunks_;
     friend Csr sort_edges(const Tensor<std::int32_t, 1>&, const Tensor<std::int32_t, 1>&, index);
 };
 
 namespace detail {
 
 /// Bounds of at most 64 ranges of rows of about the same work, edges and rows, each at least `least_work`.
-inline std::vector<index> balanced_rows(const Tensor<std::int32_t, 1>& row_ptr, index least_work = 1024,
-                                        index most_chunks = 64) {
+inline PoolVector<index> balanced_rows(const Tensor<std::int32_t, 1>& row_ptr, index least_work = 1024,
+                                       index most_chunks = 64) {
     const std::int32_t* const ptr = row_ptr.data();
     const index rows = row_ptr.size() - 1, work = ptr[rows] + rows;
     const index count = std::clamp<index>(work / least_work, 1, most_chunks);
-    std::vector<index> chunks{0};
+    PoolVector<index> chunks{0};
     for (index chunk = 1; chunk < count; ++chunk) {
         const index target = work / count * chunk + work % count * chunk / count;
         index low = chunks.back(), high = rows; // the first row before which at least `target` units of work lie

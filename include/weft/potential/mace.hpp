@@ -218,6 +218,7 @@ struct MACE {
         const so3::Irreps species{{elements, {0, 1}}}, scalars{{channels, {0, 1}}};
         const so3::LinearOptions drawn{.generator = generator};
         node_embedding.linear = so3::Linear<T>(species, scalars, drawn);
+        degrees_ = so3::degrees_up_to(o.max_ell);
         const auto harmonics = so3::Irreps::spherical_harmonics(o.max_ell);
         so3::Irreps messages = times(harmonics, channels), in = scalars;
         for (int t = 0; t < o.num_interactions; ++t) {
@@ -347,8 +348,8 @@ struct MACE {
         const auto embedding = node_embedding.linear(present);
 
         const auto lengths = eval(sqrt(sum<1>(square(vectors))));
-        const auto harmonics = so3::spherical_harmonics(so3::degrees_up_to(options_.max_ell), vectors,
-                                                        {.normalization = so3::Normalization::component});
+        const auto harmonics =
+            so3::spherical_harmonics(degrees_, vectors, {.normalization = so3::Normalization::component});
         see("edge_sh", 0, harmonics);
         // Both edges of a pair have the same radial functions.
         const bool paired = atoms.edge_of_pair.size() > 0;
@@ -457,8 +458,7 @@ private:
             so3::density_projection(atoms.graph, atoms.sender_place, kinds, hidden, harmonics, atoms.pair_of_edge);
         const auto last = detail::as_operand_of<U>(i.conv_tp_weights.last_weight()),
                    own = detail::as_operand_of<U>(i.linear.weight);
-        std::vector<std::remove_cvref_t<decltype(eval(flatten(matmul(up, up))))>> maps;
-        std::vector<so3::MulIrrep> in;
+        weft::detail::PoolVector<std::remove_cvref_t<decltype(eval(flatten(matmul(up, up))))>> maps;
         for (int l = 0; l <= options_.max_ell; ++l) {
             const auto at = static_cast<std::size_t>(l);
             const double scale = i.conv_tp.path_coefficients()[at] / std::sqrt(2.0 * l + 1) *
@@ -468,9 +468,10 @@ private:
             const auto mixing = reshape(slice(own, 0, l * channels * channels, (l + 1) * channels * channels),
                                         Extents<2>{channels, channels});
             maps.push_back(flatten(matmul(reshape(features, Extents<2>{kinds * width, channels}), mixing)));
-            in.push_back({kinds * width, {l, l % 2 == 0 ? 1 : -1}});
         }
         const auto map = maps_->get(kinds, [&] {
+            std::vector<so3::MulIrrep> in;
+            for (int l = 0; l <= options_.max_ell; ++l) in.push_back({kinds * width, {l, l % 2 == 0 ? 1 : -1}});
             return std::make_shared<const so3::Linear<T>>(in, i.linear.irreps_out(),
                                                           so3::LinearOptions{.internal_weights = false});
         });
@@ -553,6 +554,7 @@ private:
     }
 
     MaceOptions options_;
+    std::vector<int> degrees_; // of the harmonics
     io::NamedTensors couplings_;
     std::vector<so3::RadialTable<Scalar>> tables_;
     /// From densities of so many elements to the first messages.

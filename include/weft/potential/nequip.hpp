@@ -165,8 +165,8 @@ struct NequIP {
         const index n = atoms.graph.num_dst();
         const auto lengths = eval(sqrt(sum<1>(square(vectors))));
         // nequip's vectors are from receiver to sender.
-        const auto harmonics = so3::spherical_harmonics(so3::degrees_up_to(options_.l_max), eval(-vectors),
-                                                        {.normalization = so3::Normalization::component});
+        const auto harmonics =
+            so3::spherical_harmonics(degrees_, eval(-vectors), {.normalization = so3::Normalization::component});
         // Both edges of a pair have the same radial functions.
         const bool paired = atoms.edge_of_pair.size() > 0;
         using Radial = decltype(radial_functions(lengths));
@@ -266,6 +266,7 @@ private:
     NequipOptions options_;
     /// Of the layers; none if networks are used.
     std::vector<so3::RadialTable<typename weft::detail::DualScalar<T>::type>> tables_;
+    std::vector<int> degrees_ = so3::degrees_up_to(options_.l_max); // of the harmonics
 };
 
 } // namespace weft::inline WEFT_ABI::potential

@@ -128,13 +128,13 @@ Tensor<T, 2> convolve_rows(const ConvolutionPlan& plan, const Csr& csr, const Te
 }
 
 /// Ranges of rows for the gradients: few, as each has sums of its own for what many edges share.
-inline std::vector<index> gradient_chunks(const Csr& csr) {
+inline weft::detail::PoolVector<index> gradient_chunks(const Csr& csr) {
     return weft::detail::balanced_rows(csr.row_ptr, edge_block, 16);
 }
 /// The gradients of x, which are returned (or, unless `wants_x`, nothing is), of the harmonics, stored in `dh`, and of
 /// the weights, given to their blocks; the weights have the `chunks`.
 template <class T, class Weights>
-Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, const std::vector<index>& chunks,
+Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, std::span<const index> chunks,
                                 bool wants_x, const Tensor<T, 2>& dy, const Tensor<T, 2>& x,
                                 const Tensor<T, 2>& harmonics, Weights& weights, T* dh) {
     const Storage planes = planes_of(plan.in, x);
@@ -154,8 +154,8 @@ Tensor<T, 2> differentiate_rows(const ConvolutionPlan& plan, const Csr& csr, con
         std::fill_n(matrix_gradient, of_matrix, T{}); // a last group may have fewer edges
         std::fill_n(unwanted, plan.in.row(), T{});
         const T* weight_rows[edge_block];
-        std::vector<const T*> x_rows(static_cast<std::size_t>(edge_group * plan.in.planes()));
-        std::vector<T*> dx_rows(x_rows.size());
+        weft::detail::PoolVector<const T*> x_rows(static_cast<std::size_t>(edge_group * plan.in.planes()));
+        weft::detail::PoolVector<T*> dx_rows(x_rows.size());
         for (index node = begin; node < end; ++node) {
             if (ptr[node] == ptr[node + 1]) continue;
             plan.out.pack(dy.data() + node * plan.out.dim(), gradient, 1, 0);

@@ -56,7 +56,7 @@ private:
     /// The rows of the table with the copies of each path filled up to whole packets; made once for each list of paths.
     static Tensor<Scalar, 2> filled_rows(const ConvolutionPlan& plan, const RadialTableData<Scalar>& table) {
         if (plan.filled_weights == plan.weight_numel) return table.rows;
-        std::vector<index> copies;
+        weft::detail::PoolVector<index> copies;
         for (const ConvolutionPath& path : plan.paths) copies.push_back(path.mul);
         return table.derived.get(copies, [&] {
             auto filled = Tensor<Scalar, 2>::zeros({table.rows.extent(0), plan.filled_weights});

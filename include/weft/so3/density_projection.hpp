@@ -74,7 +74,9 @@ private:
     double cost(index functions) const {
         return 0.05 * static_cast<double>(graph.num_edges() * functions * components());
     }
-    static std::vector<index> bounds(const Csr& csr) { return weft::detail::balanced_rows(csr.row_ptr, 64); }
+    static weft::detail::PoolVector<index> bounds(const Csr& csr) {
+        return weft::detail::balanced_rows(csr.row_ptr, 64);
+    }
 
     /// Memory of one thread: the sums of a node [component, kind, function], functions filled up to whole packets.
     /// Packets at the end of a row of radial functions hold what lies behind it, which goes to such places only.
@@ -96,7 +98,7 @@ private:
         index packed, row, components;
         weft::detail::Scratch<T> memory;
         T *sums, *gradient, *dots;
-        std::vector<Edge> edges;
+        weft::detail::PoolVector<Edge> edges;
     };
 
     /// sums [component, .] = the sums over edges of harmonics [component] radial, a tile of them at a time in

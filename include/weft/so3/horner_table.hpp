@@ -4,6 +4,7 @@
 #include <weft/core/expression.hpp>
 #include <weft/core/iteration.hpp>
 #include <weft/core/packet.hpp>
+#include <weft/core/pool_allocator.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -55,7 +56,7 @@ public:
         static constexpr index width = N * lanes<T>; // of a variable
         weft::detail::Scratch<T> memory;
         T *x, *y, *dx, *values, *factors;
-        std::vector<int> path;
+        weft::detail::PoolVector<int> path;
 
         explicit Block(const HornerTable& t)
             : memory(2 * rounded(t.variables_ * width) + rounded(t.polynomials_ * width) +

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <weft/core/math.hpp>
+#include <weft/core/pool_allocator.hpp>
 #include <weft/core/shape.hpp>
 
 #include <cmath>
 #include <numbers>
-#include <vector>
 
 namespace weft::inline WEFT_ABI::so3 {
 
@@ -41,15 +41,16 @@ struct HarmonicStep {
 
 /// The steps for l = m, ..., lmax of m = 0, one behind the other, then those of m = 1, ...
 template <class Real>
-std::vector<HarmonicStep<Real>> harmonic_steps(int lmax, Normalization normalization) {
-    std::vector<HarmonicStep<Real>> steps;
-    std::vector<double> scale(static_cast<std::size_t>(lmax) + 1);
+weft::detail::PoolVector<HarmonicStep<Real>> harmonic_steps(int lmax, Normalization normalization) {
+    weft::detail::PoolVector<HarmonicStep<Real>> steps;
+    weft::detail::PoolVector<double> scale(static_cast<std::size_t>(lmax) + 1);
     for (int l = 0; l <= lmax; ++l) scale[static_cast<std::size_t>(l)] = normalization_factor(normalization, l);
     // What takes degree `from` to degree l, times the square root of `square`.
     const auto factor = [&](double square, int l, int from) {
         return static_cast<Real>(std::sqrt(square) * scale[static_cast<std::size_t>(l)] /
                                  scale[static_cast<std::size_t>(from)]);
     };
+    steps.reserve(scale.size() * (scale.size() + 1) / 2);
     double diagonal = 1; // Q_m,m^2
     for (int m = 0; m <= lmax; ++m) {
         if (m > 0) diagonal *= (m == 1 ? 2.0 : 1.0) * (2 * m + 1) / (2.0 * m);
@@ -307,7 +308,7 @@ private:
 
     index lmax_;
     bool normalize_;
-    std::vector<Step> steps_;
+    weft::detail::PoolVector<Step> steps_;
 };
 
 } // namespace weft::inline WEFT_ABI::so3

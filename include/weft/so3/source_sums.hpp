@@ -15,21 +15,21 @@ template <class T>
 class SourceSums {
 public:
     /// The chunks are [bounds[c], bounds[c + 1]); `nodes` is the number of sources.
-    SourceSums(const PlanarLayout& layout, const Csr& csr, const std::vector<index>& bounds, index nodes)
+    SourceSums(const PlanarLayout& layout, const Csr& csr, std::span<const index> bounds, index nodes)
         : layout_(layout), csr_(csr), bounds_(bounds), nodes_(nodes), parts_(bounds.size() - 1) {}
 
     /// The rows of one chunk, all of which are 0 at first.
     class Part {
     public:
         Part(SourceSums& all, index chunk) : layout_(all.layout_), row_of_(all.nodes_) {
-            std::vector<std::int32_t>& nodes = all.parts_[static_cast<std::size_t>(chunk)].nodes;
+            auto& nodes = all.parts_[static_cast<std::size_t>(chunk)].nodes;
             const std::int32_t *const ptr = all.csr_.row_ptr.data(), *const col = all.csr_.col.data();
             std::int32_t* const row_of = row_of_.data();
             std::fill_n(row_of, all.nodes_, -1);
-            for (index e = ptr[all.bounds_[static_cast<std::size_t>(chunk)]],
-                       end = ptr[all.bounds_[static_cast<std::size_t>(chunk) + 1]];
-                 e < end; ++e)
-                row_of[col[e]] = 0;
+            const index begin = ptr[all.bounds_[static_cast<std::size_t>(chunk)]],
+                        end = ptr[all.bounds_[static_cast<std::size_t>(chunk) + 1]];
+            for (index e = begin; e < end; ++e) row_of[col[e]] = 0;
+            nodes.reserve(static_cast<std::size_t>(std::min(all.nodes_, end - begin)));
             for (index n = 0; n < all.nodes_; ++n)
                 if (row_of[n] == 0) {
                     row_of[n] = static_cast<std::int32_t>(nodes.size());
@@ -58,7 +58,8 @@ public:
         weft::detail::for_each_chunk(
             (nodes_ + grain - 1) / grain, static_cast<double>(total.size()) * 4, [&](index chunk) {
                 const index begin = chunk * grain, end = std::min(nodes_, begin + grain);
-                std::vector<std::size_t> next; // of each part, its first node that has not been reached
+                weft::detail::PoolVector<std::size_t> next; // of each part, its first node that has not been reached
+                next.reserve(parts_.size());
                 for (const RowsOfNodes& part : parts_)
                     next.push_back(static_cast<std::size_t>(
                         std::lower_bound(part.nodes.begin(), part.nodes.end(), begin) - part.nodes.begin()));
@@ -84,15 +85,15 @@ public:
 
 private:
     struct RowsOfNodes {
-        std::vector<std::int32_t> nodes; // ascending
+        weft::detail::PoolVector<std::int32_t> nodes; // ascending
         std::optional<weft::detail::Scratch<T>> rows;
     };
 
     const PlanarLayout& layout_;
     const Csr& csr_;
-    const std::vector<index>& bounds_;
+    std::span<const index> bounds_;
     index nodes_;
-    std::vector<RowsOfNodes> parts_;
+    weft::detail::PoolVector<RowsOfNodes> parts_;
 };
 
 } // namespace weft::inline WEFT_ABI::so3::detail

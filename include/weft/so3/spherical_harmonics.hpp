@@ -38,7 +38,7 @@ struct SphericalHarmonics {
     SphericalHarmonicsOptions options;
     int lmax = 0;
     index columns = 0;
-    std::vector<Run> runs;
+    weft::detail::PoolVector<Run> runs;
     bool missing = false, repeated = false; // among the degrees up to lmax
 
     SphericalHarmonics(const std::vector<int>& degrees, const SphericalHarmonicsOptions& options_) : options(options_) {
@@ -51,7 +51,7 @@ struct SphericalHarmonics {
             runs.back().length += 2 * l + 1;
             columns += 2 * l + 1;
         }
-        std::vector<int> sorted = degrees;
+        weft::detail::PoolVector<int> sorted(degrees.begin(), degrees.end());
         std::sort(sorted.begin(), sorted.end());
         const auto last = std::unique(sorted.begin(), sorted.end());
         repeated = last != sorted.end();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/combine.hpp>
+#include <weft/core/pool_allocator.hpp>
 #include <weft/core/transpose_block.hpp>
 #include <weft/nn/init.hpp>
 #include <weft/nn/module.hpp>
@@ -10,6 +11,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 
 namespace weft::inline WEFT_ABI::so3 {
 
@@ -34,6 +36,7 @@ struct SymmetricContractionPlan {
     std::vector<std::vector<index>> paths;                         // of term k and order n: paths[k][n - 1]
     index all_paths = 0;
     std::vector<ChannelPart> parts_in, parts_out; // in the layout mul_ir
+    std::vector<ChannelPart> part_of_channel;     // in [channels, dim of a channel]
     HornerTable table;
     std::vector<Fold> folds;
     std::vector<std::size_t> begin_of_coefficient; // folds, by coefficient as the table reads them
@@ -84,6 +87,7 @@ struct SymmetricContractionPlan {
         }
         begin_of_coefficient.push_back(folds.size());
         unordered_ = {};
+        part_of_channel = {{0, dim_in, 0, dim_in}};
     }
     Irreps in_of_channel() const {
         std::vector<MulIrrep> one;
@@ -102,9 +106,9 @@ struct ElementRuns {
         index begin, end;
     };
     weft::detail::Grouping nodes;
-    std::vector<index> elements; // that there are
-    std::vector<Run> runs;
-    std::vector<index> first_run; // of each of these, and the number of runs
+    weft::detail::PoolVector<index> elements; // that there are
+    weft::detail::PoolVector<Run> runs;
+    weft::detail::PoolVector<index> first_run; // of each of these, and the number of runs
 
     ElementRuns(const Tensor<index, 1>& element, index num_elements)
         : nodes(weft::detail::group_by(element, num_elements)) {
@@ -185,11 +189,8 @@ private:
         return (plan->channels + lanes<T> - 1) / lanes<T>;
     }
     template <int N>
-    std::vector<ChannelPart> parts_of() const {
-        if constexpr (N == 2)
-            return plan->parts_in;
-        else
-            return {{0, plan->dim_in, 0, plan->dim_in}};
+    std::span<const ChannelPart> parts_of() const {
+        return N == 2 ? plan->parts_in : plan->part_of_channel;
     }
 
     /// Calls f(run, unit, first channel, channels) for every run of nodes and packet of channels.
@@ -220,7 +221,7 @@ private:
 
     /// `count` channels from c on of rows of P nodes, to packets as HornerTable::Block has them, and back.
     template <int P, class T>
-    static void load(const T* rows, index row, const std::vector<ChannelPart>& parts, const index* nodes, index points,
+    static void load(const T* rows, index row, std::span<const ChannelPart> parts, const index* nodes, index points,
                      index c, index count, index components, T* to) {
         if (points < P || count < lanes<T>) std::fill_n(to, components * P * lanes<T>, T{});
         for (index j = 0; j < points; ++j)
@@ -229,7 +230,7 @@ private:
                                               part.components, to + (part.first * P + j) * lanes<T>, P * lanes<T>);
     }
     template <int P, class T>
-    static void store(const T* from, const std::vector<ChannelPart>& parts, const index* nodes, index points, index c,
+    static void store(const T* from, std::span<const ChannelPart> parts, const index* nodes, index points, index c,
                       index count, T* rows, index row) {
         for (index j = 0; j < points; ++j)
             for (const ChannelPart& part : parts)
@@ -417,7 +418,8 @@ struct SymmetricContraction {
             if (std::cmp_less(element.data()[i], 0) || std::cmp_greater_equal(element.data()[i], p.num_elements))
                 throw error("SymmetricContraction", "element {} of row {}: must be from 0 to below {}",
                             element.data()[i], i, p.num_elements);
-        auto runs = std::make_shared<const detail::ElementRuns>(Tensor<index, 1>(element), p.num_elements);
+        auto runs = std::allocate_shared<const detail::ElementRuns>(weft::detail::PoolAllocator<detail::ElementRuns>(),
+                                                                    Tensor<index, 1>(element), p.num_elements);
         return apply_operation(detail::SymmetricContractionOperation{plan_, std::move(runs)}, x, weights);
     }
 
@@ -460,7 +462,7 @@ private:
     }
     template <class As>
     auto joined(const As& as) const {
-        std::vector<decltype(as(contractions[0].weights_max))> all;
+        weft::detail::PoolVector<decltype(as(contractions[0].weights_max))> all;
         for (const Contraction& contraction : contractions) {
             for (std::size_t q = contraction.weights.size(); q-- > 0;) all.push_back(as(contraction.weights[q]));
             all.push_back(as(contraction.weights_max));
