@@ -464,7 +464,8 @@ private:
         const Interaction& i = interactions[0];
         const index kinds = up.extent(0), channels = up.extent(1), width = hidden.extent(1);
         const auto density = so3::density_projection(atoms.graph, atoms.sender_place, kinds, hidden, harmonics);
-        const auto last = weight_beside<U>(i.conv_tp_weights.last_weight()), own = weight_beside<U>(i.linear.weight);
+        const auto last = weight_beside<U>(i.conv_tp_weights.last_weight());
+        const auto own = weight_beside<U>(i.linear.weight);
         std::vector<std::remove_cvref_t<decltype(eval(flatten(matmul(up, up))))>> maps;
         std::vector<so3::MulIrrep> in;
         for (int l = 0; l <= options_.max_ell; ++l) {

@@ -12,7 +12,7 @@
 #include <vector>
 
 namespace weft::inline WEFT_ABI {
-class Generator;
+struct Generator;
 }
 
 namespace weft::inline WEFT_ABI::potential {
