@@ -209,6 +209,35 @@ TEST_CASE("optimizer: the rate falls when a metric no longer does, by PyTorch's 
     }
 }
 
+TEST_CASE("optimizer: a schedule goes on where its state dict was taken", "[nn]") {
+    const auto net = make_two<double>();
+    const std::vector<double> metrics{4, 5, 5, 5, 3, 5, 5, 5, 5, 5, 2, 5, 5};
+    const nn::ReduceLROnPlateauOptions options{.factor = 0.5, .patience = 1, .cooldown = 1};
+    for (std::size_t taken = 0; taken <= metrics.size(); ++taken) {
+        INFO("after " << taken << " epochs");
+        nn::SGD one{net, {.lr = 1}}, other{net, {.lr = 1}};
+        nn::ReduceLROnPlateau straight{one, options}, resumed{other, options};
+        for (std::size_t epoch = 0; epoch < taken; ++epoch) straight.step(metrics[epoch]);
+        resumed.step(1); // which does not matter
+        resumed.load_state_dict(straight.state_dict());
+        other.options().lr = one.options().lr;
+        for (std::size_t epoch = taken; epoch < metrics.size(); ++epoch) {
+            straight.step(metrics[epoch]);
+            resumed.step(metrics[epoch]);
+            REQUIRE(one.options().lr == other.options().lr);
+            REQUIRE(straight.best() == resumed.best());
+        }
+    }
+    nn::SGD optimizer{net, {.lr = 1}};
+    nn::ReduceLROnPlateau schedule{optimizer, options};
+    schedule.step(3);
+    auto dict = schedule.state_dict();
+    dict[0].second = Tensor<double, 0>(7.0);
+    dict.pop_back();
+    REQUIRE(error_of([&] { schedule.load_state_dict(dict); }) == "weft: load_state_dict: missing: cooldown_counter");
+    REQUIRE(schedule.best() == 3);
+}
+
 TEST_CASE("optimizer: gradients clipped as in PyTorch", "[nn][golden]") {
     const Golden g;
     const auto first = g.file.get<double, 2>("clip.0.before");

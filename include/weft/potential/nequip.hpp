@@ -119,6 +119,8 @@ struct NequIP {
 
     /// Complete: what was left out is there.
     const NequipOptions& options() const { return options_; }
+    /// The options as JSON.
+    std::string config() const { return nequip_config(options_); }
     index num_elements() const { return static_cast<index>(options_.atomic_numbers.size()); }
     /// Atoms further apart do not see each other, in Å.
     double cutoff() const { return options_.r_max; }
