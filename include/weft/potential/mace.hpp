@@ -454,6 +454,8 @@ private:
     auto first_message(const AtomGraph& atoms, const U& up, const Y& harmonics, const H& hidden) const {
         const Interaction& i = interactions[0];
         const index kinds = up.extent(0), channels = up.extent(1), width = hidden.extent(1);
+        const auto density =
+            so3::density_projection(atoms.graph, atoms.sender_place, kinds, hidden, harmonics, atoms.pair_of_edge);
         const auto last = detail::as_operand_of<U>(i.conv_tp_weights.last_weight());
         const auto own = detail::as_operand_of<U>(i.linear.weight);
         weft::detail::PoolVector<std::remove_cvref_t<decltype(eval(flatten(matmul(up, up))))>> maps;
