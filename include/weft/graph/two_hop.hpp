@@ -48,8 +48,8 @@ private:
 
 /// Adds row u of the product of two steps, each entry of the node in between multiplied by scale[node].
 template <class = void>
-void add_two_hop_row(SparseRow& row, const Graph& g, const double* w, Step first, Step second,
-                            const double* scale, index u) {
+void add_two_hop_row(SparseRow& row, const Graph& g, const double* w, Step first, Step second, const double* scale,
+                     index u) {
     const Csr& a = first == Step::along ? g.out() : g.in();
     const Csr& b = second == Step::along ? g.out() : g.in();
     for (index p = a.row_ptr.data()[u]; p < a.row_ptr.data()[u + 1]; ++p) {

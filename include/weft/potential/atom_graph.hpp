@@ -60,9 +60,7 @@ private:
                                   *const shift = list.shifts.data(), *const row = list.graph.in().row_ptr.data();
         pair_of_edge = Tensor<std::int32_t, 1>::empty({edges});
         std::int32_t* const to = pair_of_edge.mutable_data();
-        const auto key = [&](index e) {
-            return std::array{from[e], shift[3 * e], shift[3 * e + 1], shift[3 * e + 2]};
-        };
+        const auto key = [&](index e) { return std::array{from[e], shift[3 * e], shift[3 * e + 1], shift[3 * e + 2]}; };
         std::fill_n(to, edges, -1);
         std::vector<std::int32_t> firsts;
         firsts.reserve(static_cast<std::size_t>(edges / 2));
