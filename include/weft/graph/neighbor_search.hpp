@@ -45,8 +45,7 @@ public:
             const Packet<double> gap = d - middle;
             doubt = smaller(doubt, larger(gap, Packet<double>(-gap)));
             const std::uint32_t bits = nonzero_lanes<double>(larger(Packet<double>(maybe - d), splat(0.0)));
-            append_lanes(bits, static_cast<std::int32_t>(k), to + found);
-            found += std::popcount(bits);
+            found += append_lanes(bits, static_cast<std::int32_t>(k), to + found);
         }
         own = moved_away;
         number_found_ = found;

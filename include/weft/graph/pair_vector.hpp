@@ -68,26 +68,29 @@ private:
     std::array<double, 9> vectors_;
 };
 
-/// For each set of lanes, their numbers in ascending order.
+/// For each set of lanes, how many they are and their numbers in ascending order.
 struct LaneNumbers {
     static constexpr unsigned width = lanes<double>;
     alignas(64) std::int32_t of[1 << width][width] = {};
+    std::uint8_t count[1 << width] = {}; // g++ 12 may read bytes that are not there for popcount of a mask
 
     constexpr LaneNumbers() {
         for (unsigned set = 0; set < (1u << width); ++set)
-            for (unsigned u = 0, count = 0; u < width; ++u)
-                if ((set >> u & 1u) != 0) of[set][count++] = static_cast<std::int32_t>(u);
+            for (unsigned u = 0; u < width; ++u)
+                if ((set >> u & 1u) != 0) of[set][count[set]++] = static_cast<std::int32_t>(u);
     }
 };
 inline constexpr LaneNumbers lane_numbers;
 
-/// Writes first + u for the lanes u of a set, ascending, and anything behind them: `width` numbers in all.
-WEFT_ALWAYS_INLINE void append_lanes(std::uint32_t set, std::int32_t first, std::int32_t* to) {
+/// Writes first + u for the lanes u of a set, ascending, and anything behind them: `width` numbers in all. Returns how
+/// many lanes are in the set.
+WEFT_ALWAYS_INLINE index append_lanes(std::uint32_t set, std::int32_t first, std::int32_t* to) {
     typedef std::int32_t Numbers __attribute__((vector_size(4 * LaneNumbers::width)));
     Numbers numbers;
     std::memcpy(&numbers, lane_numbers.of[set], sizeof numbers);
     numbers += first;
     std::memcpy(to, &numbers, sizeof numbers);
+    return lane_numbers.count[set];
 }
 
 } // namespace weft::inline WEFT_ABI::detail
