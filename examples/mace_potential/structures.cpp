@@ -59,7 +59,11 @@ SimulationState state_of(const Atoms& atoms) {
 }
 
 Atoms frame_of(const SimulationState& state, const PotentialResult& result) {
-    Atoms frame{.numbers = state.species, .positions = state.positions, .cell = state.cell, .pbc = state.pbc};
+    Atoms frame;
+    frame.numbers = state.species;
+    frame.positions = state.positions;
+    frame.cell = state.cell;
+    frame.pbc = state.pbc;
     auto momenta = Tensor<double, 2>::empty(state.velocities.shape());
     for (index i = 0; i < momenta.size(); ++i)
         momenta.mutable_data()[i] = state.masses.data()[i / 3] * state.velocities.data()[i];

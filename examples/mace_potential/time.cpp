@@ -30,8 +30,9 @@ Atoms copies_of(const Atoms& one, index count) {
     }
     index side = 1;
     while (side * side * side < count) ++side;
-    Atoms all{.numbers = Tensor<std::int32_t, 1>::empty({count * one.size()}),
-              .positions = Tensor<double, 2>::empty({count * one.size(), 3})};
+    Atoms all;
+    all.numbers = Tensor<std::int32_t, 1>::empty({count * one.size()});
+    all.positions = Tensor<double, 2>::empty({count * one.size(), 3});
     for (index c = 0; c < count; ++c) {
         const std::array<index, 3> at{c % side, c / side % side, c / side / side};
         std::copy_n(one.numbers.data(), one.size(), all.numbers.mutable_data() + c * one.size());
