@@ -122,6 +122,7 @@ public:
         if (group >= groups_.size()) throw error(Rule::name, "there is no group {} among {}", group, groups_.size());
         return groups_[group];
     }
+    const Options& options(std::size_t group = 0) const { return const_cast<Optimizer&>(*this).options(group); }
 
     /// Updates every parameter that has a gradient, and clears the gradients. Allocates nothing from the second step
     /// on. Errors: options out of range; a parameter that has been given another size.

@@ -3,6 +3,7 @@
 
 #include <weft/core/error.hpp>
 #include <weft/core/index.hpp>
+#include <weft/nn/state_dict.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -61,6 +62,28 @@ public:
     }
     /// The lowest metric so far.
     double best() const noexcept { return best_; }
+
+    /// What a later run needs to go on with the same rates, beside the optimiser's own state dict.
+    io::NamedTensors state_dict() const {
+        return {{"best", Tensor<double, 0>(best_)},
+                {"num_bad_epochs", Tensor<std::int64_t, 0>(stale_)},
+                {"cooldown_counter", Tensor<std::int64_t, 0>(cooldown_)}};
+    }
+    /// Errors: names that only one side has, other shapes. Then nothing has changed.
+    void load_state_dict(const io::NamedTensors& dict) {
+        detail::DictReader reader(dict);
+        const auto number = [&]<class T>(const char* name, T otherwise) {
+            const auto* const entry = reader.find(name, {});
+            return entry ? entry->template to<T, 0>(io::Conversion::lossless, name).item() : otherwise;
+        };
+        const double best = number("best", best_);
+        const auto stale = number("num_bad_epochs", std::int64_t{0});
+        const auto cooldown = number("cooldown_counter", std::int64_t{0});
+        reader.finish(true);
+        best_ = best;
+        stale_ = stale;
+        cooldown_ = cooldown;
+    }
 
 private:
     O* optimizer_;

@@ -61,7 +61,7 @@ MACE<T> load_mace(const std::filesystem::path& path) {
 /// Writes a model as load_mace reads it, weights in the type T.
 template <class T>
 void save_mace(const std::filesystem::path& path, const MACE<T>& model, io::Metadata metadata = {}) {
-    metadata["config"] = mace_config(model.options());
+    metadata["config"] = model.config();
     metadata.emplace("format", "MACE state_dict");
     io::NamedTensors dict = nn::state_dict(model);
     for (const auto& coupling : model.couplings()) dict.push_back(coupling);

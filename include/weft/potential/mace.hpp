@@ -255,6 +255,8 @@ struct MACE {
     }
 
     const MaceOptions& options() const { return options_; }
+    /// What files say of it beside parameters and buffers: two models of the same text and of these are the same.
+    std::string config() const { return mace_config(options_); }
     /// The couplings that it was given.
     const io::NamedTensors& couplings() const { return couplings_; }
     /// Errors: buffers that the configuration says otherwise, in the `file`.

@@ -5,9 +5,11 @@
 #include <weft/graph/edge_vectors.hpp>
 #include <weft/graph/neighbor_list.hpp>
 #include <weft/io/atoms.hpp>
+#include <weft/io/zip.hpp>
 #include <weft/potential/atom_graph.hpp>
 
-#include <limits>
+#include <cmath>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,18 +44,26 @@ public:
         Tensor<double, 2> vectors; ///< [edges, 3]
         double energy = 0;
         Tensor<double, 2> forces; ///< [atoms, 3]
+
+        bool is_isolated_atom() const { return species.size() == 1 && neighbors.graph.num_edges() == 0; }
     };
     std::vector<Structure> structures;
 
     StructureSet() = default;
-    /// `cutoff` in Å. Errors: a structure without energy or forces, or whose neighbours cannot be listed; each with its
-    /// number.
-    StructureSet(std::span<const io::Atoms> atoms, double cutoff, const LabelKeys& keys = {}) {
+    /// `cutoff` in Å. A structure of one atom needs no forces: they are 0, whatever its periodic images. Errors: a
+    /// structure without energy or forces, or with some that are not finite, or whose neighbours cannot be listed; each
+    /// with its number.
+    StructureSet(std::span<const io::Atoms> atoms, double cutoff, const LabelKeys& keys = {}) : cutoff_(cutoff) {
         for (std::size_t i = 0; i < atoms.size(); ++i) {
             const auto energy = atoms[i].energy(keys.energy);
-            const auto forces = atoms[i].forces(keys.forces);
+            auto forces = atoms[i].forces(keys.forces);
+            if (!forces && atoms[i].size() == 1) forces = Tensor<double, 2>::zeros({1, 3});
             if (!energy || !forces)
                 throw error("StructureSet", "structure {} has no {}", i, energy ? keys.forces : keys.energy);
+            const auto finite = [](double x) { return std::isfinite(x); };
+            if (!finite(*energy) || !std::all_of(forces->values().begin(), forces->values().end(), finite))
+                throw error("StructureSet", "structure {}: {} must be finite", i,
+                            finite(*energy) ? keys.forces : keys.energy);
             const Cell cell{atoms[i].cell, atoms[i].pbc};
             Structure s{atoms[i].numbers, neighbor_list(atoms[i].positions, cell, cutoff), {}, *energy, *forces};
             s.vectors = edge_vectors(s.neighbors, atoms[i].positions, cell);
@@ -63,7 +73,35 @@ public:
     }
 
     index size() const { return static_cast<index>(structures.size()); }
+    /// Neighbours are at most so far away, in Å.
+    double cutoff() const { return cutoff_; }
+    /// CRC-32 of all that a model can learn: it tells other structures, and other labels.
+    std::uint32_t checksum() const {
+        std::uint32_t crc = 0;
+        const auto add = [&](const auto& values) { crc = io::detail::crc32(std::as_bytes(std::span(values)), crc); };
+        for (const Structure& s : structures) {
+            add(s.species.values());
+            add(s.neighbors.graph.sources().values());
+            add(s.neighbors.graph.destinations().values());
+            add(s.vectors.values());
+            add(std::span(&s.energy, 1));
+            add(s.forces.values());
+        }
+        return crc;
+    }
+    /// The others: of isolated atoms a model has the energies already.
+    StructureSet without_isolated_atoms() const {
+        StructureSet others = *this;
+        std::erase_if(others.structures, [](const Structure& s) { return s.is_isolated_atom(); });
+        return others;
+    }
 
+    /// Of the elements that are there, ascending.
+    std::vector<int> atomic_numbers() const {
+        std::set<int> numbers;
+        for (const Structure& s : structures) numbers.insert(s.species.values().begin(), s.species.values().end());
+        return {numbers.begin(), numbers.end()};
+    }
     /// Neighbours of an atom, on average.
     double avg_num_neighbors() const {
         double edges = 0, atoms = 0;
@@ -79,14 +117,6 @@ public:
         for (const Structure& s : structures)
             for (const double f : s.forces.values()) squares += f * f, ++count;
         return count > 0 ? std::sqrt(squares / count) : 0;
-    }
-    /// The energy beyond that of isolated atoms, per atom and on average over the structures, in eV.
-    template <class Model>
-    double interaction_energy_per_atom(const Model& model) const {
-        double sum = 0;
-        for (const Structure& s : structures)
-            sum += interaction_energy(model, s) / static_cast<double>(s.species.size());
-        return structures.empty() ? 0 : sum / static_cast<double>(structures.size());
     }
 
     /// Some of the structures, by number, as one graph. Errors: an element that the model does not know.
@@ -145,6 +175,8 @@ private:
             throw error("StructureSet", "structure {}: {}", number, e.what());
         }
     }
+
+    double cutoff_ = 0;
 };
 
 } // namespace weft::inline WEFT_ABI::potential
