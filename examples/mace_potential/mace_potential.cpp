@@ -8,6 +8,7 @@
 #include "relax.hpp"
 #include "time.hpp"
 #include "tour.hpp"
+#include "train.hpp"
 
 #include <weft/core/parallel_for.hpp>
 
@@ -37,6 +38,11 @@ void declare_model(CLI::App& app, ModelOptions& m, bool choices = true) {
         ->group("Model");
 }
 
+void declare_labels(CLI::App& app, std::string& energy, std::string& forces) {
+    app.add_option("--energy-key", energy, "Name of the energies in the files (energy)")->group("Structures");
+    app.add_option("--forces-key", forces, "Name of the forces in them (forces)")->group("Structures");
+}
+
 void declare_structure(CLI::App& app, std::string& file, index& number) {
     app.add_option("structure", file, "extxyz file (acetylacetone)")->group("Structure");
     app.add_option("--number", number, "Which of its structures, from 0 (0)")->check(from_zero)->group("Structure");
@@ -44,8 +50,7 @@ void declare_structure(CLI::App& app, std::string& file, index& number) {
 
 void declare(CLI::App& app, EvaluateOptions& o) {
     app.add_option("files", o.files, "extxyz files (eight configurations of acetylacetone)")->group("Structures");
-    app.add_option("--energy-key", o.energy_key, "Name of the energies to compare with (energy)")->group("Structures");
-    app.add_option("--forces-key", o.forces_key, "Name of the forces (forces)")->group("Structures");
+    declare_labels(app, o.energy_key, o.forces_key);
     app.add_option("--write", o.write, "extxyz file to write, with MACE_energy and MACE_forces")->group("Files");
     declare_model(app, o.model);
 }
@@ -91,6 +96,56 @@ void declare(CLI::App& app, RelaxOptions& o) {
     declare_model(app, o.model);
 }
 
+void declare(CLI::App& app, TrainOptions& o) {
+    app.add_option("files", o.files, "extxyz files with energies and forces (eight configurations of acetylacetone)")
+        ->group("Structures");
+    CLI::Option* const validation =
+        app.add_option("--validation", o.validation, "extxyz file to validate on")->group("Structures");
+    app.add_option("--fraction", o.fraction,
+                   fmt::format("Without it: the part of the structures that is validated on instead ({})", o.fraction))
+        ->check(CLI::Range(0.0, 1.0))
+        ->excludes(validation)
+        ->group("Structures");
+    app.add_option("--isolated-atoms", o.isolated_atoms,
+                   "extxyz file of isolated atoms with their energies (those in the files; else least squares)")
+        ->group("Structures");
+    declare_labels(app, o.energy_key, o.forces_key);
+    CLI::Option* const model =
+        app.add_option("--model", o.model, "Safetensors file of a MACE model to begin with (a fresh one)")
+            ->group("Model");
+    const auto add = [&](const char* group, const char* name, auto& value, const char* text) {
+        return app.add_option(name, value, fmt::format("{} ({})", text, value))->group(group);
+    };
+    add("Model", "--r-max", o.r_max, "Cutoff in Å")->check(above_zero)->excludes(model);
+    add("Model", "--channels", o.channels, "Scalars, and vectors, of an atom")->check(positive)->excludes(model);
+    add("Model", "--radial", o.radial, "Width of the three layers of the radial networks")
+        ->check(positive)
+        ->excludes(model);
+    add("Model", "--max-ell", o.max_ell, "Degree of spherical harmonics")->check(CLI::Range(0, 6))->excludes(model);
+    add("Model", "--correlation", o.correlation, "Densities in a product")->check(CLI::Range(1, 3))->excludes(model);
+    add("Training", "--epochs", o.epochs, "Passes over the structures")->check(positive);
+    app.add_option("--until", o.until, "Stop after this epoch, to go on with --resume")
+        ->check(positive)
+        ->group("Training");
+    add("Training", "--batch", o.trainer.batch_size, "Structures of a step")->check(positive);
+    add("Training", "--lr", o.trainer.lr, "Learning rate, which falls when validation gets no better")
+        ->check(above_zero);
+    add("Training", "--patience", o.trainer.scheduler_patience, "Epochs without progress after which it falls")
+        ->check(from_zero);
+    app.add_option("--stage-two", o.trainer.start_swa,
+                   "Epoch from which energies weigh more, at a rate that stays (none)")
+        ->check(from_zero)
+        ->group("Training");
+    add("Training", "--seed", o.trainer.seed, "Of split, weights and batches");
+    app.add_option("--write", o.write, "Model to write at the end, as MACE's state dict in safetensors")
+        ->group("Files");
+    app.add_option("--svg", o.svg, "Draw the learning curve")->group("Files");
+    app.add_option("--save", o.save, "Checkpoint to write after every epoch")->group("Files");
+    app.add_option("--resume", o.resume,
+                   "Checkpoint to go on from, with the same options otherwise, to the same bits as without the break")
+        ->group("Files");
+}
+
 void declare(CLI::App& app, TimeOptions& o) {
     declare_structure(app, o.structure, o.number);
     app.add_option("--copies", o.copies, fmt::format("Copies side by side that are timed too ({})", o.copies))
@@ -131,6 +186,11 @@ int main(int argc, char** argv) {
     command("relax", "Moves a structure to a minimum of the energy", relaxation, [&] {
         relaxation.quiet = quiet;
         relax(relaxation);
+    });
+    TrainOptions training;
+    command("train", "Trains a model, or one that is there further", training, [&] {
+        training.quiet = quiet;
+        train(training);
     });
     TimeOptions timing;
     command("time", "How long a step takes in either precision, with and without tables", timing,

@@ -9,7 +9,7 @@
 namespace mace_potential {
 namespace {
 
-constexpr double left = 80, width = 600, panel_height = 170, gap = 24, top = 50;
+constexpr double left = 80, width = 600, panel_height = 170, gap = 32, top = 62;
 
 /// An axis from the lowest to the highest of values, with round marks.
 class Axis {
@@ -97,12 +97,11 @@ std::string plot(const std::string& title, const std::string& label, const std::
             out += fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:g}\"/>\n", points,
                                curve.color, curve.width);
         }
-        double name_at = right - 10;
+        double name_at = right;
         for (auto curve = panel.curves.rbegin(); curve != panel.curves.rend(); ++curve) {
             if (curve->name.empty()) continue;
-            out += fmt::format("<text x=\"{:g}\" y=\"{:g}\" text-anchor=\"end\" fill=\"{}\" stroke=\"white\" "
-                               "stroke-width=\"4\" paint-order=\"stroke\">{}</text>\n",
-                               name_at, above + 17, curve->color, curve->name);
+            out += fmt::format("<text x=\"{:g}\" y=\"{:g}\" text-anchor=\"end\" fill=\"{}\">{}</text>\n", name_at,
+                               above - 8, curve->color, curve->name);
             name_at -= 7.5 * static_cast<double>(curve->name.size()) + 18;
         }
         above += panel_height + gap;

@@ -63,8 +63,8 @@ SimulationState relax(const RelaxOptions& o, AnyPotential& model, const Atoms& s
     const FireReport report = fire(shown, state, {.fmax = o.fmax, .max_steps = o.max_steps});
     shown.finish();
     if (!report.converged)
-        throw error("relax", "after {} steps the largest force is {} eV/Å, not below {}: see --max-steps",
-                    report.steps, report.largest_force, o.fmax);
+        throw error("relax", "after {} steps the largest force is {} eV/Å, not below {}: see --max-steps", report.steps,
+                    report.largest_force, o.fmax);
     fmt::print("{}: {} steps of FIRE\nenergy: {:.6f} eV, {:.6f} eV before: {:+.6f} eV\n"
                "largest force: {:.6f} eV/Å, {:.6f} before\n",
                formula_of(state.species), report.steps, report.energy, shown.first().energy,

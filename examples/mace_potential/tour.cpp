@@ -44,13 +44,17 @@ void tour(bool quiet) {
     evaluate({});
 
     const auto model = load_potential({});
-    const Atoms structure = read_structure("", 0);
+    const Atoms structure = read_structure("", 1); // its potential energy is about what 300 K have on average
     title("What shape has the molecule? One of them, relaxed");
-    const auto [near, far] = hydrogen_bond(relax({.quiet = quiet}, *model, structure));
+    RelaxOptions relaxation;
+    relaxation.quiet = quiet;
+    const auto [near, far] = hydrogen_bond(relax(relaxation, *model, structure));
     fmt::print("hydrogen bond: H is {:.3f} Å from one oxygen and {:.3f} Å from the other\n", near, far);
 
     title("How does it move? Molecular dynamics at constant energy");
-    run_dynamics({.quiet = quiet}, *model, structure);
+    DynamicsOptions dynamics;
+    dynamics.quiet = quiet;
+    run_dynamics(dynamics, *model, structure);
     fmt::print("\nMore: mace_potential evaluate, relax, md, time, train, each with --help\n");
 }
 
