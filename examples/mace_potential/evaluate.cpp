@@ -45,16 +45,18 @@ void add_prediction(Atoms& a, const PotentialResult& result) {
     if (a.pbc[0] && a.pbc[1] && a.pbc[2]) a.info["MACE_stress"] = std::vector<double>(s.begin(), s.end());
 }
 
-void evaluate_file(AnyPotential& model, const EvaluateOptions& o, const std::string& file, std::vector<Atoms>& all) {
+/// A row of the table, whose first column is so wide.
+void evaluate_file(AnyPotential& model, const EvaluateOptions& o, const std::string& file, std::size_t column,
+                   std::vector<Atoms>& all) {
     const auto compute = [&](const Atoms& a) {
         return model.compute(a.positions.values(), a.numbers.values(), a.cell, a.pbc);
     };
     Errors energy, energy_per_atom, forces;
     double seconds = 0;
     index atoms = 0;
-    compute(all[0]); // what is done once is not timed
     for (std::size_t i = 0; i < all.size(); ++i) try {
             Atoms& a = all[i];
+            if (i == 0) compute(a); // what is done once is not timed
             const auto begin = Clock::now();
             const PotentialResult result = compute(a);
             seconds += std::chrono::duration<double>(Clock::now() - begin).count();
@@ -71,7 +73,7 @@ void evaluate_file(AnyPotential& model, const EvaluateOptions& o, const std::str
             throw error("evaluate", "{}, structure {}: {}", name_of(file), i, problem.what());
         }
     const auto count = static_cast<double>(all.size());
-    fmt::print("{:<24} {:>10} {} {} {} {:>9.3f} {:>9.0f}\n", name_of(file), all.size(), energy.text(),
+    fmt::print("{:<{}} {:>10} {} {} {} {:>9.3f} {:>9.0f}\n", name_of(file), column, all.size(), energy.text(),
                energy_per_atom.text(), forces.text(), 1e3 * seconds / count, static_cast<double>(atoms) / seconds);
 }
 
@@ -80,15 +82,17 @@ void evaluate_file(AnyPotential& model, const EvaluateOptions& o, const std::str
 void evaluate(const EvaluateOptions& o) {
     require_writable(o.write);
     const auto model = load_potential(o.model);
-    fmt::print("{}\n\n{:<24} {:>10} {:>19} {:>19} {:>19} {:>9} {:>9}\n", model->description(), "", "", "energy, meV",
-               "meV/atom", "forces, meV/Å", "ms per", "atoms");
-    fmt::print("{:<24} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "", "structures", "MAE", "RMSE",
-               "MAE", "RMSE", "MAE", "RMSE", "structure", "a second");
-    std::vector<Atoms> predicted;
     const std::vector<std::string> files = o.files.empty() ? std::vector<std::string>{""} : o.files;
+    std::size_t column = 0;
+    for (const std::string& file : files) column = std::max(column, name_of(file).size());
+    fmt::print("{}\n\n{:<{}} {:>10} {:>19} {:>19} {:>19} {:>9} {:>9}\n", model->description(), "", column, "",
+               "energy, meV", "meV/atom", "forces, meV/Å", "ms per", "atoms");
+    fmt::print("{:<{}} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "", column, "structures", "MAE",
+               "RMSE", "MAE", "RMSE", "MAE", "RMSE", "structure", "a second");
+    std::vector<Atoms> predicted;
     for (const std::string& file : files) {
         std::vector<Atoms> all = read_structures(file);
-        evaluate_file(*model, o, file, all);
+        evaluate_file(*model, o, file, column, all);
         if (!o.write.empty()) predicted.insert(predicted.end(), all.begin(), all.end());
     }
     if (!o.write.empty()) io::write_extxyz(o.write, predicted);

@@ -127,16 +127,14 @@ void declare(CLI::App& app, TrainOptions& o) {
     app.add_option("--until", o.until, "Stop after this epoch, to go on with --resume")
         ->check(positive)
         ->group("Training");
-    add("Training", "--batch", o.trainer.batch_size, "Structures of a step")->check(positive);
-    add("Training", "--lr", o.trainer.lr, "Learning rate, which falls when validation gets no better")
-        ->check(above_zero);
-    add("Training", "--patience", o.trainer.scheduler_patience, "Epochs without progress after which it falls")
-        ->check(from_zero);
-    app.add_option("--stage-two", o.trainer.start_swa,
-                   "Epoch from which energies weigh more, at a rate that stays (none)")
+    add("Training", "--batch", o.batch, "Structures of a step")->check(positive);
+    add("Training", "--lr", o.lr, "Learning rate, which falls when validation gets no better")->check(above_zero);
+    add("Training", "--patience", o.patience, "Epochs without progress after which it falls")->check(from_zero);
+    app.add_option("--stage-two", o.stage_two,
+                   "Epoch after which energies weigh more, at a rate of 0.001 that stays (three quarters of all)")
         ->check(from_zero)
         ->group("Training");
-    add("Training", "--seed", o.trainer.seed, "Of split, weights and batches");
+    add("Training", "--seed", o.seed, "Of split, weights and batches");
     app.add_option("--write", o.write, "Model to write at the end, as MACE's state dict in safetensors")
         ->group("Files");
     app.add_option("--svg", o.svg, "Draw the learning curve")->group("Files");
@@ -163,7 +161,6 @@ int main(int argc, char** argv) {
     CLI::App app("Energies, forces, relaxation and molecular dynamics by MACE potentials. Without a command: a tour of "
                  "them on acetylacetone.");
     app.require_subcommand(0, 1);
-    app.fallthrough();
     int threads = 0;
     bool quiet = false;
     declare_threads_and_quiet(app, threads, quiet);
@@ -172,6 +169,7 @@ int main(int argc, char** argv) {
     const auto command = [&](const char* name, const char* text, auto& options, auto&& run) {
         CLI::App* const sub = app.add_subcommand(name, text);
         declare(*sub, options);
+        declare_threads_and_quiet(*sub, threads, quiet);
         sub->callback([&, run] { work = [&, run] { run(); }; });
     };
     EvaluateOptions evaluation;

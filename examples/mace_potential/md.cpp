@@ -107,12 +107,12 @@ public:
 
     Run(const DynamicsOptions& o, AnyPotential& model, SimulationState state, I integrator)
         : options_(o), model_(model), state_(std::move(state)), integrator_(std::move(integrator)),
-          fixed_(constant_energy ? fixed_freedom(state_) : 0), first_(state_.steps) {
-        if (!o.trajectory.empty()) trajectory_.emplace(o.trajectory, !o.resume.empty());
-    }
+          fixed_(constant_energy ? fixed_freedom(state_) : 0), first_(state_.steps) {}
 
     void run() {
-        see(integrator_.evaluate(model_, state_));
+        const PotentialResult start = integrator_.evaluate(model_, state_);
+        if (!options_.trajectory.empty()) trajectory_.emplace(options_.trajectory, !options_.resume.empty());
+        see(start);
         const index lists = model_.rebuilds();
         interrupted = 0;
         const auto before = std::signal(SIGINT, [](int) { interrupted = 1; });

@@ -8,6 +8,7 @@
 #include <weft/potential/load_mace.hpp>
 #include <weft/potential/mace.hpp>
 #include <weft/potential/options_for.hpp>
+#include <weft/potential/trainer.hpp>
 
 #include <chrono>
 
@@ -37,7 +38,7 @@ struct Data {
             validation = read_structures(o.validation);
         else
             held_out = static_cast<index>(std::llround(o.fraction * static_cast<double>(all.size())));
-        Generator generator{o.trainer.seed, 1, 0};
+        Generator generator{o.seed, 1, 0};
         for (const std::int64_t i : permutation(generator, static_cast<index>(all.size())))
             (held_out-- > 0 ? validation : train).push_back(std::move(all[static_cast<std::size_t>(i)]));
         if (train.empty()) throw error("train", "there are no structures to learn from");
@@ -60,7 +61,7 @@ MACE<float> model_for(const TrainOptions& o, const Data& data, const LabelKeys& 
     if (!o.model.empty()) return load_mace<float>(o.model);
     std::vector<Atoms> all = data.train;
     all.insert(all.end(), data.isolated.begin(), data.isolated.end());
-    Generator generator{o.trainer.seed, 2, 0};
+    Generator generator{o.seed, 2, 0};
     MaceOptions m;
     m.r_max = o.r_max;
     m.max_ell = o.max_ell;
@@ -75,7 +76,12 @@ class Run {
 public:
     Run(const TrainOptions& o, const Data& data, const LabelKeys& keys, const MACE<float>& model)
         : options_(o), trainer_(model, StructureSet(data.train, model.cutoff(), keys),
-                                StructureSet(data.validation, model.cutoff(), keys), o.trainer) {
+                                StructureSet(data.validation, model.cutoff(), keys),
+                                {.lr = o.lr,
+                                 .batch_size = o.batch,
+                                 .scheduler_patience = o.patience,
+                                 .start_swa = o.stage_two >= 0 ? o.stage_two : o.epochs * 3 / 4,
+                                 .seed = o.seed}) {
         if (!o.resume.empty()) trainer_.resume(o.resume);
         const MaceOptions& m = model.options();
         fmt::print("MACE of {} elements: {} parameters, {} channels, cutoff {} Å; {} structures to learn from, {} to "

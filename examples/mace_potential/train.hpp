@@ -2,8 +2,8 @@
 #pragma once
 
 #include <weft/core/index.hpp>
-#include <weft/potential/trainer.hpp>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,7 +19,10 @@ struct TrainOptions {
     index channels = 16, radial = 32;
     int max_ell = 2, correlation = 3;
     index epochs = 60, until = -1;
-    weft::potential::TrainerOptions trainer;
+    index batch = 5, patience = 50; ///< see weft::potential::TrainerOptions, as these
+    index stage_two = -1;           ///< its start_swa; -1: three quarters of the epochs
+    double lr = 0.01;
+    std::uint64_t seed = 0;
     std::string write, save, resume, svg;
     bool quiet = false;
 };
