@@ -22,11 +22,12 @@ weft::Tensor<T, 2> dense_couplings(const weft::so3::Irreps& in, const weft::so3:
 }
 
 template <class T>
-class UnfusedMace {
+class UnfusedMace : public weft::potential::MACE<T> {
 public:
     using Model = weft::potential::MACE<T>;
 
-    explicit UnfusedMace(const Model& model) : model_(model) {
+    /// Shares the model's parameters.
+    explicit UnfusedMace(const Model& model) : Model(model) {
         const auto& o = model.options();
         const auto harmonics = weft::so3::Irreps::spherical_harmonics(o.max_ell);
         for (const auto& product : model.products) {
@@ -43,31 +44,31 @@ public:
     template <class V>
     auto node_energies(const weft::potential::AtomGraph& atoms, const V& vectors) const {
         using namespace weft;
-        const auto& o = model_.options();
+        const auto& o = this->options();
         const Graph& g = atoms.graph;
         const weft::index n = g.num_dst(), channels = o.hidden_irreps[0].mul;
         const auto constant = [](const auto& t) { return potential::detail::as_operand_of<V>(t); };
-        const auto one_hot = constant(weft::one_hot<T>(atoms.element, model_.num_elements()));
+        const auto one_hot = constant(weft::one_hot<T>(atoms.element, this->num_elements()));
         const auto lengths = eval(sqrt(sum<1>(square(vectors))));
         const auto harmonics = so3::spherical_harmonics(so3::degrees_up_to(o.max_ell), vectors,
                                                         {.normalization = so3::Normalization::component});
         const auto cut = so3::polynomial_cutoff(lengths, o.r_max, o.num_polynomial_cutoff);
         const auto radial = eval(so3::bessel_basis(lengths, o.r_max, o.num_bessel) * unsqueeze(cut, 1));
-        auto h = model_.node_embedding.linear(one_hot);
+        auto h = this->node_embedding.linear(one_hot);
         auto energies = constant(Tensor<T, 1>::zeros({n}));
-        for (std::size_t t = 0; t < model_.interactions.size(); ++t) {
-            const auto& i = model_.interactions[t];
+        for (std::size_t t = 0; t < this->interactions.size(); ++t) {
+            const auto& i = this->interactions[t];
             const auto sources = gather(i.linear_up(h), g.sources());
             const auto messages = i.conv_tp(sources, harmonics, i.conv_tp_weights(radial));
             const auto sums = eval(sum_in(g, edge(messages)));
             const auto a = eval(i.linear(sums) * static_cast<T>(1 / o.avg_num_neighbors));
-            const auto mixed = model_.products[t].linear(contracted(t, by_component(a, channels), atoms.element));
+            const auto mixed = this->products[t].linear(contracted(t, by_component(a, channels), atoms.element));
             h = eval(mixed + i.skip_tp(h, one_hot));
-            energies = eval(energies + reshape(model_.readouts[t](h), Extents<1>{n}));
+            energies = eval(energies + reshape(this->readouts[t](h), Extents<1>{n}));
         }
-        if (!model_.scale_shift) return energies;
-        return eval(energies * static_cast<T>(model_.scale_shift->scale.item()) +
-                    static_cast<T>(model_.scale_shift->shift.item()));
+        if (!this->scale_shift) return energies;
+        return eval(energies * static_cast<T>(this->scale_shift->scale.item()) +
+                    static_cast<T>(this->scale_shift->shift.item()));
     }
 
 private:
@@ -76,7 +77,7 @@ private:
     auto by_component(const A& a, weft::index channels) const {
         using namespace weft;
         std::vector<std::remove_cvref_t<decltype(contiguous(transpose(reshape(a, Extents<3>{1, 1, 1}), 1, 2)))>> parts;
-        for (weft::index l = 0, at = 0; l <= model_.options().max_ell; ++l) {
+        for (weft::index l = 0, at = 0; l <= this->options().max_ell; ++l) {
             const weft::index d = 2 * l + 1;
             const auto part = contiguous(slice(a, 1, at, at + channels * d));
             parts.push_back(contiguous(transpose(reshape(part, Extents<3>{a.extent(0), channels, d}), 1, 2)));
@@ -89,7 +90,7 @@ private:
     auto contracted(std::size_t layer, const A& a, const weft::Tensor<std::int32_t, 1>& element) const {
         using namespace weft;
         const weft::index n = a.extent(0), dim = a.extent(1), channels = a.extent(2);
-        const auto& contractions = model_.products[layer].symmetric_contractions.contractions;
+        const auto& contractions = this->products[layer].symmetric_contractions.contractions;
         std::vector<std::remove_cvref_t<decltype(reshape(a, Extents<2>{n, dim * channels}))>> terms;
         for (std::size_t k = 0; k < contractions.size(); ++k) {
             const auto& u = couplings_[layer][k];
@@ -111,7 +112,6 @@ private:
         return concat(1, terms);
     }
 
-    const Model& model_;
     std::vector<std::vector<std::vector<weft::Tensor<T, 2>>>> couplings_; // by layer, term and order
 };
 

@@ -30,12 +30,11 @@ inline io::AnyTensor without_head(const std::string& key, const io::AnyTensor& t
 
 /// A model as safetensors have it: the keys of MACE's state dict, and the options as JSON in the metadata `config`.
 /// Weights may be F32 or F64; couplings U_matrix_n that the file has are used instead of those that MACE makes without
-/// them. Errors: no file of this kind; no configuration, or one of a model that is not supported; keys that are
-/// missing, have another shape or are unknown, by name; numbers that contradict the configuration.
+/// them. Errors: no configuration, or one of a model that is not supported; keys that are missing, have another shape
+/// or are unknown, by name; numbers that contradict the configuration.
 template <class T>
-MACE<T> load_mace(const std::filesystem::path& path) {
-    const auto file = io::SafetensorsFile::read(path);
-    const MaceOptions options = read_mace_config(detail::model_config(file, "load_mace"), path.string());
+MACE<T> load_mace(const io::SafetensorsFile& file) {
+    const MaceOptions options = read_mace_config(detail::model_config(file, "load_mace"), file.file());
 
     io::NamedTensors dict, couplings;
     for (const std::string& key : file.names()) {
@@ -47,8 +46,14 @@ MACE<T> load_mace(const std::filesystem::path& path) {
     }
     MACE<T> model(options, couplings);
     nn::load_state_dict(model, dict);
-    model.require_buffers(path.string());
+    model.require_buffers(file.file());
     return model;
+}
+
+/// The same of the file of that path.
+template <class T>
+MACE<T> load_mace(const std::filesystem::path& path) {
+    return load_mace<T>(io::SafetensorsFile::read(path));
 }
 
 /// Writes a model as load_mace reads it, weights in the type T.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <weft/core/tensor.hpp>
+#include <weft/io/atoms.hpp>
+#include <weft/io/elements.hpp>
 #include <weft/potential/units.hpp>
 
 #include <array>
@@ -24,6 +26,20 @@ struct SimulationState {
     /// n
     index size() const noexcept { return positions.shape()[0]; }
 };
+
+/// Atoms at rest, with the masses of their elements. Errors: an atomic number that is none.
+inline SimulationState simulation_state(const io::Atoms& atoms) {
+    auto masses = Tensor<double, 1>::empty({atoms.size()});
+    double* const to = masses.mutable_data();
+    for (index i = 0; i < atoms.size(); ++i) {
+        const std::int32_t z = atoms.numbers.data()[i];
+        if (z < 1 || z >= static_cast<std::int32_t>(io::atomic_masses.size()))
+            throw error("simulation_state", "atom {} has the atomic number {}: must be from 1 to 118", i, z);
+        to[i] = io::atomic_masses[static_cast<std::size_t>(z)];
+    }
+    return {atoms.positions, Tensor<double, 2>::zeros(atoms.positions.shape()), masses, atoms.numbers, atoms.cell,
+            atoms.pbc, 0};
+}
 
 namespace detail {
 

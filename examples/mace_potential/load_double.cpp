@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include "load.hpp"
+
+template std::unique_ptr<mace_potential::AnyPotential> mace_potential::load<double>(const ModelOptions&);
