@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # From a clean checkout to a result in one command:
-#   sh cmake/run.sh demo                                build and run examples/node_classification, then mace_potential
-#   sh cmake/run.sh demo <arguments>                    build and run examples/node_classification with them
+#   sh cmake/run.sh demo                                build and run examples/node_classification and mace_potential
+#   sh cmake/run.sh demo [arguments of the program]     the first of them alone
 #   sh cmake/run.sh test [arguments of ctest]           build and run the tests
 #   sh cmake/run.sh bench [arguments of the benches]    build and run the benchmarks
 #   sh cmake/run.sh asan|tsan|clang|dev [arguments of ctest]    the tests in another build
@@ -76,8 +76,10 @@ cmake --build --preset "$command"
 case $command in
     demo)
         "build/$build/examples/node_classification" "$@"
-        if [ $# -eq 0 ]; then "build/$build/examples/mace_potential"; fi
-        ;;
+        if [ $# -eq 0 ]; then
+            echo
+            "build/$build/examples/mace_potential"
+        fi ;;
     bench) for program in "build/$build"/bench/bench_*; do "$program" "$@"; done ;;
     # Budgets of compile time belong to a quiet machine: ctest --preset test -L budget
     test | dev) ctest --preset "$command" -LE budget "$@" ;;

@@ -20,7 +20,7 @@ struct ModelOptions {
     double skin = 0.5;      ///< see weft::potential::CalculatorOptions
 };
 
-/// A model in either precision, which is a weft::potential::Potential. Only the two files that make one compile it.
+/// A model in either precision, which is a weft::potential::Potential. Only two files compile it, each in one of them.
 class AnyPotential {
 public:
     AnyPotential() = default;

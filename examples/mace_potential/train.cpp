@@ -2,15 +2,17 @@
 #include "train.hpp"
 
 #include "../status_line.hpp"
+#include "load.hpp"
 #include "plot.hpp"
 #include "structures.hpp"
 
-#include <weft/potential/load_mace.hpp>
-#include <weft/potential/mace.hpp>
 #include <weft/potential/options_for.hpp>
 #include <weft/potential/trainer.hpp>
 
 #include <chrono>
+
+// Here, where the model of floats is compiled anyway.
+template std::unique_ptr<mace_potential::AnyPotential> mace_potential::load<float>(const ModelOptions&);
 
 namespace mace_potential {
 
