@@ -211,7 +211,10 @@ public:
 private:
     // Not inline: expressions are full of handles, and every one ends here.
     static WEFT_NOINLINE void drop(detail::Block* block) noexcept {
-        if (block->references.fetch_sub(1, std::memory_order_acq_rel) == 1) block->release(block);
+        // The only share needs no locked instruction: no one else can make another from it.
+        if (block->references.load(std::memory_order_acquire) == 1 ||
+            block->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            block->release(block);
     }
 
     detail::Block* block_ = nullptr;

@@ -83,7 +83,7 @@ inline Csr sort_edges(const Tensor<std::int32_t, 1>& row, const Tensor<std::int3
     csr.eid = Tensor<std::int32_t, 1>::empty({edges});
     std::int32_t* const to_col = csr.col.mutable_data();
     std::int32_t* const to_eid = csr.eid.mutable_data();
-    std::vector<std::int32_t> next(ptr, ptr + rows);
+    detail::PoolVector<std::int32_t> next(ptr, ptr + rows);
     for (index e = 0; e < edges; ++e) {
         const std::int32_t p = next[static_cast<std::size_t>(r[e])]++;
         to_col[p] = col.data()[e];

@@ -215,7 +215,7 @@ private:
 
     static std::shared_ptr<detail::GraphState>
     make_state(Tensor<std::int32_t, 1> sources, Tensor<std::int32_t, 1> destinations, index num_src, index num_dst) {
-        auto state = std::make_shared<detail::GraphState>();
+        auto state = std::allocate_shared<detail::GraphState>(detail::PoolAllocator<detail::GraphState>());
         state->num_src = num_src;
         state->num_dst = num_dst;
         state->sources = std::move(sources);

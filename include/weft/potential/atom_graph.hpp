@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/pool_allocator.hpp>
 #include <weft/graph/neighbor_list.hpp>
 
 #include <array>
 #include <cmath>
-#include <vector>
 
 namespace weft::inline WEFT_ABI::potential {
 
@@ -30,7 +30,7 @@ struct AtomGraph {
     }
     AtomGraph(const Graph& g, const Tensor<std::int32_t, 1>& elements_of_atoms, index elements)
         : graph(g), element(elements_of_atoms) {
-        std::vector<std::int32_t> place_of(static_cast<std::size_t>(elements), -1), there;
+        weft::detail::PoolVector<std::int32_t> place_of(static_cast<std::size_t>(elements), -1), there;
         for (const std::int32_t z : element.values()) place_of[static_cast<std::size_t>(z)] = 0;
         for (index z = 0; z < elements; ++z)
             if (place_of[static_cast<std::size_t>(z)] == 0) {
@@ -62,7 +62,7 @@ private:
         std::int32_t* const to = pair_of_edge.mutable_data();
         const auto key = [&](index e) { return std::array{from[e], shift[3 * e], shift[3 * e + 1], shift[3 * e + 2]}; };
         std::fill_n(to, edges, -1);
-        std::vector<std::int32_t> firsts;
+        weft::detail::PoolVector<std::int32_t> firsts;
         firsts.reserve(static_cast<std::size_t>(edges / 2));
         for (index e = 0; e < edges; ++e) {
             if (to[e] >= 0) continue;
