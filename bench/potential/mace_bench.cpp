@@ -69,13 +69,15 @@ void energy_and_forces(benchmark::State& state, const Case& c, bool tables) {
     potential::Calculator calculator(tables ? c.model.tabulated() : c.model);
     auto a = c.structures[0];
     const auto compute = [&] { return calculator.compute(a.positions.values(), a.numbers.values(), a.cell, a.pbc); };
+    weft::detail::Pool::instance().trim();
+    weft::reset_peak_memory();
     report(state, compute(), a.size());
+    state.counters["bytes_per_atom"] = static_cast<double>(weft::peak_memory()) / static_cast<double>(a.size());
     double move = 1e-3;
     for (auto _ : state) {
         for (double& x : a.positions.mutable_values()) x += move = -move;
         benchmark::DoNotOptimize(compute().energy);
     }
-    state.counters["bytes_per_atom"] = static_cast<double>(weft::peak_memory()) / static_cast<double>(a.size());
 }
 
 struct Batch {

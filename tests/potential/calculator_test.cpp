@@ -5,10 +5,13 @@
 
 #include <weft/io/extxyz.hpp>
 #include <weft/potential/calculator.hpp>
+#include <weft/potential/energy_forces_loss.hpp>
 #include <weft/potential/load_mace.hpp>
 #include <weft/potential/nequip.hpp>
 #include <weft/potential/velocity_verlet.hpp>
 #include <weft/so3/rotation.hpp>
+
+#include <numeric>
 
 using namespace weft_test;
 using weft::Tensor;
@@ -240,6 +243,25 @@ TEST_CASE("Calculator: the same on any number of threads, and whatever was compu
     };
     REQUIRE(with_threads(1) == with_threads(2));
     REQUIRE(with_threads(1) == with_threads(3));
+}
+
+TEST_CASE("predict: structures of a batch as one by one", "[potential]") {
+    const auto mace = model("mace_a");
+    weft::nn::requires_grad(mace, false);
+    auto frames = frames_of("mace_a_molecules");
+    for (const auto& more : frames_of("mace_a_crystals")) frames.push_back(more);
+    const weft::potential::StructureSet set(frames, mace.cutoff());
+    std::vector<weft::index> all(frames.size());
+    std::iota(all.begin(), all.end(), 0);
+    const auto together = predict(mace, set.batch(mace, all));
+    weft::index atom = 0;
+    for (const weft::index i : all) {
+        const auto alone = predict(mace, set.batch(mace, {&i, 1}));
+        REQUIRE(alone.energies(0) == together.energies(i));
+        for (weft::index k = 0; k < alone.forces.size(); ++k)
+            REQUIRE(std::abs(alone.forces.data()[k] - together.forces.data()[3 * atom + k]) <= 1e-12);
+        atom += alone.forces.extent(0);
+    }
 }
 
 TEST_CASE("Calculator: tables of the radial weights instead of networks", "[potential]") {
