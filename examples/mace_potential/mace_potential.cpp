@@ -146,6 +146,7 @@ void declare(CLI::App& app, TrainOptions& o) {
 
 void declare(CLI::App& app, TimeOptions& o) {
     declare_structure(app, o.structure, o.number);
+    app.add_option("--svg", o.svg, "Also time about 100 to 20,000 atoms, and draw the cost of one");
     app.add_option("--copies", o.copies, fmt::format("Copies side by side that are timed too ({})", o.copies))
         ->check(positive)
         ->group("Structure");

@@ -12,9 +12,11 @@ struct TimeOptions {
     index copies = 64; ///< of the structure side by side, beside it alone
     index steps = 20;
     double dt = 0.5;
+    std::string svg; ///< where to draw the cost of an atom over their number; empty: it is not measured
 };
 
-/// Prints how long steps of molecular dynamics take in either precision, with and without tables.
+/// Prints how long steps of molecular dynamics take in either precision, with and without tables, and one operation
+/// after the other.
 void time_steps(const TimeOptions& options);
 
 } // namespace mace_potential
