@@ -88,7 +88,7 @@ run train --epochs 2 --channels 2 --radial 4 --fraction 0
 grep -q '^epoch *2 ' out || fail "train: no progress"
 
 run time --copies 2 --steps 2
-[ "$(grep -c 'float\|double' out)" -eq 8 ] || fail "not eight times"
+[ "$(grep -c 'float\|double' out)" -eq 12 ] || fail "not twelve times"
 
 # Bad input has a reason, and leaves nothing behind.
 mkdir bad
