@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/dual.hpp>
+#include <weft/core/math/basic.hpp>
 #include <weft/grad/backward.hpp>
 #include <weft/nn/module.hpp>
 
