@@ -29,12 +29,12 @@ struct MaceInteraction {
 /// The hyper-parameters of a MACE model, by the names of mace.modules.MACE and ScaleShiftMACE. Energies in eV, lengths
 /// in Å.
 struct MaceOptions {
-    std::vector<int> atomic_numbers;     ///< of the elements it knows
-    std::vector<double> atomic_energies; ///< of isolated atoms of these
-    double r_max = 5;                    ///< atoms further apart do not see each other
-    index num_bessel = 8;                ///< radial functions
-    int num_polynomial_cutoff = 5;       ///< p of the envelope
-    int max_ell = 3;                     ///< degree of spherical harmonics
+    std::vector<int> atomic_numbers = {};     ///< of the elements it knows
+    std::vector<double> atomic_energies = {}; ///< of isolated atoms of these
+    double r_max = 5;                         ///< atoms further apart do not see each other
+    index num_bessel = 8;                     ///< radial functions
+    int num_polynomial_cutoff = 5;            ///< p of the envelope
+    int max_ell = 3;                          ///< degree of spherical harmonics
     int num_interactions = 2;
     MaceInteraction interaction_first{}, interaction{}; ///< of the first layer, and of the others
     so3::Irreps hidden_irreps = "128x0e+128x1o";        ///< all of the same multiplicity, the first 0e

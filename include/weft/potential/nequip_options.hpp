@@ -21,8 +21,8 @@ namespace weft::inline WEFT_ABI::potential {
 
 /// The hyper-parameters of a NequIP model, by nequip's names where it has one. Energies in eV, lengths in Å.
 struct NequipOptions {
-    std::vector<int> atomic_numbers; ///< of the elements it knows
-    double r_max = 5;                ///< atoms further apart do not see each other
+    std::vector<int> atomic_numbers = {}; ///< of the elements it knows
+    double r_max = 5;                     ///< atoms further apart do not see each other
     int num_layers = 4;
     int l_max = 1; ///< degree of spherical harmonics
     /// Of a layer's result, if they can be reached: each irrep once, 0e among them. Empty: 32 of each degree up to

@@ -15,13 +15,13 @@ namespace weft::inline WEFT_ABI::potential {
 
 /// n atoms that move. A copy is a snapshot: it shares memory until one of the two is written to.
 struct SimulationState {
-    Tensor<double, 2> positions;     ///< [n, 3] in Å; not wrapped into the cell
-    Tensor<double, 2> velocities;    ///< [n, 3] in Å per units::time_unit
-    Tensor<double, 1> masses;        ///< [n] in amu
-    Tensor<std::int32_t, 1> species; ///< [n], atomic numbers
-    std::array<double, 9> cell{};    ///< rows are lattice vectors, in Å
-    std::array<bool, 3> pbc{};       ///< along which of them it repeats
-    std::int64_t steps = 0;          ///< how many have been made
+    Tensor<double, 2> positions = {};     ///< [n, 3] in Å; not wrapped into the cell
+    Tensor<double, 2> velocities = {};    ///< [n, 3] in Å per units::time_unit
+    Tensor<double, 1> masses = {};        ///< [n] in amu
+    Tensor<std::int32_t, 1> species = {}; ///< [n], atomic numbers
+    std::array<double, 9> cell{};         ///< rows are lattice vectors, in Å
+    std::array<bool, 3> pbc{};            ///< along which of them it repeats
+    std::int64_t steps = 0;               ///< how many have been made
 
     /// n
     index size() const noexcept { return positions.shape()[0]; }
@@ -37,8 +37,13 @@ inline SimulationState simulation_state(const io::Atoms& atoms) {
             throw error("simulation_state", "atom {} has the atomic number {}: must be from 1 to 118", i, z);
         to[i] = io::atomic_masses[static_cast<std::size_t>(z)];
     }
-    return {atoms.positions, Tensor<double, 2>::zeros(atoms.positions.shape()), masses, atoms.numbers, atoms.cell,
-            atoms.pbc, 0};
+    return {atoms.positions,
+            Tensor<double, 2>::zeros(atoms.positions.shape()),
+            masses,
+            atoms.numbers,
+            atoms.cell,
+            atoms.pbc,
+            0};
 }
 
 namespace detail {
