@@ -19,7 +19,7 @@ constexpr index points = 64;
 /// One point after the other by the recursion of SolidHarmonics, with the same constants.
 struct PointByPoint {
     int lmax;
-    std::vector<so3::detail::HarmonicStep<float>> steps;
+    weft::detail::PoolVector<so3::detail::HarmonicStep<float>> steps;
 
     explicit PointByPoint(int l)
         : lmax(l), steps(so3::detail::harmonic_steps<float>(l, so3::Normalization::component)) {}

@@ -461,8 +461,8 @@ private:
         weft::detail::PoolVector<std::remove_cvref_t<decltype(eval(flatten(matmul(up, up))))>> maps;
         for (int l = 0; l <= options_.max_ell; ++l) {
             const auto at = static_cast<std::size_t>(l);
-            const double scale = i.conv_tp.path_coefficients()[at] / std::sqrt(2.0 * l + 1) *
-                                 i.linear.path_coefficients()[at] * std::sqrt(static_cast<double>(kinds * width));
+            const double scale =
+                i.conv_tp.path_coefficients()[at] / std::sqrt(2.0 * l + 1) * i.linear.path_coefficients()[at];
             const auto radial_map = slice(last, 1, l * channels, (l + 1) * channels);
             const auto features = eval(unsqueeze(up, 1) * unsqueeze(radial_map, 0) * math::number<T>(scale));
             const auto mixing = reshape(slice(own, 0, l * channels * channels, (l + 1) * channels * channels),
@@ -472,8 +472,9 @@ private:
         const auto map = maps_->get(kinds, [&] {
             std::vector<so3::MulIrrep> in;
             for (int l = 0; l <= options_.max_ell; ++l) in.push_back({kinds * width, {l, l % 2 == 0 ? 1 : -1}});
-            return std::make_shared<const so3::Linear<T>>(in, i.linear.irreps_out(),
-                                                          so3::LinearOptions{.internal_weights = false});
+            return std::make_shared<const so3::Linear<T>>(
+                in, i.linear.irreps_out(),
+                so3::LinearOptions{.path_normalization = so3::PathNormalization::none, .internal_weights = false});
         });
         return (*map)(density, concat(0, maps));
     }
