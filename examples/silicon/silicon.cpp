@@ -10,6 +10,7 @@
 
 #include <weft/grad/backward.hpp>
 #include <weft/nn/adam.hpp>
+#include <weft/nn/dual_module.hpp>
 #include <weft/nn/schedule.hpp>
 
 #include <chrono>
@@ -78,14 +79,6 @@ Prediction predict(const Potential<float>& potential, const Batch& batch) {
     return {reshape(energies.value(), {batch.energies.size()}), Tensor<float, 2>(-positions.grad())};
 }
 
-/// Adds tangents to numbers.
-template <int N>
-Tensor<Number, N> with_tangent(const Tensor<float, N>& value, const Tensor<float, N>& tangent) {
-    auto both = Tensor<Number, N>::empty(value.shape());
-    for (index i = 0; i < value.size(); ++i) both.mutable_data()[i] = {value.data()[i], tangent.data()[i]};
-    return both;
-}
-
 /// Gradients of weight mean((E - E')^2 / atoms^2) + mean((F - F')^2) by all parameters. That of the second term is the
 /// derivative, in the direction of the errors of the forces, of the gradient of the energy by the parameters: the
 /// tangents of the gradients of `dual`, the same potential in numbers with a tangent. That of the first term is the
@@ -96,32 +89,13 @@ void differentiate_loss(Potential<float>& potential, Potential<Number>& dual, co
     const Tensor<float, 1> d_energy =
         (p.energies - batch.energies) * (2 * weight / static_cast<float>(batch.energies.size())) / square(batch.atoms);
 
-    std::vector<Tensor<float, 1>> values;
-    nn::for_each_parameter(potential, [&](std::string_view, const auto& parameter) {
-        values.push_back(reshape(parameter.value(), {parameter.size()}));
-    });
-    std::size_t next = 0;
-    nn::for_each_parameter(dual, [&]<int N>(std::string_view, Parameter<Number, N>& parameter) {
-        const Tensor<float, N> value = reshape(values[next++], parameter.shape());
-        parameter.set_value(with_tangent(value, Tensor<float, N>::zeros(value.shape())));
-        parameter.clear_grad();
-    });
+    nn::set_values_of_dual(potential, dual);
+    nn::clear_grad(potential);
     const Var<Number, 2> positions{with_tangent(batch.positions, direction)};
     const Extents<2> shape{batch.energies.size(), 1};
     backward(dual(batch, positions),
              with_tangent(Tensor<float, 2>::ones(shape), Tensor<float, 2>(reshape(d_energy, shape))));
-    values.clear();
-    nn::for_each_parameter(dual, [&](std::string_view, const auto& parameter) {
-        auto gradient = Tensor<float, 1>::empty({parameter.size()});
-        const auto of_dual = parameter.grad();
-        for (index i = 0; i < gradient.size(); ++i) gradient.mutable_data()[i] = of_dual.data()[i].tangent;
-        values.push_back(gradient);
-    });
-    next = 0;
-    nn::for_each_parameter(potential, [&]<int N>(std::string_view, Parameter<float, N>& parameter) {
-        parameter.clear_grad();
-        backward(parameter.var(), Tensor<float, N>(reshape(values[next++], parameter.shape())));
-    });
+    nn::add_tangents_of_gradients(dual, potential);
 }
 
 struct Result {
