@@ -256,6 +256,27 @@ TEST_CASE("elementwise: rounding, signs and selection", "[core]") {
     REQUIRE(list<float>(pow(x, 3))[1] == -3.375f);
 }
 
+TEST_CASE("elementwise: powers of Duals, in packets and one by one", "[core]") {
+    using D = Dual<double>;
+    std::vector<D> bases, exponents;
+    for (const double base : {-2.0, 0.0, 0.3, 1.0, 7.5})
+        for (const D exponent : {D(-1, 0), D(0, 0), D(2, 0), D(3, 0), D(2.5, 1), D(0, -2)}) {
+            bases.push_back(D(base, 1.75));
+            exponents.push_back(exponent);
+        }
+    const auto a = Tensor<D, 1>::from(bases), b = Tensor<D, 1>::from(exponents);
+    const Tensor<D, 1> y = pow(a, b);
+    for (std::size_t i = 0; i < bases.size(); ++i) {
+        INFO(bases[i].value << " to the power " << exponents[i].value << " " << exponents[i].tangent);
+        const D expected = pow(bases[i], exponents[i]), got = y(static_cast<weft::index>(i));
+        const auto same = [](double p, double q) {
+            return p == q || (std::isnan(p) && std::isnan(q)) || std::abs(p - q) <= 4e-16 * std::abs(q);
+        };
+        REQUIRE(same(got.value, expected.value));
+        REQUIRE(same(got.tangent, expected.tangent));
+    }
+}
+
 TEST_CASE("elementwise: masks", "[core]") {
     const auto x = numbers<float, 1>({100}), y = numbers<float, 1>({100}, 2);
     const Tensor<bool, 1> less = x < y, both = x < y && y > 0, either = !(x < y) || x == x;

@@ -24,7 +24,14 @@ WEFT_ALWAYS_INLINE P sqrt(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P pow(const P& a, const P& b) {
     detail::require_fractional<P>();
-    if constexpr (detail::is_packet<P>) {
+    if constexpr (is_dual<P>) {
+        using R = decltype(P::value);
+        const R y = math::pow(a.value, b.value), zero(0);
+        const R base_slope = select(b.value == zero, zero, R(b.value * math::pow(a.value, R(b.value - number<R>(1)))));
+        // Not taken where the exponent is a constant, so that a negative base, of no logarithm, is fine there.
+        const R exponent_slope = select((a.value == zero) & (b.value >= zero), zero, R(y * math::log(a.value)));
+        return P(y, a.tangent * base_slope + select(b.tangent == zero, zero, R(exponent_slope * b.tangent)));
+    } else if constexpr (detail::is_packet<P>) {
         using T = typename P::value_type;
         T base[P::size], exponent[P::size];
         store_packet<T>(base, a);
