@@ -6,6 +6,7 @@
 #   sh cmake/run.sh test [arguments of ctest]           build and run the tests
 #   sh cmake/run.sh bench [arguments of the benches]    build and run the benchmarks
 #   sh cmake/run.sh asan|tsan|clang|dev [arguments of ctest]    the tests in another build
+#   sh cmake/run.sh sse2|avx2|avx512|neon [arguments of ctest]  the tests for one instruction set; neon is emulated
 # Where there is apt (Debian, Ubuntu), it installs the packages that are missing; elsewhere, and with WEFT_NO_INSTALL=1,
 # CMake uses what is installed and downloads the rest. WEFT_CMAKE_OPTIONS is passed to cmake (-DWEFT_WERROR=ON).
 set -eu
@@ -19,7 +20,7 @@ command=$1
 shift
 case $command in
     demo | test | bench) build=release ;;
-    asan | tsan | clang | dev) build=$command ;;
+    asan | tsan | clang | dev | sse2 | avx2 | avx512 | neon) build=$command ;;
     *) echo "run.sh: unknown command $command" >&2; exit 2 ;;
 esac
 
@@ -44,9 +45,13 @@ need_tool cmake cmake
 need_tool ninja-build ninja make
 need_tool g++ "${CXX:-c++}" c++ g++ clang++
 need_libraries libeigen3-dev libxsimd-dev libfmt-dev catch2 libbenchmark-dev libcli11-dev nlohmann-json3-dev
-case $command in asan | clang | tsan)
-    need_tool clang clang++
-    need_libraries libomp-dev libclang-rt-dev ;;
+case $command in
+    asan | clang | tsan)
+        need_tool clang clang++
+        need_libraries libomp-dev libclang-rt-dev ;;
+    neon)
+        need_tool g++-aarch64-linux-gnu aarch64-linux-gnu-g++
+        need_tool qemu-user qemu-aarch64 ;;
 esac
 
 if [ -n "$missing" ] && [ -z "${WEFT_NO_INSTALL:-}" ] && command -v apt-get >/dev/null; then
