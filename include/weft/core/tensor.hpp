@@ -267,10 +267,12 @@ template <class T, std::size_t N>
 Tensor<T, static_cast<int>(N)> zeros(const index (&extents)[N]) {
     return Tensor<T, static_cast<int>(N)>::zeros(std::to_array(extents));
 }
+/// `ones<float>({4, 3})`: likewise, of ones.
 template <class T, std::size_t N>
 Tensor<T, static_cast<int>(N)> ones(const index (&extents)[N]) {
     return Tensor<T, static_cast<int>(N)>::ones(std::to_array(extents));
 }
+/// `full({4, 3}, 0.5f)`: likewise, of one value.
 template <class T, std::size_t N>
 Tensor<T, static_cast<int>(N)> full(const index (&extents)[N], T value) {
     return Tensor<T, static_cast<int>(N)>::full(std::to_array(extents), value);
