@@ -9,7 +9,9 @@ that uses namespace weft; what a reader need not see stands in a comment before 
 
     <!-- snippet: const auto x = random({3, 4}); -->
 
-What the comment includes is included first, and `random({3, 4})` is a Tensor<float, 2> of normal numbers. Words before the colon say more:
+What the comment includes is included first; `random({3, 4})` is a Tensor<float, 2> of normal numbers. What stands behind a
+line `then:` of the comment comes after the block: `expect(a, b)` throws unless numbers are equal, to 1e-5 of their size.
+Words before the colon say more:
     global      the block stands at namespace scope (classes with templates in them)
     continues   goes on where the block before it ended, with its names
     compile     is not run (reads a file that is not there)
@@ -34,6 +36,9 @@ weft::Tensor<float, int(N)> random(const weft::index (&extents)[N]) {
     weft::fill_normal(generator, x.mutable_data(), x.size());
     return x;
 }
+inline void expect(double a, double b) {
+    if (!(std::abs(a - b) <= 1e-5 * (1 + std::abs(b)))) throw weft::error("expect", "{} is not {}", a, b);
+}
 """
 INCLUDE = re.compile(r"^[ \t]*#include [^\n]*$", re.MULTILINE)
 
@@ -45,7 +50,7 @@ class Snippet:
         self.before_line = text.count("\n", 0, match.start()) + 1
         self.path = path
         self.words = set((match["words"] or "").split())
-        self.before = match["before"] or ""
+        self.before, _, self.then = (match["before"] or "").partition("\nthen:\n")
         self.code = match["code"]
         if self.words - WORDS:
             raise SystemExit(f"{self.place}: unknown words: {', '.join(sorted(self.words - WORDS))}")
@@ -56,7 +61,8 @@ class Snippet:
     def body(self):
         """The lines keep their numbers, so that the compiler names those of the document."""
         return "".join(f'#line {line} "{self.path}"\n{INCLUDE.sub("", text)}\n'
-                       for line, text in ((self.before_line, self.before), (self.line, self.code)))
+                       for line, text in ((self.before_line, self.before), (self.line, self.code),
+                                          (self.before_line, self.then)))
 
 
 def read(path):
