@@ -328,12 +328,14 @@ AttentionResult<S, 4> attention_with_lse(const Tensor<S, 4>& q, const Tensor<S, 
                                          const AttentionOptions& options = {}) {
     return detail::attend_with_lse(options, detail::EveryKey{}, detail::NoScoreFunction{}, q, k, v);
 }
+/// The same with a bias, as in attention.
 template <class S>
 AttentionResult<S, 4> attention_with_lse(const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
                                          const Tensor<detail::AttentionScalar<S>, 4>& bias,
                                          const AttentionOptions& options = {}) {
     return detail::attend_with_lse(options, detail::EveryKey{}, detail::NoScoreFunction{}, q, k, v, bias);
 }
+/// The same of flex_attention.
 template <class S, class Score, class Mask>
 AttentionResult<S, 4> flex_attention_with_lse(const Tensor<S, 4>& q, const Tensor<S, 4>& k, const Tensor<S, 4>& v,
                                               const Score& score, const Mask& mask,

@@ -114,6 +114,7 @@ requires(Q::rank == 3 && K::rank == 3 && V::rank == 3) auto graph_attention(cons
     const auto scores = detail::attention_scores(g, q, k, v.shape(), options);
     return detail::attention_sum<typename Q::value_type>(g, scores, v, options);
 }
+/// The same with `edge_bias`, [E, H].
 template <Expression Q, Expression K, Expression V, Expression B>
 requires(Q::rank == 3 && K::rank == 3 && V::rank == 3 &&
          B::rank == 2) auto graph_attention(const Graph& g, const Q& q, const K& k, const V& v, const B& edge_bias,
@@ -128,6 +129,7 @@ AttentionResult<T, 3> graph_attention_with_lse(const Graph& g, const Tensor<T, 3
                                                const Tensor<T, 3>& v, const GraphAttentionOptions& options = {}) {
     return detail::attention_with_lse(g, detail::attention_scores(g, q, k, v.shape(), options), v, options);
 }
+/// The same with `edge_bias`, [E, H].
 template <class T>
 AttentionResult<T, 3> graph_attention_with_lse(const Graph& g, const Tensor<T, 3>& q, const Tensor<T, 3>& k,
                                                const Tensor<T, 3>& v, const Tensor<T, 2>& edge_bias,

@@ -8,6 +8,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `MultiheadAttention`.
 struct MultiheadAttentionOptions {
     index heads = 1;
     index kv_heads = -1; ///< of keys and values, each for heads / kv_heads heads of queries; -1: as many as heads

@@ -13,6 +13,7 @@ namespace weft::inline WEFT_ABI {
 /// Which elements of a row are a pair that is rotated: (2 t, 2 t + 1), or (t, t + rotated / 2).
 enum class RotaryLayout : char { interleaved, half };
 
+/// Options of `RotaryTable`.
 struct RotaryOptions {
     index rotated = -1; ///< so many elements at the beginning of a row; -1: all
     double base = 10000;

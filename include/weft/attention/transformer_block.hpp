@@ -9,10 +9,12 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// The normalisation of a TransformerBlock: `LayerNorm` or `RMSNorm`.
 enum class TransformerNorm : char { layer, rms };
 /// What is between the two linear functions. swiglu: a silu(b) of the halves [a | b] of the first one's result.
 enum class FeedForward : char { relu, gelu, gelu_tanh, swiglu };
 
+/// Options of `TransformerBlock`.
 struct TransformerBlockOptions {
     index heads = 1;
     index kv_heads = -1;     ///< see MultiheadAttentionOptions

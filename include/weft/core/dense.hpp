@@ -19,6 +19,7 @@ struct SumOf {
         return a + b;
     }
 };
+/// Combines elements by their product.
 struct ProductOf {
     template <class T>
     static constexpr T identity() {
@@ -45,6 +46,7 @@ struct MaximumOf {
         return select(a > b, a, select(a == a, b, a));
     }
 };
+/// Combines elements by the smaller one; NaN if one is.
 struct MinimumOf {
     template <class T>
     static constexpr T identity() {

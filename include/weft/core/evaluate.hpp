@@ -177,6 +177,7 @@ struct PerRun : detail::ExpressionBase {
         o.one_value_per_run = true;
     }
 };
+/// PerRun of `e`, landed.
 template <Expression E>
 auto per_run(const E& e) {
     const auto x = eval(e);

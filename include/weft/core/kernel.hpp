@@ -9,13 +9,17 @@ namespace weft::inline WEFT_ABI {
 
 /// Slopes that need no multiplication: `adjoint * One{}` is the adjoint itself.
 struct One {};
+/// The slope -1: `adjoint * MinusOne{}` is -adjoint.
 struct MinusOne {};
+/// The slope 0: nothing is added to the gradient.
 struct Zero {};
 
+/// An adjoint times a slope that needs no multiplication.
 template <class P>
 WEFT_ALWAYS_INLINE P operator*(const P& a, One) {
     return a;
 }
+/// An adjoint times a slope that needs no multiplication.
 template <class P>
 WEFT_ALWAYS_INLINE P operator*(const P& a, MinusOne) {
     return -a;

@@ -9,7 +9,7 @@
 #include <complex>
 
 /// Elementary functions of scalars, packets and Duals of either, for the bodies of operations. Special values are those
-/// of <cmath>: NaN in, NaN out; overflow to infinity and gradual underflow where the exact result does so. Accuracies
+/// of `<cmath>`: NaN in, NaN out; overflow to infinity and gradual underflow where the exact result does so. Accuracies
 /// are stated at the operations (core/ops).
 namespace weft::inline WEFT_ABI::math {
 
@@ -54,6 +54,7 @@ WEFT_ALWAYS_INLINE P abs(const P& a) {
         return abs(a);
     }
 }
+/// The largest integer not above a; of an integer itself.
 template <class P>
 WEFT_ALWAYS_INLINE P floor(const P& a) {
     if constexpr (std::is_integral_v<P>) {
@@ -63,6 +64,7 @@ WEFT_ALWAYS_INLINE P floor(const P& a) {
         return floor(a);
     }
 }
+/// The smallest integer not below a; of an integer itself.
 template <class P>
 WEFT_ALWAYS_INLINE P ceil(const P& a) {
     if constexpr (std::is_integral_v<P>) {

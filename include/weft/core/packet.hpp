@@ -96,6 +96,7 @@ private:
 
 } // namespace detail
 
+/// The elements T of one SIMD register, or a structure of them (Dual).
 template <class T>
 using Packet = typename detail::PacketOf<T>::type;
 
@@ -103,14 +104,17 @@ using Packet = typename detail::PacketOf<T>::type;
 template <class T>
 inline constexpr index lanes = detail::PacketOf<T>::lanes;
 
+/// The packet of the elements at p, which need not be aligned.
 template <class T>
 WEFT_ALWAYS_INLINE Packet<T> load_packet(const T* p) {
     return detail::PacketOf<T>::load(p);
 }
+/// Writes the elements of a packet to p, which need not be aligned.
 template <class T>
 WEFT_ALWAYS_INLINE void store_packet(T* p, const std::type_identity_t<Packet<T>>& a) {
     detail::PacketOf<T>::store(p, a);
 }
+/// The packet of which every element is a.
 template <class T>
 WEFT_ALWAYS_INLINE Packet<T> splat(const T& a) {
     return detail::PacketOf<T>::splat(a);
@@ -264,8 +268,10 @@ struct LaneIndex {
     using type = std::array<int, 16>;
 #endif
 };
+/// Value and tangent are permuted alike.
 template <class T>
 struct LaneIndex<Dual<T>> : LaneIndex<T> {};
+/// What LaneIndex<T> says the type of lane numbers is.
 template <class T>
 using LaneIndexOf = typename LaneIndex<T>::type;
 

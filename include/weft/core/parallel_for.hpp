@@ -32,8 +32,11 @@ struct Executor {
 
 // Outside WEFT_ABI: translation units compiled with different flags share one thread count and one executor.
 namespace process {
+/// What set_thread_count set; 0: nothing yet.
 inline std::atomic<int> thread_count{0};
+/// What set_executor set; null: OpenMP, or the thread that calls.
 inline std::atomic<const Executor*> executor{nullptr};
+/// Whether this thread is within a parallel_for, which then runs on it alone.
 inline constinit thread_local bool in_parallel_for = false;
 } // namespace process
 

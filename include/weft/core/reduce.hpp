@@ -11,8 +11,10 @@ namespace weft::inline WEFT_ABI {
 
 /// Says that reduced axes stay, with extent 1.
 struct KeepDim {};
+/// The argument that says so: `sum<1>(x, keepdim)`.
 inline constexpr KeepDim keepdim{};
 
+/// Combines bools by or.
 struct AnyOf {
     template <class T>
     static constexpr T identity() {
@@ -20,6 +22,7 @@ struct AnyOf {
     }
     static WEFT_ALWAYS_INLINE bool combine(bool a, bool b) { return a || b; }
 };
+/// Combines bools by and.
 struct AllOf {
     template <class T>
     static constexpr T identity() {
@@ -291,6 +294,7 @@ template <int... Axes, Expression E>
 auto sum(const E& e) {
     return detail::sum_over<false, Axes...>(e);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto sum(const E& e, KeepDim) {
     return detail::sum_over<true, Axes...>(e);
@@ -301,6 +305,7 @@ template <int... Axes, Expression E>
 auto mean(const E& e) {
     return detail::mean_over<false, Axes...>(e);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto mean(const E& e, KeepDim) {
     return detail::mean_over<true, Axes...>(e);
@@ -311,6 +316,7 @@ template <int... Axes, Expression E>
 auto prod(const E& e) {
     return detail::product_over<false, Axes...>(e);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto prod(const E& e, KeepDim) {
     return detail::product_over<true, Axes...>(e);
@@ -322,6 +328,7 @@ template <int... Axes, Expression E>
 auto max(const E& e) {
     return detail::extremum_over<MaximumOf, false, Axes...>(e);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto max(const E& e, KeepDim) {
     return detail::extremum_over<MaximumOf, true, Axes...>(e);
@@ -331,6 +338,7 @@ template <int... Axes, Expression E>
 auto min(const E& e) {
     return detail::extremum_over<MinimumOf, false, Axes...>(e);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto min(const E& e, KeepDim) {
     return detail::extremum_over<MinimumOf, true, Axes...>(e);
@@ -342,6 +350,7 @@ template <int... Axes, Expression E>
 auto var(const E& e, double correction = 1) {
     return detail::variance_over<false, Axes...>(e, correction);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto var(const E& e, double correction, KeepDim) {
     return detail::variance_over<true, Axes...>(e, correction);
@@ -351,6 +360,7 @@ template <int... Axes, Expression E>
 auto stddev(const E& e, double correction = 1) {
     return eval(sqrt(detail::variance_over<false, Axes...>(e, correction)));
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto stddev(const E& e, double correction, KeepDim) {
     return eval(sqrt(detail::variance_over<true, Axes...>(e, correction)));
@@ -361,6 +371,7 @@ template <int... Axes, Expression E>
 auto norm(const E& e) {
     return detail::norm_over<false, Axes...>(e);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto norm(const E& e, KeepDim) {
     return detail::norm_over<true, Axes...>(e);
@@ -371,6 +382,7 @@ template <int... Axes, Expression E>
 auto any(const E& e) {
     return apply_operation(detail::MaskReduction<AnyOf, false, Axes...>{}, e);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto any(const E& e, KeepDim) {
     return apply_operation(detail::MaskReduction<AnyOf, true, Axes...>{}, e);
@@ -380,6 +392,7 @@ template <int... Axes, Expression E>
 auto all(const E& e) {
     return apply_operation(detail::MaskReduction<AllOf, false, Axes...>{}, e);
 }
+/// The same; the reduced axes stay, with extent 1.
 template <int... Axes, Expression E>
 auto all(const E& e, KeepDim) {
     return apply_operation(detail::MaskReduction<AllOf, true, Axes...>{}, e);

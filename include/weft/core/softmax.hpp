@@ -141,6 +141,7 @@ auto logsumexp(const E& x) {
     detail::require_line<E, Axis>();
     return apply_operation(detail::LogSumExp<Axis, false>{}, x);
 }
+/// The same; the axis stays, with extent 1.
 template <int Axis = -1, Expression E>
 auto logsumexp(const E& x, KeepDim) {
     detail::require_line<E, Axis>();

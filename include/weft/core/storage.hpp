@@ -151,10 +151,11 @@ private:
 
 } // namespace detail
 
-/// Bytes that tensors and tapes hold now, and the most that they have held since the program began, or the last
-/// reset_peak_memory().
+/// Bytes that tensors and tapes hold now.
 inline std::size_t memory_in_use() noexcept { return detail::Pool::instance().in_use(); }
+/// The most bytes held at a time since the program began, or the last reset_peak_memory().
 inline std::size_t peak_memory() noexcept { return detail::Pool::instance().peak(); }
+/// Forgets the peak: it is what is held now.
 inline void reset_peak_memory() noexcept { detail::Pool::instance().reset_peak(); }
 
 /// Shared ownership of a block of memory; copying is one atomic increment.

@@ -168,12 +168,12 @@ public:
     std::span<const T> values() const noexcept { return {data_, static_cast<std::size_t>(size())}; }
     std::span<T> mutable_values() { return {mutable_data(), static_cast<std::size_t>(size())}; }
 
-    /// One element. Errors: an index out of range.
+    /// A single element. Errors: an index out of range.
     template <std::convertible_to<index>... I>
     requires(sizeof...(I) == N) const T& operator()(I... at) const {
         return data_[detail::checked_offset<N>(extents_, strides(), {static_cast<index>(at)...})];
     }
-    /// One element, writable; see mutable_data. Errors: an index out of range.
+    /// A single element, writable; see mutable_data. Errors: an index out of range.
     template <std::convertible_to<index>... I>
     requires(sizeof...(I) == N) T& operator()(I... at) {
         const index offset = detail::checked_offset<N>(extents_, strides(), {static_cast<index>(at)...});
@@ -238,7 +238,7 @@ public:
     const Storage& storage() const noexcept { return storage_; }
     const View& tensor() const noexcept { return *this; }
 
-    /// One element. Errors: an index out of range.
+    /// A single element. Errors: an index out of range.
     template <std::convertible_to<index>... I>
     requires(sizeof...(I) == N) const T& operator()(I... at) const {
         return data_[detail::checked_offset<N>(extents_, strides_, {static_cast<index>(at)...})];
@@ -267,10 +267,12 @@ template <class T, std::size_t N>
 Tensor<T, static_cast<int>(N)> zeros(const index (&extents)[N]) {
     return Tensor<T, static_cast<int>(N)>::zeros(std::to_array(extents));
 }
+/// `ones<float>({4, 3})`: likewise, of ones.
 template <class T, std::size_t N>
 Tensor<T, static_cast<int>(N)> ones(const index (&extents)[N]) {
     return Tensor<T, static_cast<int>(N)>::ones(std::to_array(extents));
 }
+/// `full({4, 3}, 0.5f)`: likewise, of one value.
 template <class T, std::size_t N>
 Tensor<T, static_cast<int>(N)> full(const index (&extents)[N], T value) {
     return Tensor<T, static_cast<int>(N)>::full(std::to_array(extents), value);

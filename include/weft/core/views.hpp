@@ -136,6 +136,7 @@ requires(M >= static_cast<std::size_t>(E::rank)) auto broadcast_to(const E& e, c
     }
     return x.template window<static_cast<int>(M)>(0, extents, strides);
 }
+/// The same with the extents in braces.
 template <Expression E, std::size_t M>
 auto broadcast_to(const E& e, const index (&extents)[M]) {
     return broadcast_to(e, std::to_array(extents));
@@ -161,6 +162,7 @@ auto reshape(const E& e, std::array<index, M> extents) {
                     detail::shape_text(asked), x.size());
     return x.template window<static_cast<int>(M)>(0, extents, detail::contiguous_strides(extents));
 }
+/// The same with the extents in braces.
 template <Expression E, std::size_t M>
 auto reshape(const E& e, const index (&extents)[M]) {
     return reshape(e, std::to_array(extents));

@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `APPNP`.
 struct APPNPOptions {
     index K = 10;               ///< steps
     double alpha = 0.1;         ///< the part of the start that every step keeps

@@ -20,6 +20,7 @@ struct ShiftedSoftplus {
     void visit(auto&&) {}
 };
 
+/// Options of `CFConv`.
 struct CFOptions {
     double cutoff = 10;             ///< distance at which messages vanish, in the unit of the distances
     index num_gaussians = 50;       ///< radial functions, with centres from 0 to cutoff

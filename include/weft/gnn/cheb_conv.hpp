@@ -12,6 +12,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `ChebConv`.
 struct ChebOptions {
     Laplacian normalization = Laplacian::symmetric;
     /// The largest eigenvalue of the Laplacian; none: twice its largest entry, which is no less. 2 will do for

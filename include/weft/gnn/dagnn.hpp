@@ -13,6 +13,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `AdaptivePropagation`.
 struct AdaptivePropagationOptions {
     bool recompute = false;         ///< keep each sqrt(K)-th hop only for the backward, which computes the others again
     Generator* generator = nullptr; ///< of the initial weights; null: nn::unseeded_generator()
@@ -104,6 +105,7 @@ private:
     }
 };
 
+/// Options of `DAGNN`.
 struct DAGNNOptions {
     index K = 10;                   ///< hops
     double dropout = 0.8;           ///< before each linear layer, in training

@@ -29,6 +29,7 @@ DGCNGraphs<T> dgcn_graphs(const Graph& g, const W& w, ProximityDivisor divisor =
             normalized(second_order_proximity(g, weight, Step::along, divisor))};
 }
 
+/// Options of `DGCNConv`.
 struct DGCNOptions {
     ProximityDivisor divisor = ProximityDivisor::code;
     bool bias = true;

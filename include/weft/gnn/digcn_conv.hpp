@@ -8,6 +8,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `DiGCNConv`.
 struct DiGCNOptions {
     bool bias = true;
     Generator* generator = nullptr; ///< of the initial weights; null: nn::unseeded_generator()
@@ -54,6 +55,7 @@ struct DiGCNConv {
     }
 };
 
+/// How the parts of an inception block are joined: added up, or one behind the other.
 enum class Inception { sum, concat };
 
 /// DiGCN's inception block: x W^T + b, and a DiGCNConv with each of two matrices, of the first and second order; added

@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `DIMPA`.
 struct DIMPAOptions {
     index hop = 2;           ///< steps over edges
     double fill_value = 0.5; ///< weight of the loop at a node that has none

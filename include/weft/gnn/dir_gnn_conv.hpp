@@ -29,6 +29,7 @@ auto mixed(double alpha, A&& a, B&& b) {
 
 } // namespace detail
 
+/// Options of `DirGNNConv`.
 struct DirGNNOptions {
     double alpha = 0.5;             ///< the part of the edges that leave a node, 1 - alpha of those that enter it
     bool root_weight = true;        ///< the node's own features too
@@ -96,6 +97,7 @@ private:
     }
 };
 
+/// Options of `DirGCNConv`.
 struct DirGCNOptions {
     double alpha = 0.5;             ///< the part of the edges that leave a node, 1 - alpha of those that enter it
     bool bias = true;               ///< in both directions

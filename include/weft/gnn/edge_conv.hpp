@@ -9,6 +9,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `EdgeConv`.
 struct EdgeConvOptions {
     Aggregation aggr = Aggregation::max;
 };

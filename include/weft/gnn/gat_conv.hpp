@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `GATConv`.
 struct GATOptions {
     index heads = 1;
     bool concat = true;          ///< heads side by side; else their mean

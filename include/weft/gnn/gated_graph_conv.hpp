@@ -9,6 +9,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `GatedGraphConv`.
 struct GatedGraphOptions {
     Aggregation aggr = Aggregation::add;
     bool bias = true;               ///< of the recurrent unit

@@ -6,6 +6,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `GATv2Conv`.
 struct GATv2Options {
     index heads = 1;
     bool concat = true;          ///< heads side by side; else their mean

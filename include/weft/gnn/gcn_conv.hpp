@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `GCNConv`.
 struct GCNOptions {
     bool improved = false;      ///< self loops weigh 2
     bool add_self_loops = true; ///< where a node has none yet

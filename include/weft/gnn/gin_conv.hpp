@@ -10,6 +10,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `GINConv`.
 struct GINOptions {
     double eps = 0;
     bool train_eps = false; ///< eps is a parameter; else a constant
@@ -78,6 +79,7 @@ struct GINConv {
     }
 };
 
+/// Options of `GINEConv`.
 struct GINEOptions {
     double eps = 0;
     bool train_eps = false;         ///< eps is a parameter; else a constant

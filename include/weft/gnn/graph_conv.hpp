@@ -8,6 +8,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `GraphConv`.
 struct GraphConvOptions {
     Aggregation aggr = Aggregation::add;
     bool bias = true;

@@ -12,6 +12,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `HGTConv`.
 struct HGTOptions {
     index heads = 1;
     Generator* generator = nullptr; ///< of the initial weights; null: nn::unseeded_generator()
@@ -33,6 +34,7 @@ struct HeteroLinear {
 /// each relation costs two matrix products of its source nodes, and its edges nothing more than attention.
 template <class T>
 struct HGTConv {
+    /// The matrices of one relation, per head.
     struct Relations {
         Parameter<T, 3> weight;
         void visit(auto&& v) { v("weight", weight); }

@@ -24,6 +24,7 @@ enum class HypergraphAttention {
     hyperedges, ///< the hyperedges of a node
 };
 
+/// Options of `HypergraphConv`.
 struct HypergraphOptions {
     bool use_attention = false;
     HypergraphAttention attention = HypergraphAttention::members;
@@ -167,6 +168,7 @@ private:
     }
 };
 
+/// Options of `DirectedHypergraphConv`.
 struct DirectedHypergraphOptions {
     bool bias = true;
     Generator* generator = nullptr; ///< of the initial weights; null: nn::unseeded_generator()

@@ -17,6 +17,7 @@ enum class ImbalanceNormalization {
     plain    ///< the sum of the two flows
 };
 
+/// Options of `imbalance_loss`.
 struct ImbalanceOptions {
     ImbalanceNormalization normalization = ImbalanceNormalization::vol_sum;
     index beta = 3; ///< how many pairs of clusters count, those of the largest imbalance
@@ -71,6 +72,7 @@ auto imbalance_loss(const Graph& g, const P& probabilities, const W& edge_weight
     order.resize(std::min(order.size(), static_cast<std::size_t>(options.beta)));
     return eval(T(1) - sum(gather(imbalance, Tensor<index, 1>::from(order))) / T(options.beta));
 }
+/// The same with every edge of weight 1.
 template <Expression P>
 auto imbalance_loss(const Graph& g, const P& probabilities, const ImbalanceOptions& options = {}) {
     return imbalance_loss(g, probabilities, Tensor<typename P::value_type, 1>::ones({g.num_edges()}), options);

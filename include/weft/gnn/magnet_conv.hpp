@@ -19,6 +19,7 @@ requires(Z::rank == 3) auto complex_relu(const Z& expression) {
     return eval(where(slice(z, 1, 0, 1) >= T(0), z, T(0)));
 }
 
+/// Options of `MagNetConv`.
 struct MagNetOptions {
     double q = 0.25;          ///< how much directions count, in [0, 1/2]; 0: not at all
     bool trainable_q = false; ///< q is a parameter, kept in [0, 1/4]

@@ -17,6 +17,7 @@ enum class PNAAggregator { sum, mean, min, max, variance, standard_deviation };
 /// d / delta, its inverse; delta is the mean over the training graphs.
 enum class PNAScaler { identity, amplification, attenuation, linear, inverse_linear };
 
+/// Options of `PNAConv`.
 struct PNAOptions {
     std::vector<PNAAggregator> aggregators = {PNAAggregator::mean, PNAAggregator::min, PNAAggregator::max,
                                               PNAAggregator::standard_deviation};
@@ -40,6 +41,7 @@ struct PNAConv {
     std::optional<nn::Linear<T>> edge_encoder;
     std::vector<nn::MLP<T>> pre_nns, post_nns;
     nn::Linear<T> lin;
+    /// Functions of the degrees of the training graphs that scale what is aggregated.
     struct Degrees {
         Tensor<T, 1> avg_deg_lin, avg_deg_log;
         void visit(auto&& v) {

@@ -75,6 +75,7 @@ template <Expression W>
 requires(W::rank == 1) auto directed_random_walk_encoding(const Graph& g, const W& w, index steps) {
     return concat(1, random_walk_encoding(g, w, steps), random_walk_encoding(g.reverse(), w, steps));
 }
+/// The same with every edge of weight 1.
 template <class T = float>
 Tensor<T, 2> directed_random_walk_encoding(const Graph& g, index steps) {
     return directed_random_walk_encoding(g, Tensor<T, 1>::ones({g.num_edges()}), steps);

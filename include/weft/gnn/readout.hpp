@@ -55,6 +55,7 @@ struct AttentionalAggregation {
     }
 };
 
+/// Options of `SoftmaxAggregation`.
 struct SoftmaxAggregationOptions {
     double t = 1;       ///< large: the maximum; 0: the mean
     bool learn = false; ///< t is a parameter

@@ -11,6 +11,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `RGCNConv`.
 struct RGCNOptions {
     index num_bases = 0;  ///< relations' matrices are sums of so many; 0: each its own
     index num_blocks = 0; ///< matrices are block-diagonal with so many blocks; 0: full

@@ -8,6 +8,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `SAGEConv`.
 struct SAGEOptions {
     Aggregation aggr = Aggregation::mean;
     bool normalize = false;  ///< rows of the result to unit length

@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `SGConv`.
 struct SGOptions {
     index K = 1;                ///< steps
     bool add_self_loops = true; ///< where a node has none yet

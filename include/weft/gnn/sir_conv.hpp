@@ -40,6 +40,7 @@ auto sir_aggregate(const Graph& g, const Message& message, const A& activation, 
 
 } // namespace detail
 
+/// Options of `SIRConv`.
 struct SIROptions {
     SIRAggregation aggr = SIRAggregation::sum;
     bool inner_bias = true;         ///< of linear_query

@@ -6,6 +6,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `SIRConvBase`.
 struct SIRConvBaseOptions {
     SIRAggregation aggr = SIRAggregation::sum;
 };

@@ -16,6 +16,7 @@ namespace weft::inline WEFT_ABI::gnn {
 /// What turns the projection of a node's features into its score.
 enum class Nonlinearity { tanh, sigmoid, relu, linear };
 
+/// Options of `TopKPooling`.
 struct TopKOptions {
     /// Below 1: the part of the nodes of each graph that stays, rounded up; else their number, whole. Graphs that have
     /// fewer nodes keep them all.

@@ -9,6 +9,7 @@
 
 namespace weft::inline WEFT_ABI::gnn {
 
+/// Options of `TransformerConv`.
 struct TransformerOptions {
     index heads = 1;
     bool concat = true;             ///< heads side by side; else their mean

@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI {
 
+/// Options of `backward`.
 struct BackwardOptions {
     bool keep_graph = false; ///< keep what a second backward() through the same graph needs
 };

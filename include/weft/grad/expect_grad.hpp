@@ -9,6 +9,7 @@
 
 namespace weft::inline WEFT_ABI {
 
+/// Options of `expect_grad`.
 struct ExpectGradOptions {
     double tolerance = 1e-6; ///< largest relative error of a derivative
     double step = 1e-3; ///< of the differences, times max(1, |x|); inputs must be further from kinks than twice that
@@ -305,6 +306,7 @@ template <int Order = 2, class F, Expression... E>
 void expect_grad(const F& f, const E&... inputs) {
     detail::expect_grad<Order>(ExpectGradOptions{}, f, Tensor<double, E::rank>(inputs)...);
 }
+/// The same with the given options.
 template <int Order = 2, class F, Expression... E>
 void expect_grad(const ExpectGradOptions& options, const F& f, const E&... inputs) {
     detail::expect_grad<Order>(options, f, Tensor<double, E::rank>(inputs)...);

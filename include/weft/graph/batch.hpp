@@ -170,6 +170,7 @@ requires(N >= 1) Tensor<T, N> concat_rows(std::span<const Tensor<T, N>> parts) {
     for (const auto& part : parts) to = std::copy_n(part.data(), part.size(), to);
     return rows;
 }
+/// The same of a vector.
 template <class T, int N>
 requires(N >= 1) Tensor<T, N> concat_rows(const std::vector<Tensor<T, N>>& parts) {
     return concat_rows(std::span<const Tensor<T, N>>(parts));

@@ -8,6 +8,7 @@
 /// D_out are the sums of rows, D_in those of columns.
 namespace weft::inline WEFT_ABI {
 
+/// Which normalised adjacency matrix.
 enum class DirectedNorm {
     row,       ///< D_out^-1 A
     column,    ///< A D_in^-1

@@ -168,6 +168,7 @@ struct MinIn : SelectEdges<false> {
 
 } // namespace detail
 
+/// An expression with `src`, `dst` or `edge` in it: it has a value for each edge, and a reduction over edges ends it.
 template <class E>
 concept EdgeExpression = Expression<E> && detail::is_edge_expression<E>;
 
@@ -188,6 +189,7 @@ template <EdgeExpression E>
 auto max_in(const Graph& g, const E& e) {
     return detail::reduce_edges<detail::MaxIn>(g, e);
 }
+/// Minimum over the edges that enter each destination; otherwise as max_in.
 template <EdgeExpression E>
 auto min_in(const Graph& g, const E& e) {
     return detail::reduce_edges<detail::MinIn>(g, e);
@@ -247,14 +249,17 @@ template <EdgeExpression E>
 auto sum_out(const Graph& g, const E& e) {
     return sum_in(g.reverse(), detail::mirrored(e));
 }
+/// Mean over the edges that leave each source; otherwise as mean_in.
 template <EdgeExpression E>
 auto mean_out(const Graph& g, const E& e) {
     return mean_in(g.reverse(), detail::mirrored(e));
 }
+/// Maximum over the edges that leave each source; otherwise as max_in.
 template <EdgeExpression E>
 auto max_out(const Graph& g, const E& e) {
     return max_in(g.reverse(), detail::mirrored(e));
 }
+/// Minimum over the edges that leave each source; otherwise as min_in.
 template <EdgeExpression E>
 auto min_out(const Graph& g, const E& e) {
     return min_in(g.reverse(), detail::mirrored(e));

@@ -314,6 +314,7 @@ template <EdgeExpression E>
 auto softmax_out(const E& e) {
     return EdgeStage<SoftmaxOut, E>(e);
 }
+/// Its value per edge [E, ...], in the order in which the edges were given.
 template <EdgeExpression E>
 auto softmax_out(const Graph& g, const E& e) {
     return edges(g.reverse(), detail::mirrored(softmax_out(e)));

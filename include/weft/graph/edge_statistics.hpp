@@ -29,14 +29,17 @@ auto std_in(const Graph& g, const E& e) {
     const auto variance = var_in(g, e);
     return eval(where(variance > T(1e-5), sqrt(maximum(variance, T(1e-5))), T(0)));
 }
+/// log(sum(exp(e))) over the edges that leave each source; otherwise as logsumexp_in.
 template <EdgeExpression E>
 auto logsumexp_out(const Graph& g, const E& e) {
     return logsumexp_in(g.reverse(), detail::mirrored(e));
 }
+/// Variance over the edges that leave each source; otherwise as var_in.
 template <EdgeExpression E>
 auto var_out(const Graph& g, const E& e) {
     return var_in(g.reverse(), detail::mirrored(e));
 }
+/// Standard deviation over the edges that leave each source; otherwise as std_in.
 template <EdgeExpression E>
 auto std_out(const Graph& g, const E& e) {
     return std_in(g.reverse(), detail::mirrored(e));

@@ -58,6 +58,7 @@ requires(W::rank == 1 && Q::rank == 1) auto magnetic_laplacian(const Graph& g, c
     return MagneticLaplacian{pairs.graph, stack(1, size * cos(angle), size * sin(angle)),
                              symmetric ? Diagonal(Tensor<T, 1>::ones({nodes})) : degree};
 }
+/// The same with a q that is not trained.
 template <Expression W>
 requires(W::rank == 1) auto magnetic_laplacian(const Graph& g, const W& w, double q,
                                                Laplacian kind = Laplacian::symmetric) {

@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI {
 
+/// Options of `NeighborLoader`.
 struct NeighborLoaderOptions {
     std::vector<index> fan_outs; ///< see NeighborSamplerOptions
     bool replace = false;        ///< see NeighborSamplerOptions
@@ -39,6 +40,7 @@ public:
     /// Mini-batches in an epoch.
     index size() const noexcept { return (nodes_.size() + options_.batch_size - 1) / options_.batch_size; }
 
+    /// Goes through the batches of one epoch.
     class Iterator {
     public:
         using value_type = SampledSubgraph;

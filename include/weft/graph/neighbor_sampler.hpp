@@ -37,6 +37,7 @@ struct SampledSubgraph {
     }
 };
 
+/// Options of `NeighborSampler`.
 struct NeighborSamplerOptions {
     /// For each hop, how many of the edges that enter a node are taken, -1 for all.
     std::vector<index> fan_outs;

@@ -73,6 +73,7 @@ WeightedGraph<Tensor<T, 1>> laplacian(const Graph& g, Laplacian kind = Laplacian
     return {add_self_loops(remove_self_loops(g)), std::move(weight)};
 }
 
+/// Options of `gcn_norm`.
 struct GcnNormOptions {
     /// Loops that are added weigh 2 instead of 1.
     bool improved = false;

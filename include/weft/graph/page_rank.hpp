@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI {
 
+/// Options of `page_rank`.
 struct PageRankOptions {
     double damping = 0.85;    ///< how often the walk follows an edge; else it goes anywhere
     double tolerance = 1e-12; ///< of the sum of the changes of a step

@@ -11,6 +11,7 @@ namespace weft::inline WEFT_ABI::io {
 
 template <class = void>
 class BasicAtomicFile;
+/// @copydoc weft::io::BasicAtomicFile
 using AtomicFile = BasicAtomicFile<>;
 
 /// Writes a file as a whole or not at all: bytes go to a temporary file in the same folder, `commit` flushes it to the

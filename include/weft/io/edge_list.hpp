@@ -26,6 +26,7 @@ struct EdgeList {
     std::vector<std::string> names;
 };
 
+/// Options of edge lists, read and written.
 struct EdgeListOptions {
     /// What separates the fields of a line. ' ': any number of spaces and tabs. 0: a comma when the first line has one,
     /// else a semicolon when it has one, else ' '. In writing, 0 is ' '.
@@ -382,8 +383,8 @@ void write_edge_list(const EdgeList<T>& list, const EdgeListOptions& options, Wr
 ///
 /// Fields: the source, the destination, then maybe the weight; all lines have as many. They are separated by the
 /// delimiter, or by any number of spaces and tabs; spaces around a field do not belong to it, and a field may be quoted
-/// "like ""this""". Nodes are numbers, or names with `named`. Lines end with \n or \r\n; blank ones are skipped, and
-/// so is a header. Duplicate edges are kept. Nodes behind the largest number exist only if `num_nodes` says so.
+/// "like ""this""". Nodes are numbers, or names with `named`. Lines end with "\n" or "\r\n"; blank ones are skipped,
+/// and so is a header. Duplicate edges are kept. Nodes behind the largest number exist only if `num_nodes` says so.
 /// One pass, O(bytes). Errors, with the number of the line: a field that is missing, empty or no number; another number
 /// of fields than in the first line; a node out of range.
 template <class T = float>

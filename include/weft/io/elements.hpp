@@ -11,6 +11,7 @@
 /// The chemical elements; tables are indexed by atomic number, 0 is a placeholder.
 namespace weft::inline WEFT_ABI::io {
 
+/// The symbol of each element.
 inline constexpr std::array<std::string_view, 119> chemical_symbols = {
     "X",  "H",  "He", "Li", "Be", "B",  "C",  "N",  "O",  "F",  "Ne", "Na", "Mg", "Al", "Si", "P",  "S",
     "Cl", "Ar", "K",  "Ca", "Sc", "Ti", "V",  "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As",

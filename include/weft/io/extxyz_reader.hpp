@@ -394,6 +394,7 @@ std::vector<Atoms> read_frames(ExtxyzParser<>& parser) {
 
 template <class = void>
 class BasicExtxyzReader;
+/// @copydoc weft::io::BasicExtxyzReader
 using ExtxyzReader = BasicExtxyzReader<>;
 
 /// Reads the frames of a file one after the other, for trajectories that are larger than the memory; see parse_extxyz.

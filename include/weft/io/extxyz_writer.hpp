@@ -177,6 +177,7 @@ std::string extxyz_text(std::span<const Atoms> frames) {
     return detail::text_from([&](auto write) { detail::write_frames(frames, write); });
 }
 
+/// Options of `write_extxyz`.
 struct ExtxyzWriterOptions {
     /// Whether frames that are in the file stay there, and new ones come behind them.
     bool append = false;
@@ -213,6 +214,7 @@ std::size_t whole_frames(std::string_view text, const std::string& file) {
 
 template <class = void>
 class BasicExtxyzWriter;
+/// @copydoc weft::io::BasicExtxyzWriter
 using ExtxyzWriter = BasicExtxyzWriter<>;
 
 /// Writes a trajectory frame by frame as write_extxyz does. When `write` returns, the operating system has the frame:

@@ -56,6 +56,7 @@ struct GraphDataset {
     GraphDataset select(const Tensor<I, 1>& graphs) const;
 };
 
+/// Options of `load_graph_dataset`.
 struct GraphDatasetOptions {
     /// Whether attributes of nodes are among their features, before the labels (use_node_attr of PyG).
     bool node_attributes = false;

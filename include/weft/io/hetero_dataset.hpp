@@ -11,6 +11,7 @@ namespace weft::inline WEFT_ABI::io {
 /// A graph with nodes and edges of several types, where nodes of one type have classes. What the file does not have is
 /// empty.
 struct HeteroDataset {
+    /// The nodes of one type.
     struct Nodes {
         index count = 0;
         index num_features = 0;
@@ -41,6 +42,7 @@ struct HeteroDataset {
     Tensor<std::int32_t, 1> unlabelled;
 };
 
+/// Options of `load_hetero_dataset`.
 struct HeteroDatasetOptions {
     /// The type of nodes that have classes; empty: the only one that takes part in every relation.
     std::string target{};

@@ -65,6 +65,7 @@ Storage read_file(const std::filesystem::path& path) {
 
 template <class = void>
 class BasicMappedFile;
+/// @copydoc weft::io::BasicMappedFile
 using MappedFile = BasicMappedFile<>;
 
 /// A file mapped read-only into memory, with at least 64 readable zero bytes after its end. The file must not be

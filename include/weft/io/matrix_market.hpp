@@ -9,6 +9,7 @@ namespace weft::inline WEFT_ABI::io {
 /// those below it (skew-symmetric: a_ji = -a_ij).
 enum class MatrixSymmetry { general, symmetric, skew_symmetric };
 
+/// Options of `write_matrix_market`.
 struct MatrixMarketOptions {
     MatrixSymmetry symmetry = MatrixSymmetry::general;
     /// Text for the head of the file, of any number of lines.

@@ -38,6 +38,7 @@ struct NodeDataset {
     Tensor<std::int32_t, 1> unlabelled;
 };
 
+/// Options of `load_node_dataset`.
 struct NodeDatasetOptions {
     /// Which of several published splits.
     index split = 0;

@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI::io::inline WEFT_DETAIL_ZIP {
 
 template <class = void>
 class BasicNpzFile;
+/// @copydoc weft::io::BasicNpzFile
 using NpzFile = BasicNpzFile<>;
 
 /// An npz file: arrays by name. Its directory is read at once, an array when it is asked for, with its checksum.

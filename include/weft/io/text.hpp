@@ -46,7 +46,7 @@ public:
         return error(operation_, "{}: line {}: {}", file_, std::max<index>(number_, 1), message(text, pieces));
     }
 
-    /// Moves to the next line, which ends with \n, \r\n or the text. False when there is none.
+    /// Moves to the next line, which ends with "\n", "\r\n" or the text. False when there is none.
     bool next() {
         if (rest_.empty()) return false;
         ++number_;

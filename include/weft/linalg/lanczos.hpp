@@ -9,6 +9,7 @@
 
 namespace weft::inline WEFT_ABI {
 
+/// Options of `lanczos`.
 struct LanczosOptions {
     /// Largest |A x - lambda x| of the unit vectors found, relative to the largest |lambda| seen.
     double tolerance = 1e-9;

@@ -54,9 +54,11 @@ using SiLU = detail::Activation<weft::Silu>;
 using Mish = detail::Activation<weft::Mish>;
 /// x (x + 3) / 6 from -3 to 3, 0 below and x above
 using Hardswish = detail::Activation<weft::Hardswish>;
+/// tanh(x)
 using Tanh = detail::Activation<weft::Tanh>;
 /// min(max(x, -1), 1)
 using Hardtanh = detail::Activation<weft::Hardtanh>;
+/// 1 / (1 + e^-x)
 using Sigmoid = detail::Activation<weft::Sigmoid>;
 /// (x + 3) / 6 between 0 and 1
 using Hardsigmoid = detail::Activation<weft::Hardsigmoid>;

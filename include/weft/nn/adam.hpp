@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `Adam` and, decoupled, of `AdamW`: defaults are those of PyTorch.
 template <bool Decoupled>
 struct BasicAdamOptions {
     double lr = 1e-3;
@@ -24,7 +25,9 @@ struct BasicAdamOptions {
         f("amsgrad", amsgrad);
     }
 };
+/// Options of `Adam`: weight decay is added to the gradient.
 using AdamOptions = BasicAdamOptions<false>;
+/// Options of `AdamW`: weight decay is apart from the gradient.
 using AdamWOptions = BasicAdamOptions<true>;
 
 /// At step t: m = beta_0 m + (1 - beta_0) g; v = beta_1 v + (1 - beta_1) g^2;
@@ -46,6 +49,7 @@ struct AdamRule {
             if (!(beta >= 0 && beta < 1)) throw error(name, "betas {}, {}: must be in [0, 1)", o.betas[0], o.betas[1]);
     }
 
+    /// The update of one step, element by element.
     template <class P>
     struct Update {
         using T = typename P::value_type;

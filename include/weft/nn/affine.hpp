@@ -8,6 +8,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of normalisations with a scale and shift.
 struct NormOptions {
     double eps = 1e-5;  ///< added to the variance
     bool affine = true; ///< a learnt factor `weight` and summand `bias` for each channel

@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `BatchNorm`.
 struct BatchNormOptions {
     double eps = 1e-5;     ///< added to the variance
     double momentum = 0.1; ///< the part of the running statistics that a batch replaces

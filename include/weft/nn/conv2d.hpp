@@ -9,6 +9,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `Conv2d`.
 struct Conv2dOptions {
     Pair stride = 1;
     Pair padding = 0;

@@ -12,6 +12,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `conv2d`.
 struct ConvolutionOptions {
     Pair stride = 1;
     Pair padding = 0;  ///< rows and columns of zeros on either side

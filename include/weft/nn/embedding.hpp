@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `Embedding`.
 struct EmbeddingOptions {
     /// Where the initial values come from; null: unseeded_generator().
     Generator* generator = nullptr;

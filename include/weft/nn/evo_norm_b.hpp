@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of the EvoNorms of statistics of batches.
 struct EvoNormBOptions {
     std::optional<double> eps = {}; ///< added to the variances; by default that of the layer
     double momentum = 0.1;          ///< the part of the running variance that a batch replaces

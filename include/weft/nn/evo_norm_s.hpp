@@ -6,6 +6,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of the EvoNorms of statistics of samples.
 struct EvoNormSOptions {
     index groups = 32;
     index group_size = 0;           ///< channels of a group; where given, it decides and `groups` does not
@@ -99,6 +100,7 @@ template <class T, class Activation = SiLU>
 struct EvoNormS1 : detail::EvoNormS<T, 1, false, Activation> {
     using detail::EvoNormS<T, 1, false, Activation>::EvoNormS;
 };
+/// As EvoNormS1 with eps 1e-3; without `apply_act` x / s weight + bias.
 template <class T, class Activation = SiLU>
 struct EvoNormS1a : detail::EvoNormS<T, 1, true, Activation> {
     using detail::EvoNormS<T, 1, true, Activation>::EvoNormS;
@@ -108,6 +110,7 @@ template <class T, class Activation = SiLU>
 struct EvoNormS2 : detail::EvoNormS<T, 2, false, Activation> {
     using detail::EvoNormS<T, 2, false, Activation>::EvoNormS;
 };
+/// As EvoNormS2 with eps 1e-3; without `apply_act` x / s weight + bias.
 template <class T, class Activation = SiLU>
 struct EvoNormS2a : detail::EvoNormS<T, 2, true, Activation> {
     using detail::EvoNormS<T, 2, true, Activation>::EvoNormS;

@@ -7,6 +7,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `ExponentialMovingAverage`.
 struct ExponentialMovingAverageOptions {
     double decay = 0.99;
     /// At update n the decay is at most (1 + n) / (10 + n), so that the start fades sooner.

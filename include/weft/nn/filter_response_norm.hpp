@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `FilterResponseNorm`.
 struct FilterResponseNormOptions {
     double eps = 1e-6;     ///< added to the mean of squares
     bool threshold = true; ///< the thresholded linear unit: max(y, tau) with a learnt `tau` for each channel

@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of recurrent cells.
 struct RecurrentOptions {
     bool bias = true;
     Generator* generator = nullptr; ///< of the initial weights; null: unseeded_generator()

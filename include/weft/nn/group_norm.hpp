@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `GroupNorm`.
 struct GroupNormOptions {
     double eps = 1e-5;  ///< added to the variance
     bool affine = true; ///< a learnt factor `weight` and summand `bias` for each channel

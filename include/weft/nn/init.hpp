@@ -17,6 +17,7 @@
 
 namespace weft::process {
 // Outside WEFT_ABI: one count in a program, whatever flags its translation units have.
+/// How many generators unseeded_generator has made.
 inline std::atomic<std::uint64_t> unseeded_layers{0};
 } // namespace weft::process
 
@@ -31,6 +32,7 @@ inline Generator unseeded_generator() {
 /// Which extent scales a Kaiming initialisation: the input's keeps the variance of values, the output's of gradients.
 enum class Fan { in, out };
 
+/// Options of kaiming_uniform and kaiming_normal.
 struct KaimingOptions {
     /// The slope of the leaky ReLU that follows; 0 is ReLU. sqrt(5) makes bounds of 1 / sqrt(fan).
     double negative_slope = 0;
@@ -95,16 +97,19 @@ void normal(X& x, Generator& generator, double mean = 0, double deviation = 1) {
     });
 }
 
+/// That value everywhere.
 template <detail::Initializable X>
 void constant(X& x, double value) {
     const auto values = x.mutable_values();
     using T = std::remove_cvref_t<decltype(values[0])>;
     std::fill(values.begin(), values.end(), static_cast<T>(value));
 }
+/// 0 everywhere.
 template <detail::Initializable X>
 void zeros(X& x) {
     constant(x, 0);
 }
+/// 1 everywhere.
 template <detail::Initializable X>
 void ones(X& x) {
     constant(x, 1);

@@ -11,6 +11,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `Linear`.
 struct LinearOptions {
     bool bias = true;
     /// Where the initial values come from; null: unseeded_generator().

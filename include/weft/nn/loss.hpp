@@ -18,6 +18,7 @@ namespace weft::inline WEFT_ABI::nn {
 /// What becomes of the losses of all elements: none keeps them.
 enum class Reduction { mean, sum, none };
 
+/// Options of `nll_loss`.
 template <class T>
 struct ClassLossOptions {
     /// Weight of each class, [classes]; empty: all 1. The mean is over the weights of the labels.
@@ -25,6 +26,7 @@ struct ClassLossOptions {
     /// Rows with this label count for nothing.
     std::int64_t ignore_index = -100;
 };
+/// Options of `cross_entropy`.
 template <class T>
 struct CrossEntropyOptions {
     Tensor<T, 1> weight{};
@@ -248,6 +250,7 @@ auto cross_entropy(const E& logits, const Tensor<Label, 1>& labels,
                    const CrossEntropyOptions<weft::detail::compute_type<E>>& options = {}) {
     return detail::class_loss<true, R>(logits, labels, std::optional<Tensor<Label, 1>>(), options);
 }
+/// The same of the rows `subset` alone.
 template <Reduction R = Reduction::mean, Expression E, class Label, class Row>
 auto cross_entropy(const E& logits, const Tensor<Label, 1>& labels, const Tensor<Row, 1>& subset,
                    const CrossEntropyOptions<weft::detail::compute_type<E>>& options = {}) {
@@ -260,6 +263,7 @@ auto nll_loss(const E& x, const Tensor<Label, 1>& labels,
               const ClassLossOptions<weft::detail::compute_type<E>>& options = {}) {
     return detail::class_loss<false, R>(x, labels, std::optional<Tensor<Label, 1>>(), options);
 }
+/// The same of the rows `subset` alone.
 template <Reduction R = Reduction::mean, Expression E, class Label, class Row>
 auto nll_loss(const E& x, const Tensor<Label, 1>& labels, const Tensor<Row, 1>& subset,
               const ClassLossOptions<weft::detail::compute_type<E>>& options = {}) {
@@ -280,6 +284,7 @@ auto l1_loss(const A& input, const B& target) {
     return detail::reduced<R>(abs(input - target));
 }
 
+/// Options of `binary_cross_entropy_with_logits`.
 struct BinaryCrossEntropyOptions {
     /// How much more an element with target 1 counts than one with target 0.
     double pos_weight = 1;
@@ -330,6 +335,7 @@ template <Expression E, class Label>
 double accuracy(const E& logits, const Tensor<Label, 1>& labels) {
     return detail::accuracy_of(eval(logits), labels, static_cast<const Label*>(nullptr), labels.size());
 }
+/// The same of the rows `subset` alone.
 template <Expression E, class Label, class Row>
 double accuracy(const E& logits, const Tensor<Label, 1>& labels, const Tensor<Row, 1>& subset) {
     return detail::accuracy_of(eval(logits), labels, subset.data(), subset.size());

@@ -8,6 +8,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `LSTM`.
 struct LSTMOptions {
     bool bidirectional = false; ///< a second unit runs from the last step to the first
     bool bias = true;

@@ -11,12 +11,14 @@
 /// `mean<2, 3>(x)` of [N, C, H, W] and `mean<1, 2>(x)` of [N, H, W, C].
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `max_pool2d`.
 struct PoolOptions {
     Pair stride = 0;        ///< 0: the extent of the kernel, so that windows lie side by side
     Pair padding = 0;       ///< at most half of the window
     bool ceil_mode = false; ///< a last window may reach beyond the padded image
     Layout layout = Layout::channels_first;
 };
+/// Options of `avg_pool2d`.
 struct AveragePoolOptions {
     Pair stride = 0;
     Pair padding = 0;

@@ -10,6 +10,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `ReduceLROnPlateau`.
 struct ReduceLROnPlateauOptions {
     double factor = 0.1;     ///< of a reduction, in (0, 1)
     index patience = 10;     ///< epochs without progress that are borne

@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `RMSNorm`.
 struct RMSNormOptions {
     double eps = 1e-6;  ///< added to the mean of squares
     bool affine = true; ///< a learnt factor `weight` for each channel

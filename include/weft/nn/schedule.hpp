@@ -13,6 +13,7 @@ namespace weft::inline WEFT_ABI::nn {
 
 // Learning rates as functions of a group's own rate and the epoch, with the names of torch.optim.lr_scheduler.
 
+/// lr, in every epoch
 struct ConstantLR {
     double operator()(double lr, index) const { return lr; }
 };

@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::nn {
 
+/// Options of `SGD`.
 struct SGDOptions {
     double lr = 1e-3;
     double momentum = 0;
@@ -37,6 +38,7 @@ struct SGDRule {
             throw error(name, "nesterov needs a momentum (is {}) and no dampening (is {})", o.momentum, o.dampening);
     }
 
+    /// The update of one step, element by element.
     template <class P>
     struct Update {
         using T = typename P::value_type;

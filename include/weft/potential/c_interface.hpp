@@ -15,6 +15,7 @@
 // Inline, so that several sources agree, and emitted although only C calls them.
 #define WEFT_C_FUNCTION extern "C" __attribute__((used)) inline
 
+/// What the handle of the C interface points at.
 struct weft_potential {
     using Single = weft::potential::Calculator<weft::potential::MACE<float>>;
     using Double = weft::potential::Calculator<weft::potential::MACE<double>>;

@@ -14,6 +14,7 @@
 
 namespace weft::inline WEFT_ABI::potential {
 
+/// Options of `Calculator`.
 struct CalculatorOptions {
     /// In Å: pairs that are so much further apart than the cutoff are listed too, so that the list of neighbours is
     /// made anew only when an atom has moved by half of it. Results do not depend on it.

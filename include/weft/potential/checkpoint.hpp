@@ -31,6 +31,7 @@ void save_checkpoint(const std::filesystem::path& path, const SimulationState& s
                          words);
 }
 
+/// A state and the integrator that goes on from it.
 template <class I>
 struct Checkpoint {
     SimulationState state;

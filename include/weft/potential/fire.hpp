@@ -19,6 +19,7 @@ struct FireOptions {
     double f_alpha = 0.99;    ///< factor of that at each further step downhill
 };
 
+/// What `fire` came to.
 struct FireReport {
     bool converged = false;   ///< whether the largest force is below fmax
     index steps = 0;          ///< how many were made

@@ -6,6 +6,7 @@
 
 namespace weft::inline WEFT_ABI::potential {
 
+/// Options of `Langevin`.
 struct LangevinOptions {
     double dt = 0.5;          ///< in fs
     double temperature = 300; ///< in K

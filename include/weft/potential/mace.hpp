@@ -72,11 +72,14 @@ struct MACE {
     using Scalar = typename weft::detail::DualScalar<T>::type;
     using Buffer = Tensor<double, 1>;
 
+    /// Features of atoms by their element.
     struct NodeEmbedding {
         so3::Linear<T> linear;
         void visit(auto&& v) { v("linear", linear); }
     };
+    /// Functions of distances: a basis times a cutoff, of distances that may be transformed first.
     struct RadialEmbedding {
+        /// The Bessel functions, whose frequencies may be trained.
         struct Bessel {
             Buffer bessel_weights, r_max, prefactor;
             void visit(auto&& v) {
@@ -85,6 +88,7 @@ struct MACE {
                 v("prefactor", prefactor);
             }
         };
+        /// Agnesi's transform of distances by the covalent radii of both atoms.
         struct Agnesi {
             Buffer q, p, a;
             void visit(auto&& v) {
@@ -93,6 +97,7 @@ struct MACE {
                 v("a", a);
             }
         };
+        /// The polynomial envelope.
         struct Cutoff {
             Tensor<std::int32_t, 1> p;
             Buffer r_max;
@@ -110,6 +115,7 @@ struct MACE {
             v("cutoff_fn", cutoff_fn);
         }
     };
+    /// The screened repulsion of nuclei (Ziegler, Biersack and Littmark), of short distances.
     struct PairRepulsion {
         Buffer c;
         Tensor<std::int32_t, 1> p;
@@ -121,10 +127,12 @@ struct MACE {
             v("a_prefactor", a_prefactor);
         }
     };
+    /// The energies of isolated atoms.
     struct AtomicEnergies {
         Buffer atomic_energies;
         void visit(auto&& v) { v("atomic_energies", atomic_energies); }
     };
+    /// The messages of one layer and what is made of their sums.
     struct Interaction {
         MaceInteraction kind;
         so3::ConvolutionTensorProduct conv_tp;
@@ -142,6 +150,7 @@ struct MACE {
             v("density_fn", density_fn);
         }
     };
+    /// The products of sums of messages with themselves, and the rest.
     struct Product {
         so3::SymmetricContraction<T> symmetric_contractions;
         so3::Linear<T> linear;
@@ -150,6 +159,7 @@ struct MACE {
             v("linear", linear);
         }
     };
+    /// The energies of atoms by their features: linear, or with a layer between.
     struct Readout {
         so3::Function gate = so3::Function::none;
         std::optional<so3::Linear<T>> linear, linear_1, linear_2; // one map, or two with the gate between them
@@ -164,6 +174,7 @@ struct MACE {
             v("linear_2", linear_2);
         }
     };
+    /// What energies of interaction are multiplied by, and what is added to each atom's.
     struct ScaleShift {
         Buffer scale, shift;
         void visit(auto&& v) {

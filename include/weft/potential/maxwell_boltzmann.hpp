@@ -88,6 +88,7 @@ inline index remove_rotation(SimulationState& state) {
     return axes;
 }
 
+/// Options of `maxwell_boltzmann`.
 struct MaxwellBoltzmannOptions {
     bool remove_momentum = false; ///< the centre of mass is at rest
     bool remove_rotation = false; ///< a molecule does not turn

@@ -46,7 +46,9 @@ template <class T>
 struct NequIP {
     using value_type = T;
 
+    /// Functions of distances: Bessel functions times a cutoff.
     struct RadialBasis {
+        /// The Bessel functions, whose frequencies may be trained.
         struct Basis {
             Parameter<T, 1> bessel_weights;
             void visit(auto&& v) { v("bessel_weights", bessel_weights); }
@@ -54,10 +56,12 @@ struct NequIP {
         Basis basis;
         void visit(auto&& v) { v("basis", basis); }
     };
+    /// A linear function of each atom's features.
     struct AtomwiseLinear {
         so3::Linear<T> linear;
         void visit(auto&& v) { v("linear", linear); }
     };
+    /// The convolution of a layer, with its radial network and self-interaction.
     struct InteractionBlock {
         so3::ConvolutionTensorProduct tp;
         so3::Linear<T> linear_1;
@@ -72,6 +76,7 @@ struct NequIP {
             v("sc", sc);
         }
     };
+    /// A convolution and its gate.
     struct ConvNetLayer {
         InteractionBlock conv;
         so3::Gate equivariant_nonlin;

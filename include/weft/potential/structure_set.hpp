@@ -38,6 +38,7 @@ struct StructureBatch {
 /// Structures with energies and forces, and the neighbours in each, found once: for training and testing a model.
 class StructureSet {
 public:
+    /// One structure with what is known of it.
     struct Structure {
         Tensor<std::int32_t, 1> species; ///< atomic numbers
         NeighborList neighbors;

@@ -5,6 +5,7 @@
 
 namespace weft::inline WEFT_ABI::potential {
 
+/// Options of `VelocityVerlet`.
 struct VelocityVerletOptions {
     double dt = 0.5; ///< in fs
 

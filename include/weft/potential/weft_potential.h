@@ -16,8 +16,10 @@
 extern "C" {
 #endif
 
+/** A model and what it keeps from call to call. */
 typedef struct weft_potential weft_potential;
 
+/** Options of weft_potential_load. */
 typedef struct weft_potential_options {
     int double_precision; /* 0: compute in float (forces to about 1e-6 eV/Å), else in double */
     int tabulated;        /* not 0: radial networks as tables: faster, nearly the same */

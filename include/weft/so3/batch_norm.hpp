@@ -13,6 +13,7 @@ namespace weft::inline WEFT_ABI::so3 {
 /// How the squares of the samples of one batch element become one.
 enum class SampleReduction { mean, max };
 
+/// Options of `BatchNorm`.
 struct BatchNormOptions {
     double eps = 1e-5;     ///< added to the variance
     double momentum = 0.1; ///< the part of the running statistics that a batch replaces

@@ -298,6 +298,7 @@ FeatureProduct make_matrix(int l1, int l2, int l3) {
 
 } // namespace detail
 
+/// All kinds of products, by name.
 inline constexpr FeatureProductChoice feature_products[] = {
     {"clebsch-gordan", "every coupling by itself",
      [](int l1, int l2, int l3) -> FeatureProduct { return ClebschGordanProduct(l1, l2, l3); }},

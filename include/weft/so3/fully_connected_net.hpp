@@ -12,6 +12,7 @@
 
 namespace weft::inline WEFT_ABI::so3 {
 
+/// Options of `FullyConnectedNet`.
 struct FullyConnectedNetOptions {
     double variance_in = 1, variance_out = 1; ///< of the inputs, and wanted of the results
     bool out_act = false;                     ///< whether the last layer has the function too
@@ -25,6 +26,7 @@ struct FullyConnectedNetOptions {
 /// out], normal of variance 1; there is no bias.
 template <class T>
 struct FullyConnectedNet {
+    /// The weight of one layer, [in, out].
     struct Layer {
         Parameter<T, 2> weight;
         void visit(auto&& v) { v("weight", weight); }

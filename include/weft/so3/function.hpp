@@ -19,6 +19,7 @@
 /// Functions of one number that are chosen at run time: lists of irreps have one for each term.
 namespace weft::inline WEFT_ABI::so3 {
 
+/// A function of one number, e3nn's activations among them.
 enum class Function {
     none,             ///< no function: what is to be left as it is
     identity,         ///< x, as a function: normalised like the others
@@ -198,6 +199,7 @@ private:
 
 } // namespace detail
 
+/// The name of a function.
 inline std::string_view name_of(Function f) { return detail::facts(f).name; }
 /// The function of that name. Errors: there is none.
 inline Function function_named(std::string_view name) {

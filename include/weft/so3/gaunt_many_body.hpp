@@ -229,6 +229,7 @@ struct GauntPowersOperation {
 
 } // namespace detail
 
+/// Options of `GauntManyBody`.
 struct GauntManyBodyOptions {
     int correlation = 3;    ///< the largest power
     index num_elements = 1; ///< each with weights of its own

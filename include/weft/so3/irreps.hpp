@@ -33,6 +33,7 @@ struct Irrep {
 struct IrrepProduct {
     int first, last, p;
 
+    /// Goes through the irreps of a product.
     struct Iterator {
         Irrep ir;
         constexpr Irrep operator*() const { return ir; }
@@ -46,6 +47,7 @@ struct IrrepProduct {
     constexpr Iterator end() const { return {{last + 1, p}}; }
     constexpr bool contains(const Irrep& ir) const { return ir.p == p && first <= ir.l && ir.l <= last; }
 };
+/// The irreps that the product of two contains: |l1 - l2| to l1 + l2, parity p1 p2.
 constexpr IrrepProduct operator*(const Irrep& a, const Irrep& b) {
     return {a.l < b.l ? b.l - a.l : a.l - b.l, a.l + b.l, a.p * b.p};
 }

@@ -13,6 +13,7 @@ namespace weft::inline WEFT_ABI::so3 {
 /// Which terms lose their mean over the copies before they are normalised: even scalars, or all.
 enum class Centring { scalars, all };
 
+/// Options of `LayerNorm`.
 struct LayerNormOptions {
     double eps = 1e-5;  ///< added to the variance
     bool affine = true; ///< a learnt factor for each copy of an irrep, and a summand for each even scalar

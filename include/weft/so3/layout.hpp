@@ -14,6 +14,7 @@
 /// O3_e3nn, with which MACE uses it, is sorted as in e3nn.)
 namespace weft::inline WEFT_ABI::so3 {
 
+/// The order of the components of a term, which has `mul` copies of `2 l + 1` components.
 enum class Layout {
     mul_ir, ///< the components of a copy are neighbours: e3nn, and every layer of weft
     ir_mul, ///< the copies of a component are neighbours: cuEquivariance

@@ -125,6 +125,7 @@ private:
 
 } // namespace detail
 
+/// Options of `Linear`.
 struct LinearOptions {
     bool bias = false; ///< on the scalars (0e) of the result
     /// The pairs (term in, term out) that are connected; empty: all of the same irrep.

@@ -10,6 +10,7 @@
 
 namespace weft::inline WEFT_ABI::so3 {
 
+/// Options of `NormActivation`.
 struct NormActivationOptions {
     /// Whether only the direction of x is kept: f(|x|) x / |x|; else f(|x|) x.
     bool normalize = true;

@@ -14,6 +14,7 @@
 
 namespace weft::inline WEFT_ABI::so3 {
 
+/// Options of `RadialTable`.
 struct RadialTableOptions {
     /// The largest errors that are allowed, of the weights and of their derivatives by the length: each divided by the
     /// root of the mean square of all of them.

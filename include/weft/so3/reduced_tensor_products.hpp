@@ -61,6 +61,7 @@ struct IndexSymmetry {
 
 } // namespace detail
 
+/// Options of `ReducedTensorProducts`.
 struct ReducedTensorProductsOptions {
     std::optional<Irreps> filter_ir_out = {}; ///< only these irreps of the result
     std::optional<Irreps> filter_ir_mid = {}; ///< only these irreps of products of the first two factors, three, ...

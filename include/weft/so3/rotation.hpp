@@ -135,6 +135,7 @@ public:
         for (double& component : q) component *= scale;
         return q;
     }
+    /// A unit vector and the angle about it.
     struct AxisAngle {
         std::array<double, 3> axis;
         double angle;
@@ -157,10 +158,12 @@ private:
 struct Direction {
     double alpha, beta;
 };
+/// The angles of a vector's direction, of any length; beta = 0 for 0.
 inline Direction direction_of(const std::array<double, 3>& v) {
     const double length = std::hypot(v[0], v[1], v[2]);
     return {std::atan2(v[0], v[2]), std::acos(length > 0 ? std::clamp(v[1] / length, -1.0, 1.0) : 1.0)};
 }
+/// The unit vector of a direction.
 inline std::array<double, 3> unit_vector(const Direction& d) {
     return {std::sin(d.beta) * std::sin(d.alpha), std::cos(d.beta), std::sin(d.beta) * std::cos(d.alpha)};
 }

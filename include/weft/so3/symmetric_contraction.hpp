@@ -309,6 +309,7 @@ private:
 
 } // namespace detail
 
+/// Options of `SymmetricContraction`.
 struct SymmetricContractionOptions {
     int correlation = 3;    ///< the largest number of features in a product
     index num_elements = 1; ///< each with weights of its own
@@ -328,6 +329,7 @@ struct SymmetricContractionOptions {
 /// by features and weights.
 template <class T>
 struct SymmetricContraction {
+    /// The weights of one irrep of the result.
     struct Contraction {
         Parameter<T, 3> weights_max;
         std::vector<Parameter<T, 3>> weights;

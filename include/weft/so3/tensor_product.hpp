@@ -8,6 +8,7 @@
 
 namespace weft::inline WEFT_ABI::so3 {
 
+/// Options of `TensorProduct`.
 struct TensorProductOptions {
     IrrepNormalization irrep_normalization = IrrepNormalization::component;
     PathNormalization path_normalization = PathNormalization::element;

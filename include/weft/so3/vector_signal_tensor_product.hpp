@@ -12,6 +12,7 @@ namespace weft::inline WEFT_ABI::so3 {
 /// V^(J, l)_M a = sqrt(2 J + 1) sum over m of C(1, l, J)_amM Y_lm (`integral`; a = x, y, z), in blocks l = 0, ..., lmax
 /// and, of each, J = l - 1, l, l + 1 (of l = 0 J = 1), M = -J, ..., J.
 struct VectorHarmonics {
+    /// The harmonics of one degree of vectors.
     struct Block {
         int j, l;
     };

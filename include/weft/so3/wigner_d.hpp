@@ -50,6 +50,7 @@ inline Tensor<double, 2> wigner_d(int l, const Rotation& rotation) {
     if (l < 0) throw error("wigner_d", "l is {}: must not be negative", l);
     return detail::square_matrix(detail::wigner_d_up_to(l, rotation.proper().matrix()).back(), 2 * l + 1);
 }
+/// The same of a rotation by its angles.
 inline Tensor<double, 2> wigner_d(int l, const EulerAngles& angles) {
     return wigner_d(l, Rotation::from_angles(angles));
 }

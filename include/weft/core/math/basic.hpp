@@ -18,13 +18,16 @@ WEFT_ALWAYS_INLINE constexpr P number(double c) {
 }
 
 /// The largest errors of a function, in units of the last place of the exact result; tests hold it to them. They are
-/// those of packets, whatever the instruction set; scalars have the errors of <cmath> where it has the function.
+/// those of packets, whatever the instruction set; scalars have the errors of `<cmath>` where it has the function.
 struct Accuracy {
     double single_precision, double_precision;
 };
-/// Nothing is rounded, or once.
-inline constexpr Accuracy exact{0, 0}, correctly_rounded{0.5, 0.5};
+/// Nothing is rounded.
+inline constexpr Accuracy exact{0, 0};
+/// Rounded once.
+inline constexpr Accuracy correctly_rounded{0.5, 0.5};
 
+/// Whether P is a Dual, of scalars or packets.
 template <class P>
 inline constexpr bool is_dual = false;
 template <class P>

@@ -123,6 +123,7 @@ WEFT_ALWAYS_INLINE P times_normal(const P& a) {
     const auto tail = detail::gaussian_tail<detail::Gaussian::normal>(size);
     return larger(P(0), a) - tail.power.times(P(size * tail.factor));
 }
+/// The slope of times_normal: that of a times the normal distribution at a.
 template <class P>
 WEFT_ALWAYS_INLINE P times_normal_slope(const P& a) {
     constexpr double density = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;

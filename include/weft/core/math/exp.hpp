@@ -173,6 +173,7 @@ WEFT_ALWAYS_INLINE P times_sigmoid(const P& a) {
     const P bounded = larger(P(-detail::vanishing_exponent<P>()), a);
     return detail::logistic_share(bounded, detail::exponential(P(-detail::logistic_argument(bounded))));
 }
+/// The same of w + low.
 template <class P>
 WEFT_ALWAYS_INLINE P times_sigmoid(const P& a, const P& w, const P& low) {
     const P bounded = larger(P(-detail::vanishing_exponent<P>()), a);

@@ -21,6 +21,7 @@ struct Abs {
     }
 };
 
+/// @copydoc weft::Abs
 template <Expression A>
 auto abs(A&& a) {
     return apply<Abs>(std::forward<A>(a));

@@ -23,6 +23,7 @@ struct Add {
     }
 };
 
+/// @copydoc weft::Add
 template <class A, class B>
 requires Operands<A, B>
 auto operator+(A&& a, B&& b) { return apply<Add>(std::forward<A>(a), std::forward<B>(b)); }

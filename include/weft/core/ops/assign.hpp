@@ -26,14 +26,17 @@ template <class T, int N, class S, detail::OperandOf B>
 Tensor<T, N, S>& operator+=(Tensor<T, N, S>& x, const B& b) {
     return detail::assign(x, x + b);
 }
+/// x = x - b; otherwise as +=.
 template <class T, int N, class S, detail::OperandOf B>
 Tensor<T, N, S>& operator-=(Tensor<T, N, S>& x, const B& b) {
     return detail::assign(x, x - b);
 }
+/// x = x * b; otherwise as +=.
 template <class T, int N, class S, detail::OperandOf B>
 Tensor<T, N, S>& operator*=(Tensor<T, N, S>& x, const B& b) {
     return detail::assign(x, x * b);
 }
+/// x = x / b; otherwise as +=.
 template <class T, int N, class S, detail::OperandOf B>
 Tensor<T, N, S>& operator/=(Tensor<T, N, S>& x, const B& b) {
     return detail::assign(x, x / b);

@@ -17,6 +17,7 @@ struct Ceil {
     }
 };
 
+/// @copydoc weft::Ceil
 template <Expression A>
 auto ceil(A&& a) {
     return apply<Ceil>(std::forward<A>(a));

@@ -27,6 +27,7 @@ struct Celu {
     }
 };
 
+/// @copydoc weft::Celu
 template <Expression A>
 auto celu(A&& a, double alpha = 1) {
     return apply<Celu>(std::forward<A>(a), alpha);

@@ -77,21 +77,27 @@ struct GreaterEqual {
     }
 };
 
+/// @copydoc weft::Equal
 template <class A, class B>
 requires Operands<A, B>
 auto operator==(A&& a, B&& b) { return apply<Equal>(std::forward<A>(a), std::forward<B>(b)); }
+/// @copydoc weft::NotEqual
 template <class A, class B>
 requires Operands<A, B>
 auto operator!=(A&& a, B&& b) { return apply<NotEqual>(std::forward<A>(a), std::forward<B>(b)); }
+/// @copydoc weft::Less
 template <class A, class B>
 requires Operands<A, B>
 auto operator<(A&& a, B&& b) { return apply<Less>(std::forward<A>(a), std::forward<B>(b)); }
+/// @copydoc weft::LessEqual
 template <class A, class B>
 requires Operands<A, B>
 auto operator<=(A&& a, B&& b) { return apply<LessEqual>(std::forward<A>(a), std::forward<B>(b)); }
+/// @copydoc weft::Greater
 template <class A, class B>
 requires Operands<A, B>
 auto operator>(A&& a, B&& b) { return apply<Greater>(std::forward<A>(a), std::forward<B>(b)); }
+/// @copydoc weft::GreaterEqual
 template <class A, class B>
 requires Operands<A, B>
 auto operator>=(A&& a, B&& b) { return apply<GreaterEqual>(std::forward<A>(a), std::forward<B>(b)); }

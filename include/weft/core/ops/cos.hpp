@@ -21,6 +21,7 @@ struct Cos {
     }
 };
 
+/// @copydoc weft::Cos
 template <Expression A>
 auto cos(A&& a) {
     return apply<Cos>(std::forward<A>(a));

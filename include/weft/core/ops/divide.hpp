@@ -24,6 +24,7 @@ struct Divide {
     }
 };
 
+/// @copydoc weft::Divide
 template <class A, class B>
 requires Operands<A, B>
 auto operator/(A&& a, B&& b) { return apply<Divide>(std::forward<A>(a), std::forward<B>(b)); }

@@ -25,6 +25,7 @@ struct Elu {
     }
 };
 
+/// @copydoc weft::Elu
 template <Expression A>
 auto elu(A&& a, double alpha = 1) {
     return apply<Elu>(std::forward<A>(a), alpha);

@@ -21,6 +21,7 @@ struct Erf {
     }
 };
 
+/// @copydoc weft::Erf
 template <Expression A>
 auto erf(A&& a) {
     return apply<Erf>(std::forward<A>(a));

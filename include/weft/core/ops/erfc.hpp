@@ -22,6 +22,7 @@ struct Erfc {
     }
 };
 
+/// @copydoc weft::Erfc
 template <Expression A>
 auto erfc(A&& a) {
     return apply<Erfc>(std::forward<A>(a));

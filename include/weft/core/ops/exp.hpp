@@ -21,6 +21,7 @@ struct Exp {
     }
 };
 
+/// @copydoc weft::Exp
 template <Expression A>
 auto exp(A&& a) {
     return apply<Exp>(std::forward<A>(a));

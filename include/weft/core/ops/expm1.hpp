@@ -21,6 +21,7 @@ struct Expm1 {
     }
 };
 
+/// @copydoc weft::Expm1
 template <Expression A>
 auto expm1(A&& a) {
     return apply<Expm1>(std::forward<A>(a));

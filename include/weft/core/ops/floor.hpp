@@ -17,6 +17,7 @@ struct Floor {
     }
 };
 
+/// @copydoc weft::Floor
 template <Expression A>
 auto floor(A&& a) {
     return apply<Floor>(std::forward<A>(a));

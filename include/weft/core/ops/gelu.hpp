@@ -35,6 +35,7 @@ struct Gelu {
     }
 };
 
+/// @copydoc weft::Gelu
 template <Expression A>
 auto gelu(A&& a) {
     return apply<Gelu>(std::forward<A>(a));

@@ -42,6 +42,7 @@ private:
     static constexpr double scale = std::numbers::inv_sqrtpi * std::numbers::sqrt2, cubic = 0.044715;
 };
 
+/// @copydoc weft::GeluTanh
 template <Expression A>
 auto gelu_tanh(A&& a) {
     return apply<GeluTanh>(std::forward<A>(a));

@@ -21,6 +21,7 @@ struct Hardsigmoid {
     }
 };
 
+/// @copydoc weft::Hardsigmoid
 template <Expression A>
 auto hardsigmoid(A&& a) {
     return apply<Hardsigmoid>(std::forward<A>(a));

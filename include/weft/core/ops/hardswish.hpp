@@ -21,6 +21,7 @@ struct Hardswish {
     }
 };
 
+/// @copydoc weft::Hardswish
 template <Expression A>
 auto hardswish(A&& a) {
     return apply<Hardswish>(std::forward<A>(a));

@@ -21,6 +21,7 @@ struct Hardtanh {
     }
 };
 
+/// @copydoc weft::Hardtanh
 template <Expression A>
 auto hardtanh(A&& a) {
     return apply<Hardtanh>(std::forward<A>(a));

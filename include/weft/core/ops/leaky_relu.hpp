@@ -25,6 +25,7 @@ struct LeakyRelu {
     }
 };
 
+/// @copydoc weft::LeakyRelu
 template <Expression A>
 auto leaky_relu(A&& a, double slope = 0.01) {
     return apply<LeakyRelu>(std::forward<A>(a), slope);

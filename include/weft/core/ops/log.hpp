@@ -21,6 +21,7 @@ struct Log {
     }
 };
 
+/// @copydoc weft::Log
 template <Expression A>
 auto log(A&& a) {
     return apply<Log>(std::forward<A>(a));

@@ -21,6 +21,7 @@ struct Log1p {
     }
 };
 
+/// @copydoc weft::Log1p
 template <Expression A>
 auto log1p(A&& a) {
     return apply<Log1p>(std::forward<A>(a));

@@ -41,12 +41,15 @@ struct LogicalNot {
     }
 };
 
+/// @copydoc weft::LogicalAnd
 template <class A, class B>
 requires Operands<A, B>
 auto operator&&(A&& a, B&& b) { return apply<LogicalAnd>(std::forward<A>(a), std::forward<B>(b)); }
+/// @copydoc weft::LogicalOr
 template <class A, class B>
 requires Operands<A, B>
 auto operator||(A&& a, B&& b) { return apply<LogicalOr>(std::forward<A>(a), std::forward<B>(b)); }
+/// @copydoc weft::LogicalNot
 template <Expression A>
 auto operator!(A&& a) {
     return apply<LogicalNot>(std::forward<A>(a));

@@ -22,6 +22,7 @@ struct LogSigmoid {
     }
 };
 
+/// @copydoc weft::LogSigmoid
 template <Expression A>
 auto logsigmoid(A&& a) {
     return apply<LogSigmoid>(std::forward<A>(a));

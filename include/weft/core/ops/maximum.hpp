@@ -24,6 +24,7 @@ struct Maximum {
     }
 };
 
+/// @copydoc weft::Maximum
 template <class A, class B>
 requires Operands<A, B>
 auto maximum(A&& a, B&& b) { return apply<Maximum>(std::forward<A>(a), std::forward<B>(b)); }

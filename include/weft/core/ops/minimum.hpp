@@ -24,6 +24,7 @@ struct Minimum {
     }
 };
 
+/// @copydoc weft::Minimum
 template <class A, class B>
 requires Operands<A, B>
 auto minimum(A&& a, B&& b) { return apply<Minimum>(std::forward<A>(a), std::forward<B>(b)); }

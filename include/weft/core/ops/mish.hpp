@@ -31,6 +31,7 @@ struct Mish {
     }
 };
 
+/// @copydoc weft::Mish
 template <Expression A>
 auto mish(A&& a) {
     return apply<Mish>(std::forward<A>(a));

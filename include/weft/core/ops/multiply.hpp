@@ -22,6 +22,7 @@ struct Multiply {
     }
 };
 
+/// @copydoc weft::Multiply
 template <class A, class B>
 requires Operands<A, B>
 auto operator*(A&& a, B&& b) { return apply<Multiply>(std::forward<A>(a), std::forward<B>(b)); }

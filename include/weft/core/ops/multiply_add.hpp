@@ -28,6 +28,7 @@ struct MultiplyAdd {
     }
 };
 
+/// @copydoc weft::MultiplyAdd
 template <detail::OperandOf A, detail::OperandOf B, detail::OperandOf C>
 requires(Expression<A> || Expression<B> || Expression<C>) auto fma(A&& a, B&& b, C&& c) {
     return apply<MultiplyAdd>(std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));

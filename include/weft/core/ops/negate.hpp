@@ -21,6 +21,7 @@ struct Negate {
     }
 };
 
+/// @copydoc weft::Negate
 template <Expression A>
 auto operator-(A&& a) {
     return apply<Negate>(std::forward<A>(a));

@@ -26,6 +26,7 @@ struct Power {
     }
 };
 
+/// @copydoc weft::Power
 template <class A, class B>
 requires Operands<A, B>
 auto pow(A&& a, B&& b) { return apply<Power>(std::forward<A>(a), std::forward<B>(b)); }

@@ -32,6 +32,7 @@ private:
     static constexpr double factor = 1.702;
 };
 
+/// @copydoc weft::QuickGelu
 template <Expression A>
 auto quick_gelu(A&& a) {
     return apply<QuickGelu>(std::forward<A>(a));

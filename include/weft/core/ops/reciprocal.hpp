@@ -21,6 +21,7 @@ struct Reciprocal {
     }
 };
 
+/// @copydoc weft::Reciprocal
 template <Expression A>
 auto reciprocal(A&& a) {
     return apply<Reciprocal>(std::forward<A>(a));

@@ -21,6 +21,7 @@ struct ReciprocalSqrt {
     }
 };
 
+/// @copydoc weft::ReciprocalSqrt
 template <Expression A>
 auto rsqrt(A&& a) {
     return apply<ReciprocalSqrt>(std::forward<A>(a));

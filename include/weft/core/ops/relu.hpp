@@ -20,6 +20,7 @@ struct Relu {
     }
 };
 
+/// @copydoc weft::Relu
 template <Expression A>
 auto relu(A&& a) {
     return apply<Relu>(std::forward<A>(a));

@@ -21,6 +21,7 @@ struct Relu6 {
     }
 };
 
+/// @copydoc weft::Relu6
 template <Expression A>
 auto relu6(A&& a) {
     return apply<Relu6>(std::forward<A>(a));

@@ -17,6 +17,7 @@ struct Round {
     }
 };
 
+/// @copydoc weft::Round
 template <Expression A>
 auto round(A&& a) {
     return apply<Round>(std::forward<A>(a));

@@ -23,6 +23,7 @@ struct Selu {
     }
 };
 
+/// @copydoc weft::Selu
 template <Expression A>
 auto selu(A&& a) {
     return apply<Selu>(std::forward<A>(a));

@@ -21,6 +21,7 @@ struct Sigmoid {
     }
 };
 
+/// @copydoc weft::Sigmoid
 template <Expression A>
 auto sigmoid(A&& a) {
     return apply<Sigmoid>(std::forward<A>(a));

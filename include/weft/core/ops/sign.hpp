@@ -16,6 +16,7 @@ struct Sign {
     }
 };
 
+/// @copydoc weft::Sign
 template <Expression A>
 auto sign(A&& a) {
     return apply<Sign>(std::forward<A>(a));

@@ -25,6 +25,7 @@ struct Silu {
     }
 };
 
+/// @copydoc weft::Silu
 template <Expression A>
 auto silu(A&& a) {
     return apply<Silu>(std::forward<A>(a));

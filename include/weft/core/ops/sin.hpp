@@ -21,6 +21,7 @@ struct Sin {
     }
 };
 
+/// @copydoc weft::Sin
 template <Expression A>
 auto sin(A&& a) {
     return apply<Sin>(std::forward<A>(a));

@@ -22,6 +22,7 @@ struct Softplus {
     }
 };
 
+/// @copydoc weft::Softplus
 template <Expression A>
 auto softplus(A&& a) {
     return apply<Softplus>(std::forward<A>(a));

@@ -23,6 +23,7 @@ struct Softsign {
     }
 };
 
+/// @copydoc weft::Softsign
 template <Expression A>
 auto softsign(A&& a) {
     return apply<Softsign>(std::forward<A>(a));

@@ -21,6 +21,7 @@ struct Sqrt {
     }
 };
 
+/// @copydoc weft::Sqrt
 template <Expression A>
 auto sqrt(A&& a) {
     return apply<Sqrt>(std::forward<A>(a));

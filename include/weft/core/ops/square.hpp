@@ -21,6 +21,7 @@ struct Square {
     }
 };
 
+/// @copydoc weft::Square
 template <Expression A>
 auto square(A&& a) {
     return apply<Square>(std::forward<A>(a));

@@ -22,6 +22,7 @@ struct SquaredRelu {
     }
 };
 
+/// @copydoc weft::SquaredRelu
 template <Expression A>
 auto squared_relu(A&& a) {
     return apply<SquaredRelu>(std::forward<A>(a));

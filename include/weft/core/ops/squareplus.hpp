@@ -36,6 +36,7 @@ private:
     }
 };
 
+/// @copydoc weft::Squareplus
 template <Expression A>
 auto squareplus(A&& a, double b = 4) {
     return apply<Squareplus>(std::forward<A>(a), b);

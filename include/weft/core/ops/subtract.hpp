@@ -24,6 +24,7 @@ struct Subtract {
     }
 };
 
+/// @copydoc weft::Subtract
 template <class A, class B>
 requires Operands<A, B>
 auto operator-(A&& a, B&& b) { return apply<Subtract>(std::forward<A>(a), std::forward<B>(b)); }

@@ -21,6 +21,7 @@ struct Tan {
     }
 };
 
+/// @copydoc weft::Tan
 template <Expression A>
 auto tan(A&& a) {
     return apply<Tan>(std::forward<A>(a));

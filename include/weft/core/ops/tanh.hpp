@@ -21,6 +21,7 @@ struct Tanh {
     }
 };
 
+/// @copydoc weft::Tanh
 template <Expression A>
 auto tanh(A&& a) {
     return apply<Tanh>(std::forward<A>(a));

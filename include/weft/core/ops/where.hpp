@@ -27,6 +27,7 @@ struct Where {
     }
 };
 
+/// @copydoc weft::Where
 template <Expression C, detail::OperandOf A, detail::OperandOf B>
 auto where(C&& condition, A&& a, B&& b) {
     return apply<Where>(std::forward<C>(condition), std::forward<A>(a), std::forward<B>(b));
