@@ -155,3 +155,17 @@ TEST_CASE("softmax: the same bits on any number of threads", "[core]") {
     const auto narrow = numbers<float, 2>({60001, 5});
     require_thread_independent([&] { return weft::log_softmax(narrow); });
 }
+
+TEST_CASE("softmax: a long line costs no digits", "[core]") {
+    constexpr weft::index n = 200000, columns = 16;
+    const Tensor<float, 2> rows = numbers<float, 2>({1, n}) * 0.25f;
+    const Tensor<float, 2> side_by_side = weft::transpose(rows) + Tensor<float, 2>::zeros({n, columns});
+    const Tensor<float, 2> p = weft::softmax<1>(rows), q = weft::softmax<0>(side_by_side);
+    double sum = 0, worst = 0;
+    for (weft::index k = 0; k < n; ++k) sum += std::exp(double{rows(0, k)});
+    for (weft::index k = 0; k < n; ++k) {
+        const double exact = std::exp(double{rows(0, k)}) / sum;
+        worst = std::max({worst, std::abs(p(0, k) / exact - 1), std::abs(q(k, columns - 1) / exact - 1)});
+    }
+    CHECK(worst <= 4 * static_cast<double>(std::numeric_limits<float>::epsilon()));
+}

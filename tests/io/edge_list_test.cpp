@@ -75,6 +75,8 @@ TEST_CASE("edge_list: numbers of nodes", "[io]") {
                ContainsSubstring("the destination is node 5: must be from 0 to below 5"));
     CHECK_THAT(error("0 1\n", {.num_nodes = weft::index{1} << 31}), ContainsSubstring("num_nodes is 2147483648"));
     CHECK_THAT(error("0 1\n", {.first_id = weft::index{1} << 31}), ContainsSubstring("first_id is 2147483648"));
+    CHECK_THAT(error("0 1\n", {.first_id = -(weft::index{1} << 31)}), ContainsSubstring("first_id is -2147483648"));
+    CHECK_THAT(error("x 1\n"), ContainsSubstring("line 1: the source is \"x\": must be the number of a node"));
     CHECK_THAT(error("-5 9223372036854775807\n", {.first_id = -5}),
                ContainsSubstring("the destination is node 9223372036854775807: must be from -5 to below 2147483642"));
 }
@@ -114,7 +116,7 @@ TEST_CASE("edge_list: what is written is read again", "[io]") {
     list.num_src = list.num_dst = 5;
     list.edge_index = Ends::from({{0, 3, 3, 4, 1, 0}, {3, 0, 3, 1, 4, 3}});
     list.edge_weight = Numbers::from({0.1f, 0.1f, 1e-45f, -3.4028235e38f, -3.4028235e38f, 7});
-    list.names = {"plain", "with space", "\"quoted\", and more", "", "\u00e9"};
+    list.names = {"plain", "with space", "\"quoted\", and more", "", "\u00e9\x7f|"};
     for (const char delimiter : {'\0', ' ', ',', ';', '\t', '|'})
         for (const bool named : {false, true})
             for (const bool header : {false, true})
@@ -165,6 +167,14 @@ TEST_CASE("edge_list: what cannot be written", "[io]") {
     changed = list;
     changed.num_src = 1;
     CHECK_THAT(refused(changed), ContainsSubstring("edge 1 goes from 1 to 2, there are 1 sources and 3 destinations"));
+    changed.num_src = 3;
+    changed.num_dst = 2;
+    CHECK_THAT(refused(changed), ContainsSubstring("edge 1 goes from 1 to 2, there are 3 sources and 2 destinations"));
+    for (const auto& ends : {Ends::from({{0, -1}, {1, 2}}), Ends::from({{0, 1}, {1, -1}})}) {
+        changed = list;
+        changed.edge_index = ends;
+        CHECK_THAT(refused(changed), ContainsSubstring("edge 1 goes from "));
+    }
     changed = list;
     changed.edge_index = Ends::from({{0, 1}});
     CHECK_THAT(refused(changed), ContainsSubstring("edge_index is [1, 2]: it must be [2, edges]"));
@@ -174,7 +184,7 @@ TEST_CASE("edge_list: what cannot be written", "[io]") {
     CHECK_THAT(refused(changed, {.named = true}), ContainsSubstring("the name \"a\" is there twice"));
     changed.names = {"a", "b", "c\n"};
     CHECK_THAT(refused(changed, {.named = true}), ContainsSubstring("contains the end of a line"));
-    for (const char delimiter : {'a', '5', '"', '\n', '.', '-', '#'})
+    for (const char delimiter : {'a', 'Q', '5', '"', '\n', '.', '-', '#', '\xe9'})
         CHECK_THAT(refused(list, {.delimiter = delimiter}), ContainsSubstring("save_edge_list: the delimiter is "));
     CHECK_THAT(error("", {.delimiter = 'e'}),
                ContainsSubstring("load_edge_list: the delimiter is \"e\": it must not be"));
@@ -204,4 +214,58 @@ TEST_CASE("edge_list: hostile files", "[io]") {
                    {"two_headers", "line 2: the source is \"c\": must be the number of a node (for names"}},
                   [](const fs::path& path) { io::load_edge_list(path); });
     CHECK_THAT(message([] { io::load_edge_list("no/such/file"); }), ContainsSubstring("no/such/file: no such file"));
+}
+
+TEST_CASE("edge_list: names that have the same hash are different names", "[io]") {
+    std::map<std::uint32_t, std::string> names;
+    std::string first, second;
+    for (int i = 0; second.empty(); ++i) { // some 80000
+        const std::string name = fmt::format("n{}", i);
+        const std::size_t hash = std::hash<std::string_view>{}(name);
+        const auto [entry, added] = names.emplace(static_cast<std::uint32_t>(hash ^ hash >> 32), name);
+        if (!added) std::tie(first, second) = std::tie(entry->second, name);
+    }
+    const auto list = parse(first + " " + second + "\n" + second + " " + first + "\n", {.named = true});
+    REQUIRE(list.names == Names{first, second});
+    REQUIRE(same(list.edge_index, Ends::from({{0, 1}, {1, 0}})));
+}
+
+TEST_CASE("edge_list: edges without one back, at either end of the order", "[io]") {
+    const auto lonely = [](const Ends& ends) {
+        io::EdgeList<float> list;
+        list.num_src = list.num_dst = 3;
+        list.edge_index = ends;
+        return message([&] { io::edge_list_text(list, {.undirected = true}); });
+    };
+    CHECK_THAT(lonely(Ends::from({{0}, {1}})), ContainsSubstring("edge 0 from 0 to 1 has no edge back"));
+    CHECK_THAT(lonely(Ends::from({{1}, {0}})), ContainsSubstring("edge 0 from 1 to 0 has no edge back"));
+    CHECK_THAT(lonely(Ends::from({{1, 0}, {0, 2}})), ContainsSubstring("edge 0 from 1 to 0 has no edge back"));
+    CHECK_THAT(lonely(Ends::from({{2, 0}, {0, 1}})), ContainsSubstring("edge 1 from 0 to 1 has no edge back"));
+    CHECK(lonely(Ends::from({{1, 0, 2}, {0, 1, 2}})).empty());
+}
+
+TEST_CASE("edge_list: a list larger than a block of the writer", "[io]") {
+    constexpr weft::index edges = 200000;
+    io::EdgeList<float> list;
+    list.num_src = list.num_dst = 1000000;
+    list.edge_index = Ends::empty({2, edges});
+    for (weft::index e = 0; e < 2 * edges; ++e)
+        list.edge_index.mutable_data()[e] = static_cast<std::int32_t>(e * 7919 % 1000000);
+    const std::string text = io::edge_list_text(list);
+    REQUIRE(text.size() > std::size_t{2} << 20);
+    REQUIRE(same(parse(text, {.num_nodes = 1000000}).edge_index, list.edge_index));
+}
+
+TEST_CASE("edge_list: the lines of a text and their fields", "[io]") {
+    io::detail::LineReader lines("\n  \na , \"b \"\"c\"\"\" ,c,\"d \"\"\"\"e\"\n", "memory", "test");
+    REQUIRE(lines.next());
+    CHECK(lines.split(',') == 0);
+    REQUIRE(lines.next());
+    CHECK(lines.split(' ') == 0);
+    REQUIRE(lines.next());
+    REQUIRE(lines.split(',') == 4); // what is behind the third is counted only
+    CHECK(lines.field(0) == "a");
+    CHECK(lines.field(1) == "b \"c\"");
+    CHECK(lines.field(2) == "c");
+    CHECK(!lines.next());
 }

@@ -22,6 +22,11 @@ TEST_CASE("elements: symbols and atomic numbers", "[io]") {
     CHECK_THAT(message([] { io::atomic_number("Qq"); }), ContainsSubstring("atomic_number: \"Qq\" is no element"));
 }
 
+TEST_CASE("elements: texts that are no symbols", "[io]") {
+    for (const char* text : {"", "h", "{", "@", "H{", "H`", "HE", "Hee", "Qq"})
+        CHECK(io::detail::find_atomic_number(text) == -1);
+}
+
 TEST_CASE("elements: radii and masses of ASE", "[io][golden]") {
     const auto file = io::SafetensorsFile::read(golden_folder("interatomic-potential") / "elements.safetensors");
     const auto radii = file.get<double, 1>("covalent_radii"), masses = file.get<double, 1>("atomic_masses");

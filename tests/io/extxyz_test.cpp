@@ -503,3 +503,37 @@ TEST_CASE("extxyz: a frame that does not fit on the disk leaves those before it"
     REQUIRE(same_frames(io::read_extxyz(path), {a, a}));
 }
 #endif
+
+TEST_CASE("extxyz: spellings of logicals, ends of words", "[io]") {
+    const std::vector<std::pair<const char*, bool>> spellings{{"T", true},      {"True", true},  {"true", true},
+                                                              {"TRUE", true},   {"F", false},    {"False", false},
+                                                              {"false", false}, {"FALSE", false}};
+    for (const auto& [text, value] : spellings) {
+        INFO(text);
+        CHECK(with_comment(fmt::format("pbc={}", text)).pbc == std::array{value, value, value});
+        CHECK(info<bool>(with_comment(fmt::format("a={}", text)), "a") == value);
+    }
+    CHECK(info<std::string>(with_comment("a=b\\"), "a") == "b\\");
+    CHECK(info<std::string>(with_comment("a= =b"), "a") == "=b");
+    CHECK(info<std::string>(with_comment("a=b \t "), "a") == "b");
+    CHECK(keys(with_comment("b=1 a=").info) == Texts{"b", "a"});
+    CHECK(keys(with_comment("a= b=1").info) == Texts{"a", "b"});
+}
+
+TEST_CASE("extxyz: Properties and symbols that are wrong in one place", "[io]") {
+    const auto refused = [](const std::string& properties, const std::string& atom) {
+        return message([&] { parse("1\nProperties=" + properties + "\n" + atom + "\n"); });
+    };
+    for (const char* properties : {"species:S:1:pos:RR:3", "species:S:1:pos:R:x", "species:S:1:pos:Q:3",
+                                   "species:S:1:pos:R:0", "species:S:1::R:3", "species:S:1:pos:R"})
+        CHECK_THAT(refused(properties, "H 0 0 0"), ContainsSubstring("must be name:type:columns:..."));
+    CHECK_THAT(refused("species:S:1:pos:I:3", "H 0 0 0"), ContainsSubstring("pos must be R:3"));
+    CHECK_THAT(refused("species:S:1:pos:R:2", "H 0 0"), ContainsSubstring("pos must be R:3"));
+    CHECK_THAT(refused("species:R:1:pos:R:3", "1 0 0 0"), ContainsSubstring("species must be S:1"));
+    CHECK_THAT(refused("Z:I:1:pos:R:3", "x 0 0 0"), ContainsSubstring("\"x\""));
+    CHECK_THAT(refused("Z:I:1:pos:R:3", "119 0 0 0"), ContainsSubstring("\"119\""));
+    for (const char* symbol : {"{", "H1", "h1", "H{", "`", "Hee"})
+        CHECK_THAT(refused("species:S:1:pos:R:3", fmt::format("{} 0 0 0", symbol)),
+                   ContainsSubstring(fmt::format("\"{}\"", symbol)));
+    CHECK(parse("1\n\nhE 0 0 0\n").numbers(0) == 2);
+}

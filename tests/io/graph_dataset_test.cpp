@@ -172,3 +172,36 @@ TEST_CASE("graph_dataset: MUTAG and PROTEINS", "[io][data]") {
     CHECK(proteins.split(0).train.size() == 1002);
     CHECK(io::load_graph_dataset(data_folder("proteins")).num_features == 3);
 }
+
+TEST_CASE("graph_dataset: edges out of order and attributes, without labels", "[io]") {
+    const auto read = [](const io::NamedTensors& more, const io::Metadata& metadata = {}) {
+        io::NamedTensors tensors{{"graph_label", Integers::from({0, 1})},
+                                 {"graph_indicator", Integers::from({0, 0, 1})},
+                                 {"edge_index", Ends::from({{2, 0}, {2, 1}})}};
+        tensors.insert(tensors.end(), more.begin(), more.end());
+        return io::graph_dataset(io::SafetensorsFile::parse(io::safetensors_bytes(tensors, metadata)),
+                                 {.node_attributes = true});
+    };
+    const Features attributes = Features::from({{1, 2}, {3, 4}, {5, 6}});
+    const auto data = read({{"node_attr", attributes}});
+    CHECK(same(data.edge_index, Ends::from({{0, 2}, {1, 2}})));
+    CHECK(data.edge_label.size() == 0);
+    CHECK(same(data.x, attributes));
+    const io::NamedTensors labelled{{"node_attr", attributes}, {"node_label", Integers::from({0, 1, 0})}};
+    CHECK(same(read(labelled).x, Features::from({{1, 2, 1, 0}, {3, 4, 0, 1}, {5, 6, 1, 0}})));
+    CHECK_THAT(message([&] {
+                   read(labelled, {{"node_label_values", "9223372036854775807"}});
+               }),
+               ContainsSubstring("tensor \"node_label\": too many columns"));
+}
+
+TEST_CASE("graph_dataset: a selection of more nodes than can be numbered", "[io]") {
+    io::GraphDataset data;
+    data.num_graphs = 1;
+    data.node_ptr = Integers::from({0, 1 << 30});
+    data.edge_ptr = Integers::from({0, 0});
+    CHECK_THAT(message([&] {
+                   data.select(Integers::from({0, 0}));
+               }),
+               ContainsSubstring("2147483648 nodes and 0 edges are more than can be numbered"));
+}

@@ -151,3 +151,30 @@ TEST_CASE("hetero_dataset: ACM", "[io][data]") {
     for (const std::int32_t v : data.test.values()) ++classes[static_cast<std::size_t>(data.y(v))];
     CHECK(classes == std::vector<int>{355, 340, 364});
 }
+
+TEST_CASE("hetero_dataset: which type has classes, and rows that give none", "[io]") {
+    const auto read = [](const std::vector<std::string>& relations, const io::NamedTensors& more) {
+        io::NamedTensors tensors = more;
+        for (const std::string& relation : relations) tensors.emplace_back(relation, Ends::from({{0}, {0}}));
+        return io::hetero_dataset(io::SafetensorsFile::parse(io::safetensors_bytes(
+            tensors, {{"num_a", "2"}, {"num_b", "2"}, {"num_c", "2"}, {"num_d", "2"}, {"author", "nobody"}})));
+    };
+    const auto part = [](const char* tensor, std::int32_t node, std::int32_t label) {
+        return io::NamedTensors{{tensor, Ends::from({{node, label}})}};
+    };
+    CHECK(read({"edge_a_b"}, {}).target.empty());
+    CHECK(read({"edge_a_b", "edge_c_b"}, part("label_test", 1, 3)).target == "b");
+    CHECK(read({"edge_a_b", "edge_a_c"}, part("label_val", 1, 3)).target == "a");
+    CHECK(read({"edge_a_b", "edge_c_b"}, part("label_test", 1, 3)).num_classes == 4);
+    for (const std::vector<std::string>& relations :
+         {std::vector<std::string>{}, {"edge_a_b"}, {"edge_a_b", "edge_c_d"}})
+        CHECK_THAT(message([&] { read(relations, part("label_train", 0, 0)); }),
+                   ContainsSubstring("the type of nodes that have classes is not clear"));
+    CHECK(read({"edge_a_a"}, part("label_train", 0, 0)).target == "a");
+    CHECK_THAT(message([&] { read({"edge__b"}, {}); }),
+               ContainsSubstring("must be called edge_<source>_<destination>"));
+    const std::int32_t most = std::numeric_limits<std::int32_t>::max();
+    for (const auto& row : {std::array{-1, 0}, {2, 0}, {0, -1}, {0, most}})
+        CHECK_THAT(message([&] { read({"edge_a_a"}, part("label_train", row[0], row[1])); }),
+                   ContainsSubstring(fmt::format("row 0 is node {}, class {}", row[0], row[1])));
+}

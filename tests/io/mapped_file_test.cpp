@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "io_test.hpp"
 
+#if defined(__unix__)
+#include <sys/resource.h>
+#endif
+
 using namespace weft;
 using namespace weft_test;
 
@@ -56,3 +60,31 @@ TEST_CASE("mapped_file: what is not a file", "[io]") {
     write_text(folder / "file", "text");
     CHECK_THAT(message([&] { io::map_file(folder / "file/below"); }), ContainsSubstring("no such file"));
 }
+
+// A file of /sys says that it has a page of bytes, cannot be mapped, and has fewer.
+TEST_CASE("mapped_file: what cannot be mapped is read, and must have the bytes it claims", "[io]") {
+    const fs::path path = "/sys/kernel/mm/transparent_hugepage/enabled";
+    std::error_code code;
+    if (!fs::is_regular_file(path, code)) return;
+    CHECK_THAT(message([&] { io::map_file(path); }), ContainsSubstring("bytes could be read"));
+}
+
+#if defined(__unix__)
+TEST_CASE("mapped_file: no descriptor is left", "[io]") {
+    const TemporaryFolder folder;
+    write_text(folder / "file", "text");
+    struct Restore {
+        ::rlimit before{};
+        Restore() { ::getrlimit(RLIMIT_NOFILE, &before); }
+        ~Restore() { ::setrlimit(RLIMIT_NOFILE, &before); }
+    } restore;
+    const ::rlimit none{0, restore.before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const std::string mapped = message([&] { io::map_file(folder / "file"); });
+    const std::string read = message([&] { io::read_file(folder / "file"); });
+    ::setrlimit(RLIMIT_NOFILE, &restore.before);
+    CHECK_THAT(mapped, ContainsSubstring("weft: open: ") && ContainsSubstring("Too many open files"));
+    CHECK_THAT(read, ContainsSubstring("weft: read_file: ") && ContainsSubstring("Too many open files"));
+    CHECK(io::map_file(folder / "file").bytes() == 4);
+}
+#endif

@@ -121,3 +121,22 @@ TEST_CASE("matrix_market: hostile files", "[io]") {
          {"late_comment", "line 3: the row is \"%\": must be from 1 to 3"}},
         [](const fs::path& path) { io::load_matrix_market(path); });
 }
+
+TEST_CASE("matrix_market: banner and sizes that are wrong in one place", "[io]") {
+    const auto error = [](const char* text) { return message([&] { io::parse_matrix_market(text); }); };
+    const auto list = io::parse_matrix_market("%%MatrixMarket  matrix\tcoordinate pattern  general \n1 1 1\n1 1\n");
+    CHECK(list.edge_index.extent(1) == 1);
+    CHECK_THAT(error("%MatrixMarket matrix coordinate real general\n1 1 0\n"), ContainsSubstring("line 1: must be"));
+    for (const char* sizes : {"x 1 0", "1 x 0", "1 1 x", "1 1 0 0"})
+        CHECK_THAT(error(fmt::format("%%MatrixMarket matrix coordinate real general\n{}\n", sizes).c_str()),
+                   ContainsSubstring("line 2: must be the numbers of rows, columns and entries"));
+}
+
+TEST_CASE("matrix_market: a skew-symmetric matrix without entries", "[io]") {
+    io::EdgeList<float> list;
+    list.num_src = list.num_dst = 2;
+    list.edge_index = Ends::empty({2, 0});
+    const auto text = io::matrix_market_text(list, {.symmetry = MatrixSymmetry::skew_symmetric});
+    CHECK(text == "%%MatrixMarket matrix coordinate real skew-symmetric\n2 2 0\n");
+    CHECK(io::parse_matrix_market(text).edge_index.shape() == Extents<2>{2, 0});
+}

@@ -219,3 +219,28 @@ TEST_CASE("node_dataset: the published files", "[io][data]") {
     CHECK(same(mine.y, file.y));
     CHECK(same(mine.x, file.x));
 }
+
+TEST_CASE("node_dataset: kinds of labels", "[io]") {
+    const auto read = [](const io::NamedTensors& tensors) {
+        return io::node_dataset(io::SafetensorsFile::parse(io::safetensors_bytes(tensors)));
+    };
+    const io::NamedTensors edges{{"edge_index", Tensor<std::int32_t, 2>::from({{0}, {1}})}};
+    const auto with = [&](io::NamedTensors more) {
+        more.insert(more.end(), edges.begin(), edges.end());
+        return more;
+    };
+    const auto y = Integers::from({0, 1, 1});
+    CHECK(same(read(with({{"club", y}})).y, y));
+    CHECK(same(read(with({{"club", Integers::from({1, 0, 0})}, {"y", y}})).y, y));
+    CHECK(same(read(with({{"y", y}, {"unlabelled_idx", Integers::from({2})}})).unlabelled, Integers::from({2})));
+    const auto refused = [&](const io::AnyTensor& labels) { return message([&] { read(with({{"y", labels}})); }); };
+    CHECK_THAT(refused(counting<half, 1>({3})), ContainsSubstring("is F16, must be integers"));
+    CHECK_THAT(refused(counting<bfloat16, 1>({3})), ContainsSubstring("is BF16, must be integers"));
+    CHECK_THAT(refused(Numbers::zeros({3})), ContainsSubstring("is F32, must be integers"));
+    CHECK_THAT(refused(Tensor<double, 1>::zeros({3})), ContainsSubstring("is F64, must be integers"));
+}
+
+TEST_CASE("node_dataset: a path that names nothing", "[io]") {
+    CHECK_THAT(message([] { io::load_node_dataset("no/such/folder/set"); }), ContainsSubstring("no such file"));
+    CHECK_THAT(message([] { io::load_node_dataset("no_such_set"); }), ContainsSubstring("no such file"));
+}

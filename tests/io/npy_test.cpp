@@ -149,3 +149,33 @@ TEST_CASE("npy: hostile files", "[io]") {
                    {"call", "'{' must be here"}},
                   [](const fs::path& path) { io::load_npy(path); });
 }
+
+namespace {
+
+/// An npy file of that dictionary and those bytes.
+io::AnyTensor with_header(const std::string& header, const std::string& data) {
+    const std::string text = std::string("\x93NUMPY\1\0", 8) + static_cast<char>(header.size()) + '\0' + header + data;
+    return io::parse_npy(std::as_bytes(std::span(text)));
+}
+
+} // namespace
+
+TEST_CASE("npy: byte orders and headers that NumPy does not write", "[io]") {
+    const auto dictionary = [](const char* descr, const char* fortran, const char* shape) {
+        return fmt::format("{{'descr': {}, 'fortran_order': {}, 'shape': {}}}", descr, fortran, shape);
+    };
+    const std::string bytes("\1\2\3", 3);
+    for (const char* descr : {"'>u1'", "'<u1'", "'=u1'", "'|u1'", "\"|u1\""}) {
+        const auto tensor = with_header(dictionary(descr, "True", "(3,)"), bytes);
+        CHECK(tensor.shape() == std::vector<weft::index>{3});
+        CHECK(std::memcmp(tensor.bytes().data(), bytes.data(), 3) == 0);
+    }
+    CHECK(with_header(dictionary("'=f4'", "False", "(1,)"), std::string(4, '\0')).dtype() == io::DType::f32);
+    const auto refused = [&](const std::string& header) { return message([&] { with_header(header, bytes); }); };
+    CHECK_THAT(refused(dictionary("'?u1'", "False", "(3,)")), ContainsSubstring("unknown descr \"?u1\""));
+    CHECK_THAT(refused(dictionary("('u1', 3)", "False", "(3,)")), ContainsSubstring("structured arrays"));
+    CHECK_THAT(refused(dictionary("7", "False", "(3,)")), ContainsSubstring("a string must be here"));
+    CHECK_THAT(refused("{'descr': "), ContainsSubstring("a string must be here"));
+    CHECK_THAT(refused("{'descr': '|u1', 'shape': (3,)}"), ContainsSubstring("needs descr, fortran_order and shape"));
+    CHECK_THAT(refused("{'fortran_order': True, 'shape': (3,)}"), ContainsSubstring("needs descr, fortran_order"));
+}

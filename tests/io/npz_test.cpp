@@ -76,6 +76,10 @@ TEST_CASE("npz: wrong requests", "[io]") {
                }),
                ContainsSubstring("the name \"a\" is there twice"));
     CHECK_THAT(message([&] {
+                   io::save_npz(folder / "x", {{"\xff", some[0].second}});
+               }),
+               ContainsSubstring("is not UTF-8"));
+    CHECK_THAT(message([&] {
                    io::save_npz(folder / "x", {{"a", counting<bfloat16, 1>({1})}});
                }),
                ContainsSubstring("no BF16"));
@@ -125,4 +129,76 @@ TEST_CASE("npz: hostile files", "[io]") {
         arrays[name] = "built without WEFT_WITH_ZLIB";
 #endif
     check_refused("npz", "array_", arrays, [](const fs::path& path) { io::NpzFile::open(path).tensors(); });
+}
+
+namespace {
+
+/// A zip file of entries that are empty.
+std::string empty_entries(const std::vector<std::string>& names, std::size_t limit) {
+    std::string bytes;
+    io::detail::ZipWriter zip(
+        [&](std::span<const std::byte> b) { bytes.append(reinterpret_cast<const char*>(b.data()), b.size()); }, limit);
+    for (const std::string& name : names) zip.add(name, {});
+    zip.finish();
+    return bytes;
+}
+io::detail::ZipReader<> read_zip(const std::string& bytes) {
+    Storage storage = Storage::allocate(bytes.size());
+    std::memcpy(storage.data(), bytes.data(), bytes.size());
+    return io::detail::ZipReader<>(std::move(storage), "memory");
+}
+std::string refusal(const std::string& bytes) {
+    return message([&] {
+        const auto zip = read_zip(bytes);
+        for (const std::string& name : zip.names()) zip.read(name);
+    });
+}
+std::string changed(std::string bytes, std::size_t at, std::initializer_list<int> to) {
+    for (const int b : to) bytes[at++] = static_cast<char>(b);
+    return bytes;
+}
+
+} // namespace
+
+TEST_CASE("npz: directories that are large, or behind a comment", "[io]") {
+    // An archive whose entries begin within 32 bits, and whose directory does not.
+    const auto wide = read_zip(empty_entries({"a"}, 40));
+    CHECK(wide.names() == std::vector<std::string>{"a"});
+    CHECK(wide.read("a").bytes() == 0);
+    CHECK_THAT(message([&] { wide.read("b"); }), ContainsSubstring("there is no entry \"b\""));
+    // More entries than 16 bits count.
+    std::vector<std::string> names;
+    for (int i = 0; i < 65536; ++i) names.push_back(fmt::format("{}", i));
+    const std::string many = empty_entries(names, 0xffffffff);
+    CHECK(read_zip(many).names() == names);
+    // The end record is looked for in the last 64 KiB only.
+    CHECK_THAT(refusal(many + std::string(70000, ' ')), ContainsSubstring("it has no end record"));
+    // A comment in which something looks like an end record.
+    std::string comment = empty_entries({"a"}, 0xffffffff);
+    comment = changed(comment, comment.size() - 2, {30, 0}) + "PK\5\6" + std::string(26, '\0');
+    CHECK(read_zip(comment).names() == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("npz: directories that are wrong in one place", "[io]") {
+    const std::string name(60, 'n');
+    const std::string plain = empty_entries({name}, 0xffffffff);
+    REQUIRE(refusal(plain).empty());
+    const std::size_t directory = 30 + name.size(), end = plain.size() - 22;
+    // The local header is said to be within the last 30 bytes, or behind them.
+    for (const std::size_t at : {plain.size() - 10, plain.size() + 10})
+        CHECK_THAT(refusal(changed(plain, directory + 42, {static_cast<int>(at), 0})),
+                   ContainsSubstring("its header is not there"));
+    CHECK_THAT(refusal(changed(plain, end + 10, {2, 0})), ContainsSubstring("a wrong directory entry")); // two entries
+
+    // Everything in 64 bits: of the end record at the back, its locator, and the field of the entry.
+    const std::string wide = empty_entries({name}, 0);
+    REQUIRE(refusal(wide).empty());
+    const std::size_t locator = wide.size() - 22 - 20, record = locator - 56;
+    const std::size_t field = record - 28; // a marker, a length, and three numbers
+    REQUIRE(wide.substr(field, 4) == std::string("\1\0\x18\0", 4));
+    CHECK_THAT(refusal(changed(wide, locator + 8, {static_cast<int>(record + 1)})),
+               ContainsSubstring("a wrong Zip64 locator"));
+    CHECK_THAT(refusal(changed(wide, field, {2})), ContainsSubstring("a wrong Zip64 field"));
+    CHECK_THAT(refusal(changed(wide, field + 2, {25})), ContainsSubstring("a wrong Zip64 field"));
+    CHECK_THAT(refusal(changed(wide, field + 2, {16})), ContainsSubstring("a wrong Zip64 field"));
 }

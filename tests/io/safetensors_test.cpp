@@ -368,3 +368,35 @@ TEST_CASE("safetensors: files of another writer", "[io][golden]") {
         },
         is_sum);
 }
+
+TEST_CASE("safetensors: numbers out of the range of an integer", "[io]") {
+    for (const float x : {-1.0f, 256.0f, 0.5f, std::numeric_limits<float>::quiet_NaN()}) {
+        const auto file = through_bytes({{"a", Tensor<float, 1>::from({1, x})}});
+        INFO(x);
+        CHECK(!message([&] { file.get<std::uint8_t, 1>("a", Conversion::rounding); }).empty());
+    }
+    const auto file = through_bytes({{"a", Tensor<float, 1>::from({0, 255})}});
+    CHECK(same(file.get<std::uint8_t, 1>("a", Conversion::rounding), Tensor<std::uint8_t, 1>::from({0, 255})));
+}
+
+TEST_CASE("safetensors: messages name the first 20 tensors", "[io]") {
+    io::NamedTensors tensors;
+    for (int i = 0; i < 22; ++i) tensors.emplace_back(fmt::format("t{:02}", i), counting<float, 1>({1}));
+    const auto file = through_bytes(tensors);
+    CHECK_THAT(message([&] { file.info("x"); }), ContainsSubstring("\"t19\" and 2 more"));
+}
+
+TEST_CASE("safetensors: UTF-8, and names in messages", "[io]") {
+    for (const char* good :
+         {"", "a", "\x7f", "\u0080", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff"})
+        CHECK(io::detail::is_utf8(good));
+    for (const char* bad :
+         {"\x80", "\xc1\x80", "\xc2", "\xc2\x7f", "\xc2\xc0", "\xe0\x9f\x80", "\xe1\x80", "\xe1\x80\xc0",
+          "\xe1\x80\x7f", "\xed\xa0\x80", "\xf0\x8f\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"})
+        CHECK(!io::detail::is_utf8(bad));
+    CHECK(io::detail::quote_name(std::string(99, 'a') + "\u00e9b") == '"' + std::string(99, 'a') + "\"...");
+    CHECK(io::detail::quote_name(std::string(101, 'a')) == '"' + std::string(100, 'a') + "\"...");
+    CHECK(io::detail::quote_name(std::string(101, '\x80')) == "\"\"...");
+    CHECK_THAT(message([] { io::safetensors_bytes({}, {{"\xff", "text"}}); }), ContainsSubstring("are not UTF-8"));
+    CHECK_THAT(message([] { io::safetensors_bytes({}, {{"key", "\xff"}}); }), ContainsSubstring("are not UTF-8"));
+}

@@ -17,6 +17,7 @@ TEST_CASE("irreps: text", "[so3]") {
     REQUIRE(text("32x0e+16x1o") == "32x0e+16x1o");
     REQUIRE(text("1e + 2o") == "1x1e+1x2o");
     REQUIRE(text(" 2 x 1 e ") == "2x1e");
+    REQUIRE(text("\t1e\n+\t2o\n") == "1x1e+1x2o");
     REQUIRE(text("3x2y+1y") == "3x2e+1x1o");
     REQUIRE(text("0x2e") == "0x2e");
     REQUIRE(text("") == "");

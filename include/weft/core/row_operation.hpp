@@ -8,6 +8,10 @@
 /// neighbouring lines as a packet has lanes (other axes than the last, and rows shorter than a packet).
 namespace weft::inline WEFT_ABI::detail {
 
+/// How many packets of a line are combined one after the other; sums of longer lines are sums of such pieces, as each
+/// addition to a long sum loses what it has beyond the digits of the sum.
+inline constexpr index line_piece = 512;
+
 /// Packets [0, count()) of one row of n elements.
 template <class Scalar>
 class RowLine {
@@ -40,22 +44,28 @@ public:
     /// Combines f(k) over the line; every lane of the result has the value of its line.
     template <class Monoid, class F>
     WEFT_ALWAYS_INLINE P reduce(F&& f) {
-        P a = splat(Monoid::template identity<T>());
+        const P identity = splat(Monoid::template identity<T>());
+        P all = identity;
         index k = 0;
-        if (whole_ >= 4) {
-            P b = a, c = a, d = a;
-            for (; k + 4 <= whole_; k += 4) {
-                a = Monoid::combine(a, f(k));
-                b = Monoid::combine(b, f(k + 1));
-                c = Monoid::combine(c, f(k + 2));
-                d = Monoid::combine(d, f(k + 3));
+        do {
+            const index end = std::min(whole_, k + line_piece);
+            P a = identity;
+            if (end - k >= 4) {
+                P b = a, c = a, d = a;
+                for (; k + 4 <= end; k += 4) {
+                    a = Monoid::combine(a, f(k));
+                    b = Monoid::combine(b, f(k + 1));
+                    c = Monoid::combine(c, f(k + 2));
+                    d = Monoid::combine(d, f(k + 3));
+                }
+                a = Monoid::combine(Monoid::combine(a, b), Monoid::combine(c, d));
             }
-            a = Monoid::combine(Monoid::combine(a, b), Monoid::combine(c, d));
-        }
-        for (; k < whole_; ++k) a = Monoid::combine(a, f(k));
-        if (rest_ > 0) a = Monoid::combine(a, f(whole_));
+            for (; k < end; ++k) a = Monoid::combine(a, f(k));
+            all = Monoid::combine(all, a);
+        } while (k < whole_);
+        if (rest_ > 0) all = Monoid::combine(all, f(whole_));
         T lane[static_cast<std::size_t>(lanes<T>)];
-        store_packet(lane, a);
+        store_packet(lane, all);
         for (index half = lanes<T> / 2; half > 0; half /= 2)
             for (index i = 0; i < half; ++i) lane[i] = Monoid::combine(lane[i], lane[i + half]);
         return splat(lane[0]);
@@ -89,9 +99,14 @@ public:
     }
     template <class Monoid, class F>
     WEFT_ALWAYS_INLINE P reduce(F&& f) {
-        P a = splat(Monoid::template identity<T>());
-        for (index k = 0; k < n_; ++k) a = Monoid::combine(a, f(k));
-        return a;
+        const P identity = splat(Monoid::template identity<T>());
+        P all = identity;
+        for (index k = 0; k < n_;) {
+            P a = identity;
+            for (const index end = std::min(n_, k + line_piece); k < end; ++k) a = Monoid::combine(a, f(k));
+            all = Monoid::combine(all, a);
+        }
+        return all;
     }
 
 private:

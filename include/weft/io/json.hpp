@@ -14,14 +14,14 @@
 
 namespace weft::inline WEFT_ABI::io::detail {
 
-/// Length of the UTF-8 sequence that starts at `text[at]`; 0 when it is none (RFC 3629: no overlong forms, no
-/// surrogates, at most U+10FFFF).
+/// Length of the UTF-8 sequence that starts at `text[at]`, which is there; 0 when it is none (RFC 3629: no overlong
+/// forms, no surrogates, at most U+10FFFF).
 inline std::size_t utf8_length(std::string_view text, std::size_t at) {
     const auto byte = [&](std::size_t i) -> unsigned {
         return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
     };
     const unsigned first = byte(at);
-    if (first < 0x80) return at < text.size() ? 1 : 0;
+    if (first < 0x80) return 1;
     std::size_t length = 0;
     unsigned least = 0x80, most = 0xbf; // of the second byte
     if (first >= 0xc2 && first <= 0xdf) {

@@ -81,7 +81,7 @@ public:
             while (at != end && is_space(*at)) ++at;
         };
         std::size_t count = 0;
-        for (skip_space(); at != end || (count > 0 && !spaces);) {
+        for (skip_space(); at != end || count > 0;) {
             std::string_view field;
             if (at != end && *at == '"') {
                 field = quoted(at, end, count);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/evaluate.hpp>
+#include <weft/core/math.hpp>
 
 namespace weft::inline WEFT_ABI {
 
@@ -9,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Add {
     static constexpr auto name = "add";
     static constexpr unsigned unit_slopes = 0b11;
+    static constexpr math::Accuracy accuracy = math::correctly_rounded;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a, const P& b) {
         return a + b;

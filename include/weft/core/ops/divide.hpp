@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/evaluate.hpp>
+#include <weft/core/math.hpp>
 
 namespace weft::inline WEFT_ABI {
 
@@ -10,6 +11,7 @@ namespace weft::inline WEFT_ABI {
 struct Divide {
     static constexpr auto name = "divide";
     static constexpr double cost = 0.2;
+    static constexpr math::Accuracy accuracy = math::correctly_rounded;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a, const P& b) {
         return a / b;

@@ -11,6 +11,7 @@ struct Floor {
     static constexpr auto name = "floor";
     static constexpr double cost = 0.1;
     static constexpr bool differentiable = false;
+    static constexpr math::Accuracy accuracy = math::exact;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return math::floor(a);

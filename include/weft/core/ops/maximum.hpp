@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI {
 struct Maximum {
     static constexpr auto name = "maximum";
     static constexpr double cost = 0.1;
+    static constexpr math::Accuracy accuracy = math::exact;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a, const P& b) {
         return select(a > b, a, select(a == a, b, a));

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <weft/core/evaluate.hpp>
+#include <weft/core/math.hpp>
 
 namespace weft::inline WEFT_ABI {
 
 /// a * b
 struct Multiply {
     static constexpr auto name = "multiply";
+    static constexpr math::Accuracy accuracy = math::correctly_rounded;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a, const P& b) {
         return a * b;

@@ -12,6 +12,7 @@ namespace weft::inline WEFT_ABI {
 struct Power {
     static constexpr auto name = "pow";
     static constexpr double cost = 5;
+    static constexpr math::Accuracy accuracy{1, 1};
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a, const P& b) {
         return math::pow(a, b);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/evaluate.hpp>
+#include <weft/core/math.hpp>
 
 namespace weft::inline WEFT_ABI {
 
@@ -10,6 +11,7 @@ struct Sign {
     static constexpr auto name = "sign";
     static constexpr double cost = 0.1;
     static constexpr bool differentiable = false;
+    static constexpr math::Accuracy accuracy = math::exact;
     template <class P>
     static WEFT_ALWAYS_INLINE P value(const P& a) {
         return select(a > P(0), P(1), select(a < P(0), P(-1), P(0)));
