@@ -14,3 +14,12 @@ find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
 endif()
+
+# weft/weft.hpp as one file, see cmake/amalgamate.py for others.
+find_package(Python3 COMPONENTS Interpreter QUIET)
+if(Python3_FOUND)
+  set(WEFT_SINGLE_HEADER ${PROJECT_BINARY_DIR}/single/weft_single.hpp)
+  add_custom_target(single_header
+                    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/amalgamate.py --output ${WEFT_SINGLE_HEADER}
+                    VERBATIM)
+endif()

@@ -141,7 +141,8 @@ private:
     double largest_gradient() const {
         double largest = 0;
         for (const std::string& tensor : tensors("g.")) {
-            for (const double r : flat("g." + tensor).values()) largest = std::max(largest, std::abs(r));
+            const auto gradient = flat("g." + tensor);
+            for (const double r : gradient.values()) largest = std::max(largest, std::abs(r));
         }
         return largest;
     }

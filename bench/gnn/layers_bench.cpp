@@ -141,7 +141,8 @@ int main(int argc, char** argv) {
     add("edge_conv_gathered", size.text(), weft_bench::GatheredEdgeConv<Perceptron>{edge_conv}, sum,
         sum + 3 * edge_rows, 3);
     auto histogram = Tensor<weft::index, 1>::zeros({64});
-    for (const auto degree : weft_bench::random_graph(size.nodes, size.edges).in_degree().values()) ++histogram(degree);
+    const auto degrees = weft_bench::random_graph(size.nodes, size.edges).in_degree();
+    for (const auto degree : degrees.values()) ++histogram(degree);
     add("pna", size.text(), gnn::PNAConv<float>(channels, channels, histogram), sum + 20 * n * f, 8 * sum, 6);
     add("rgcn", size.text(), WithEdges{gnn::RGCNConv<float>(channels, channels, 8), edge_kinds()}, sum, 3 * sum, 2);
     return weft_bench::run(argc, argv);

@@ -226,9 +226,11 @@ double adjusted_rand_index(const Tensor<int, 1>& a, const Tensor<std::int64_t, 1
     const auto pairs = [](double n) { return n * (n - 1) / 2; };
     const Tensor<double, 2> left = one_hot<double>(a, classes), right = one_hot<double>(b, classes);
     double both = 0, of_a = 0, of_b = 0;
-    for (const double n : Tensor<double, 2>(matmul(transpose(left), right)).values()) both += pairs(n);
-    for (const double n : Tensor<double, 1>(sum<0>(left)).values()) of_a += pairs(n);
-    for (const double n : Tensor<double, 1>(sum<0>(right)).values()) of_b += pairs(n);
+    const Tensor<double, 2> counts = matmul(transpose(left), right);
+    const Tensor<double, 1> counts_a = sum<0>(left), counts_b = sum<0>(right);
+    for (const double n : counts.values()) both += pairs(n);
+    for (const double n : counts_a.values()) of_a += pairs(n);
+    for (const double n : counts_b.values()) of_b += pairs(n);
     const double chance = of_a * of_b / pairs(double(a.size()));
     return (both - chance) / ((of_a + of_b) / 2 - chance);
 }

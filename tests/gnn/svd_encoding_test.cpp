@@ -53,7 +53,7 @@ TEST_CASE("SVD encodings are the singular vectors of the normalised adjacency ma
                     REQUIRE(length == Approx(expected < 1e-6 ? 0 : 1).margin(1e-9));
                 }
                 double least = 0, most = 0;
-                for (const double v : Vector(weft::select_index(found.out, 1, j)).values())
+                for (const Vector column = weft::select_index(found.out, 1, j); const double v : column.values())
                     least = std::min(least, v), most = std::max(most, v);
                 REQUIRE(most >= -least * (1 - 1e-5));
             }

@@ -22,7 +22,8 @@ constexpr Tolerance of_values{.of_float = 2e-5, .relative = 1e-10, .absolute = 1
 Tolerance of_gradients(GoldenCase& golden) {
     const auto largest = [&](const std::string& tensor) {
         double most = 0;
-        for (const double v : golden.flat(tensor).values()) most = std::max(most, std::abs(v));
+        const auto numbers = golden.flat(tensor);
+        for (const double v : numbers.values()) most = std::max(most, std::abs(v));
         return most;
     };
     return {.of_float = 2e-5,

@@ -125,7 +125,8 @@ TEST_CASE("Calculator: symmetries", "[potential]") {
     const double energy = first.energy;
     const auto forces = copied(first.forces);
     double isolated = 0;
-    for (const std::int32_t element : calculator.model().elements_of(atoms.numbers.values()).values())
+    const auto elements = calculator.model().elements_of(atoms.numbers.values());
+    for (const std::int32_t element : elements.values())
         isolated += calculator.model().atomic_energy(element);
     const double tolerance = 1e-10 * std::abs(energy - isolated);
 

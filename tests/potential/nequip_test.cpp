@@ -354,7 +354,8 @@ TEST_CASE("NequIP: a fresh model learns", "[potential]") {
         Atoms& atoms = structures.emplace_back(some_atoms(6, seed % 2 == 0, seed));
         const auto p = predicted(teacher, atoms);
         double energy = p.energies(0);
-        for (const std::int32_t element : teacher.elements_of(atoms.numbers.values()).values())
+        const auto elements = teacher.elements_of(atoms.numbers.values());
+        for (const std::int32_t element : elements.values())
             energy += teacher.atomic_energy(element);
         atoms.info["energy"] = energy;
         atoms.arrays["forces"] = p.forces;

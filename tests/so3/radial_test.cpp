@@ -163,8 +163,8 @@ TEST_CASE("Radial functions: squares sum up to about 1, gradients", "[so3]") {
             weft::expect_grad<2>({.tolerance = 1e-4}, f, x);
             if (basis == RadialBasis::bessel) continue;
             const auto within = Tensor<double, 1>::from({1.2, 1.4, 1.6, 1.8});
-            for (const double square : Tensor<double, 1>(weft::sum<1>(square(f(within)))).values())
-                REQUIRE(std::abs(square - 1) < 0.6);
+            const Tensor<double, 1> squares = weft::sum<1>(square(f(within)));
+            for (const double each : squares.values()) REQUIRE(std::abs(each - 1) < 0.6);
         }
     weft::expect_grad<2>([](const auto& v) { return so3::chebyshev_basis(v * 0.3, 5); }, x);
     weft::expect_grad<2>([](const auto& v) { return so3::polynomial_cutoff(v, 3, 2.5); }, x);

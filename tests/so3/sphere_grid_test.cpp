@@ -107,7 +107,7 @@ TEST_CASE("SphereGrid: back and forth, and projections", "[so3]") {
             const Tensor<double, 2> again = from(to(x));
             for (weft::index i = 0; i < x.size(); ++i) REQUIRE(again.data()[i] == Approx(x.data()[i]).margin(1e-12));
             double sum = 0;
-            for (const double w : to.grid().quadrature_weights().values()) sum += w;
+            for (const auto weights = to.grid().quadrature_weights(); const double w : weights.values()) sum += w;
             REQUIRE(sum == Approx(1).epsilon(1e-14));
         }
     // Degrees that the result does not have are left out.

@@ -167,8 +167,8 @@ private:
     template <class Model>
     static double interaction_energy(const Model& model, const Structure& s) {
         double energy = s.energy;
-        for (const std::int32_t element : model.elements_of(s.species.values()).values())
-            energy -= model.atomic_energy(element);
+        const auto elements = model.elements_of(s.species.values());
+        for (const std::int32_t element : elements.values()) energy -= model.atomic_energy(element);
         return energy;
     }
     static void require_apart(std::size_t number, const Structure& s) {

@@ -356,7 +356,8 @@ private:
         table->error = values.value();
         table->derivative_error = slopes.value();
         auto end = Tensor<Dual<T>, 1>::full({options.kinds}, Dual<T>(table->r_max, T(1)));
-        for (const Dual<T>& weight : table->weights(end, all_kinds(options.kinds)).values())
+        const auto weights = table->weights(end, all_kinds(options.kinds));
+        for (const Dual<T>& weight : weights.values())
             table->vanishes = table->vanishes && std::abs(weight.value) <= options.tolerance * values.scale() &&
                               std::abs(weight.tangent) <= options.derivative_tolerance * slopes.scale();
         return std::shared_ptr<const detail::RadialTableData<T>>(table);
