@@ -582,3 +582,63 @@ for name, data in simulation_good.items():
     put("checkpoint", "good_" + name, data)
 for name, data in simulation_bad.items():
     put("checkpoint", "bad_" + name, data)
+
+irreps_good = ["", " ", "0e", "1o", "32x0e+16x1o", "1y+2y", " 3 x 1o + 0x2e\t+ 0e\n", "2x0e+3x0e+0e", "1000000000x1000o",
+               "+".join(["1o", "0e"] * 40)]
+irreps_bad = ["x", "0", "0x", "1u", "-1e", "1e+", "+1e", "1e 1o", "1001e", "1000000001x0e", "99999999999999999999x0e",
+              "1e\0", "\u00e9", "1x1x0e", "q" * 300]
+for i, words in enumerate(irreps_good):
+    put("irreps", f"good_{i}", words.encode())
+for i, words in enumerate(irreps_bad):
+    put("irreps", f"bad_{i}", words.encode())
+put("irreps", "bad_utf8", b"\xff\xfe1e")
+
+json_good = ["0", "-0.5e-3", "true", "null", '""', "[]", "{}", ' [1, "a", {"b": [true, false, null]}] ',
+             '"\\u00e9\\ud83d\\ude00\\n\\/"', "[1, 2.5]", '{"a": [1, 2], "b": []}', "1e999", "[" * 64 + "]" * 64]
+json_bad = ["", "01", "-", "1.", "+1", "nul", "truee", '"', '"\\x"', '"\\ud83d"', "[1,]", '{"a"}', '{"a":1,}', "[1 2]",
+            '{"a":1,"a":2}', '{"a":1,"\\u0061":2}', "1 2", "[" * 65 + "]" * 65, '"\t"', "\ufeff1", "9223372036854775808 "]
+for i, words in enumerate(json_good):
+    put("json", f"good_{i}", words.encode())
+for i, words in enumerate(json_bad):
+    put("json", f"bad_{i}", words.encode())
+put("json", "bad_utf8", b'"\xed\xa0\x80"')
+
+mace = {"model": "MACE", "atomic_numbers": [1, 8], "atomic_energies": [-1.5, 2.25], "r_max": 5.0, "num_bessel": 8,
+        "num_polynomial_cutoff": 5, "max_ell": 2, "num_interactions": 2,
+        "interaction": "RealAgnosticResidualInteractionBlock", "interaction_first": "RealAgnosticInteractionBlock",
+        "hidden_irreps": "16x0e+16x1o", "MLP_irreps": "16x0e", "correlation": 3, "radial_MLP": [64, 64],
+        "avg_num_neighbors": 12.5}
+nequip = {"model": "NequIP", "atomic_numbers": [6], "r_max": 4.5}
+config_good = {
+    "mace": mace,
+    "mace_all": mace | {"model": "ScaleShiftMACE", "scale": 0.1, "shift": -1e-300, "gate": "tanh", "heads": ["a"],
+                        "pair_repulsion": True, "distance_transform": "Agnesi", "radial_type": "bessel", "other": {}},
+    "mace_null": mace | {"scale": None, "edge_irreps": None},
+    "nequip": nequip,
+    "nequip_all": nequip | {
+        "num_layers": 2, "l_max": 1, "feature_irreps_hidden": "8x0e+8x1o", "scalars_last": True, "resnet": True,
+        "num_bessels": 4, "polynomial_cutoff_p": 6, "radial_mlp": [8], "avg_num_neighbors": 3.5, "even_scalars": "silu",
+        "odd_scalars": "tanh", "gates": "silu", "output_features": 4, "per_type_energy_scales": [2],
+        "atomic_energies": [-0.5], "scale": 2, "shift": 0.1},
+}
+config_bad = {
+    "no_json": b"model", "empty": b"{}", "list": b"[]", "twice": b'{"model":"MACE","model":"MACE"}',
+    "model": mace | {"model": "x" * 3000}, "control": mace | {"model": "\u0001\u007f"},
+    "heads": mace | {"heads": [1, 2]}, "edge_irreps": mace | {"edge_irreps": "1x0e"},
+    "interaction": mace | {"interaction": "Other"}, "irreps": mace | {"hidden_irreps": "16x0e+8x1o"},
+    "irreps_long": mace | {"hidden_irreps": "+".join(["0e"] * 1000)}, "mlp": mace | {"MLP_irreps": "1o"},
+    "number": mace | {"atomic_numbers": [119, 1]}, "numbers": mace | {"atomic_numbers": [1]},
+    "huge": mace | {"num_interactions": 2**70}, "r_max": mace | {"r_max": -1}, "text": mace | {"r_max": "5"},
+    "nequip_key": nequip | {"other": 1}, "nequip_gate": nequip | {"gates": "swish"},
+    "nequip_irreps": nequip | {"feature_irreps_hidden": "1o"}, "nequip_l_max": nequip | {"l_max": 13},
+}
+for kind, configs in (("good", config_good), ("bad", config_bad)):
+    for name, config in configs.items():
+        put("model_config", f"{kind}_{name}", config if isinstance(config, bytes) else text(config).encode())
+
+names = ["H", "X", "Og", "Oq", "h", "silu", "shifted_softplus", "swish", "uvw", "u<vw", "gaunt", "gaunt-fourier",
+         "vector-signal", "matrix-block", "clebsch-gordan-dense", "", "ij=ji", "ijk=-jik", "ijkl=jikl=ijlk=klij",
+         "abcdefgh=bcdefgha=bacdefgh", "abcdefghi=a", "-ij", "ij=", "ij=jk", "ii=ii", "ij=-ij", "=", "n" * 300]
+for i, name in enumerate(names):
+    put("names", f"name_{i}", name.encode())
+put("names", "bad_utf8", b"\xff\xfe")

@@ -439,7 +439,7 @@ TEST_CASE("NequIP: files", "[potential]") {
     REQUIRE_THAT(error_with(config, false), ContainsSubstring("missing: output_hidden_to_scalar.linear.weight"));
     REQUIRE_THAT(error_with(changed("\"l_max\": 2", "\"l_max\": 1")),
                  ContainsSubstring("misshaped: layer0_convnet.conv.fc.layer1.weight is [8, 12], must be [8, 8]"));
-    REQUIRE_THAT(error_with(changed("\"NequIP\"", "\"MACE\"")), ContainsSubstring("the model is MACE"));
+    REQUIRE_THAT(error_with(changed("\"NequIP\"", "\"MACE\"")), ContainsSubstring("the model is \"MACE\""));
     REQUIRE_THAT(error_with(changed("\"l_max\"", "\"lmax\"")), ContainsSubstring("config has \"lmax\", which is unkn"));
     REQUIRE_THAT(error_with(changed("\"r_max\": 3.5, ", "")), ContainsSubstring("config has no r_max"));
     REQUIRE_THAT(error_with(changed("\"r_max\": 3.5", "\"r_max\": \"far\"")), ContainsSubstring("c.safetensors"));

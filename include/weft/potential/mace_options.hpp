@@ -59,13 +59,14 @@ inline MaceInteraction interaction_of(const std::string& key, const std::string&
     for (const bool density : {false, true})
         for (const bool residual : {false, true})
             if (interaction_name({residual, density}) == name) return {residual, density};
-    throw error("MACE", "{} is {}: only RealAgnostic[Density][Residual]InteractionBlock is supported", key, name);
+    throw error("MACE", "{} is {}: only RealAgnostic[Density][Residual]InteractionBlock is supported", key,
+                io::detail::quote_name(name));
 }
 inline so3::Function gate_of(const std::string& name) {
     if (name == "silu") return so3::Function::silu;
     if (name == "tanh") return so3::Function::tanh;
     if (name == "None") return so3::Function::none;
-    throw error("MACE", "gate is {}: silu, tanh and None are supported", name);
+    throw error("MACE", "gate is {}: silu, tanh and None are supported", io::detail::quote_name(name));
 }
 inline const char* gate_name(so3::Function f) {
     return f == so3::Function::silu ? "silu" : f == so3::Function::tanh ? "tanh" : "None";
@@ -87,18 +88,20 @@ inline void require_model(const MaceOptions& o) {
     for (const index width : o.radial_mlp) require(width >= 1, "a width of radial_MLP", width, "must be at least 1");
     const so3::Irreps& hidden = o.hidden_irreps;
     if (hidden.empty() || !hidden[0].ir.is_scalar() || hidden[0].mul < 1)
-        throw error("MACE", "hidden_irreps is {}: must begin with scalars 0e", so3::detail::irreps_text(hidden));
+        throw error("MACE", "hidden_irreps is {}: must begin with scalars 0e",
+                    io::detail::quote_name(so3::detail::irreps_text(hidden)));
     for (index i = 0; i < hidden.size(); ++i) {
         const so3::Irrep ir = hidden[i].ir;
         if (hidden[i].mul != hidden[0].mul || ir.p != (ir.l % 2 == 0 ? 1 : -1) || (i > 0 && !(hidden[i - 1].ir < ir)))
             throw error("MACE",
                         "hidden_irreps is {}: must have the same multiplicity in all terms, parity (-1)^l, and the "
                         "terms in order",
-                        so3::detail::irreps_text(hidden));
+                        io::detail::quote_name(so3::detail::irreps_text(hidden)));
     }
     for (const so3::MulIrrep& term : o.mlp_irreps)
         if (!term.ir.is_scalar())
-            throw error("MACE", "MLP_irreps is {}: scalars 0e are supported", so3::detail::irreps_text(o.mlp_irreps));
+            throw error("MACE", "MLP_irreps is {}: scalars 0e are supported",
+                        io::detail::quote_name(so3::detail::irreps_text(o.mlp_irreps)));
 }
 
 } // namespace detail
@@ -181,10 +184,11 @@ inline MaceOptions read_mace_config(std::string_view json, const std::string& fi
             const std::string name = reader.string();
             o.agnesi = name == "Agnesi";
             if (!o.agnesi && name != "None")
-                throw error("MACE", "{}: distance_transform is {}: None and Agnesi are supported", file, name);
+                throw error("MACE", "{}: distance_transform is {}: None and Agnesi are supported", file,
+                            io::detail::quote_name(name));
         } else if (key == "radial_type") {
             if (const std::string name = reader.string(); name != "bessel")
-                throw error("MACE", "{}: radial_type is {}: bessel is supported", file, name);
+                throw error("MACE", "{}: radial_type is {}: bessel is supported", file, io::detail::quote_name(name));
         } else if (key == "heads") {
             index heads = 0;
             reader.array([&] { reader.skip(), ++heads; });
@@ -202,7 +206,8 @@ inline MaceOptions read_mace_config(std::string_view json, const std::string& fi
           "radial_MLP", "avg_num_neighbors"})
         if (!found.contains(key)) throw error("MACE", "{}: config has no {}", file, key);
     if (*model != "MACE" && *model != "ScaleShiftMACE")
-        throw error("MACE", "{}: the model is {}: MACE and ScaleShiftMACE are supported", file, *model);
+        throw error("MACE", "{}: the model is {}: MACE and ScaleShiftMACE are supported", file,
+                    io::detail::quote_name(*model));
     o.scale_shift = *model == "ScaleShiftMACE";
     detail::require_model(o);
     return o;

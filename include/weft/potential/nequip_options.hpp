@@ -85,7 +85,7 @@ inline NequipOptions complete_model(NequipOptions o) {
     for (const so3::MulIrrep& term : features) once = once && term.mul >= 1 && features.count(term.ir) == term.mul;
     if (!once)
         throw error("NequIP", "feature_irreps_hidden is {}: must have each irrep once, 0e among them",
-                    so3::detail::irreps_text(features));
+                    io::detail::quote_name(so3::detail::irreps_text(features)));
     return o;
 }
 
@@ -124,7 +124,7 @@ inline NequipOptions read_nequip_config(std::string_view json, const std::string
         found.insert(key);
         if (key == "model") {
             if (const std::string name = reader.string(); name != "NequIP")
-                throw error("NequIP", "{}: the model is {}: must be NequIP", file, name);
+                throw error("NequIP", "{}: the model is {}: must be NequIP", file, io::detail::quote_name(name));
         } else if (key == "atomic_numbers") {
             list(o.atomic_numbers, whole);
         } else if (key == "r_max") {

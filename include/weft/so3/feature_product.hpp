@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/io/message.hpp>
 #include <weft/linalg/matmul.hpp>
 #include <weft/so3/matrix_tensor_product.hpp>
 #include <weft/so3/named_products.hpp>
@@ -327,7 +328,7 @@ inline FeatureProduct::FeatureProduct(std::string_view name, int l1, int l2, int
         }
         known += (known.empty() ? "" : ", ") + std::string(choice.name);
     }
-    throw error("FeatureProduct", "\"{}\" must be one of {}", name, known);
+    throw error("FeatureProduct", "{} must be one of {}", io::detail::quote_name(name), known);
 }
 
 } // namespace weft::inline WEFT_ABI::so3

@@ -13,6 +13,7 @@
 #include <weft/core/ops/sin.hpp>
 #include <weft/core/ops/softplus.hpp>
 #include <weft/core/ops/tanh.hpp>
+#include <weft/io/message.hpp>
 
 #include <iterator>
 
@@ -208,7 +209,7 @@ inline Function function_named(std::string_view name) {
         if (detail::function_facts[k].name == name) return static_cast<Function>(k);
         known += (k == 0 ? "" : ", ") + std::string(detail::function_facts[k].name);
     }
-    throw error("function_named", "\"{}\" must be one of {}", name, known);
+    throw error("function_named", "{} must be one of {}", io::detail::quote_name(name), known);
 }
 
 /// factor f(x) of every element; gradients of any order.

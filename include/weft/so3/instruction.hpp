@@ -31,7 +31,8 @@ inline std::string_view mode_name(ProductMode mode) { return mode_names[static_c
 inline ProductMode product_mode(std::string_view name) {
     for (std::size_t m = 0; m < std::size(detail::mode_names); ++m)
         if (detail::mode_names[m] == name) return static_cast<ProductMode>(m);
-    throw error("product_mode", "\"{}\" must be uvw, uvu, uvv, uuw, uuu, uvuv, uvu<v or u<vw", name);
+    throw error("product_mode", "{} must be uvw, uvu, uvv, uuw, uuu, uvuv, uvu<v or u<vw",
+                io::detail::quote_name(name));
 }
 
 /// One path: terms in1 and in2 are coupled to term out.

@@ -3,6 +3,7 @@
 
 #include <weft/core/error.hpp>
 #include <weft/core/index.hpp>
+#include <weft/io/message.hpp>
 
 #include <algorithm>
 #include <array>
@@ -159,7 +160,7 @@ public:
     Irreps(std::string_view text) {
         const char* const wrong =
             detail::IrrepsParser(text).parse([&](const MulIrrep& term) { terms_.push_back(term); });
-        if (wrong) throw error("Irreps", "\"{}\": {}, as in \"32x0e+16x1o\"", text, wrong);
+        if (wrong) throw error("Irreps", "{}: {}, as in \"32x0e+16x1o\"", io::detail::quote_name(text), wrong);
     }
     Irreps(const char* text) : Irreps(std::string_view(text)) {}
     Irreps(const std::string& text) : Irreps(std::string_view(text)) {}

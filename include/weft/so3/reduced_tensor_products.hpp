@@ -3,6 +3,7 @@
 
 #include <weft/core/ops.hpp>
 #include <weft/core/views.hpp>
+#include <weft/io/message.hpp>
 #include <weft/linalg/matmul.hpp>
 #include <weft/so3/coupling_basis.hpp>
 
@@ -23,7 +24,7 @@ struct IndexSymmetry {
 
     explicit IndexSymmetry(std::string_view formula) {
         const auto wrong = [&](const char* rule) {
-            return error("ReducedTensorProducts", "\"{}\": {}, as in \"ijk=-jik\"", formula, rule);
+            return error("ReducedTensorProducts", "{}: {}, as in \"ijk=-jik\"", io::detail::quote_name(formula), rule);
         };
         for (std::size_t begin = 0, end = 0; end != formula.npos; begin = end + 1) {
             end = formula.find('=', begin);
