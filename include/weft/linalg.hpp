@@ -4,6 +4,7 @@
 /// Products and factorisations of matrices.
 
 #include <weft/linalg/eigh.hpp>
+#include <weft/linalg/einsum.hpp>
 #include <weft/linalg/lanczos.hpp>
 #include <weft/linalg/matmul.hpp>
 #include <weft/linalg/qr.hpp>

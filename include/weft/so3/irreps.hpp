@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/error.hpp>
+#include <weft/core/fixed_text.hpp>
 #include <weft/core/index.hpp>
 #include <weft/io/message.hpp>
 
@@ -286,13 +287,6 @@ inline Irreps Irreps::regroup() const { return sort().irreps.simplify(); }
 
 namespace detail {
 
-template <std::size_t N>
-struct FixedText {
-    char text[N];
-    consteval FixedText(const char (&t)[N]) { std::copy_n(t, N, text); }
-    constexpr std::string_view view() const { return {text, N - 1}; }
-};
-
 /// Irreps that are known at compile time.
 template <std::size_t N>
 struct IrrepsLiteral {
@@ -321,7 +315,7 @@ concept IrrepsText = requires(const X& x) {
 inline namespace literals {
 
 /// `"32x0e+16x1o"_irreps`, checked and known at compile time; converts to Irreps.
-template <detail::FixedText Text>
+template <weft::detail::FixedText Text>
 consteval auto operator""_irreps() {
     constexpr auto count = [] {
         std::size_t n = 0;
