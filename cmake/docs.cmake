@@ -12,7 +12,8 @@ set(DOXYGEN_FULL_PATH_NAMES YES)
 set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
 set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/include)
 set(DOXYGEN_FILE_PATTERNS *.hpp *.h *.md *.dox)
-set(DOXYGEN_EXCLUDE_SYMBOLS detail "detail::*" "*::detail" "*::detail::*" "std::*" "fmt::*")
+# weft::One would be taken for the first word of sentences.
+set(DOXYGEN_EXCLUDE_SYMBOLS detail "detail::*" "*::detail" "*::detail::*" "std::*" "fmt::*" weft::One)
 set(DOXYGEN_INPUT_FILTER "${AWK_PROGRAM} -f ${CMAKE_CURRENT_LIST_DIR}/docs.awk")
 set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${PROJECT_SOURCE_DIR}/docs/README.md)
 

@@ -19,8 +19,11 @@ public:
         values_ = Tensor<S, 4>::zeros({batch, heads, capacity, value_depth});
     }
 
+    /// [B, H, capacity, D]; those behind a sequence's length are not in use.
     const Tensor<S, 4>& keys() const noexcept { return keys_; }
+    /// [B, H, capacity, Dv]; likewise.
     const Tensor<S, 4>& values() const noexcept { return values_; }
+    /// Positions for which there is memory.
     index capacity() const { return keys_.extent(2); }
     /// Positions of sequence b.
     index length(index b) const { return lengths_.at(static_cast<std::size_t>(b)); }

@@ -70,7 +70,9 @@ struct MultiheadAttention {
         draw_parameters(generator);
     }
 
+    /// E, of queries and results.
     index features() const { return out_proj.in_features(); }
+    /// D, of a head.
     index head_features() const { return features() / heads; }
 
     /// Draws the parameters anew, and gives dropout another stream.

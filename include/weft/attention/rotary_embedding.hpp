@@ -50,13 +50,19 @@ public:
         });
     }
 
+    /// Rows of the table.
     index positions() const noexcept { return cosines_.extent(0); }
+    /// D, elements of a row.
     index features() const noexcept { return features_; }
+    /// Angles of a row.
     index pairs() const noexcept { return cosines_.extent(1); }
+    /// Elements of a row that take part.
     index rotated() const noexcept { return 2 * pairs(); }
+    /// Which elements are a pair.
     RotaryLayout layout() const noexcept { return layout_; }
     /// [N, pairs]
     const Tensor<R, 2>& cosines() const noexcept { return cosines_; }
+    /// [positions, pairs]
     const Tensor<R, 2>& sines() const noexcept { return sines_; }
 
     /// The part of the table for `count` positions from number `begin` on, in the same memory: what a step of decoding

@@ -54,6 +54,7 @@ struct Dual {
     P tangent;
 
     Dual() = default;
+    /// Of its parts.
     constexpr Dual(const P& value_, const P& tangent_) : value(value_), tangent(tangent_) {}
     /// A constant: its tangent is zero.
     template <detail::DualConstant<P> C>

@@ -19,6 +19,7 @@ struct Constant : detail::ExpressionBase {
     using value_type = T;
     static constexpr int rank = 0;
     T value;
+    /// The number v.
     explicit constexpr Constant(T v) : value(v) {}
     Extents<0> shape() const { return {}; }
 };

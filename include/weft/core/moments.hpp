@@ -116,17 +116,22 @@ public:
     /// The operand, landed: what else stands in the expression should be this.
     const X& x() const { return leaf_.source; }
 
+    /// The mean.
     auto mean() const { return of(detail::Statistic::mean); }
+    /// The mean of the squared distances from the mean.
     auto variance() const { return of(detail::Statistic::variance); }
     /// sqrt(variance + eps); its slope at 0 is 0.
     auto deviation() const { return of(detail::Statistic::deviation); }
+    /// 1 / deviation().
     auto inverse_deviation() const { return of(detail::Statistic::inverse_deviation); }
     /// sqrt(mean of squares + eps); its slope at 0 is 0.
     auto root_mean_square() const { return of(detail::Statistic::root_mean_square); }
+    /// 1 / root_mean_square().
     auto inverse_root_mean_square() const { return of(detail::Statistic::inverse_root_mean_square); }
 
     /// What an expression with one of these statistics has computed when it landed.
     Tensor<T, rank> landed_mean() const { return landed(detail::Statistic::mean); }
+    /// Likewise.
     Tensor<T, rank> landed_variance() const { return landed(detail::Statistic::variance); }
 
 private:

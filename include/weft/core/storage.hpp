@@ -162,9 +162,11 @@ inline void reset_peak_memory() noexcept { detail::Pool::instance().reset_peak()
 class Storage {
 public:
     Storage() = default;
+    /// Another share of the same block.
     Storage(const Storage& other) noexcept : block_(other.block_) {
         if (block_) block_->references.fetch_add(1, std::memory_order_relaxed);
     }
+    /// The share of another, which has none then.
     Storage(Storage&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
     Storage& operator=(Storage other) noexcept {
         std::swap(block_, other.block_);
@@ -199,13 +201,17 @@ public:
         return storage;
     }
 
+    /// The first byte; null without a block.
     std::byte* data() const noexcept { return block_ ? block_->data : nullptr; }
+    /// Its size; 0 without a block.
     std::size_t bytes() const noexcept { return block_ ? block_->bytes : 0; }
+    /// Whether the block belongs to someone else, as that of a mapped file.
     bool foreign() const noexcept { return block_ && block_->foreign; }
     /// Whether this is the only share of writable memory.
     bool unique() const noexcept {
         return block_ && !block_->foreign && block_->references.load(std::memory_order_acquire) == 1;
     }
+    /// Whether there is a block.
     explicit operator bool() const noexcept { return block_ != nullptr; }
     friend bool operator==(const Storage& a, const Storage& b) noexcept { return a.block_ == b.block_; }
 

@@ -111,12 +111,15 @@ public:
         t.allocate();
         return t;
     }
+    /// Every element is `value`.
     static Tensor full(const Extents<N>& extents, const T& value) {
         Tensor t = empty(extents);
         std::fill_n(t.pointer(), t.size(), value);
         return t;
     }
+    /// Every element is 0.
     static Tensor zeros(const Extents<N>& extents) { return full(extents, T{}); }
+    /// Every element is 1.
     static Tensor ones(const Extents<N>& extents) { return full(extents, T(1)); }
 
     /// The values in (nested) braces: `Tensor<float, 2>::from({{1, 2, 3}, {4, 5, 6}})`. Errors: ragged rows.
@@ -154,6 +157,7 @@ public:
     index size() const noexcept { return detail::product(extents_); }
     Extents<N> strides() const noexcept { return detail::contiguous_strides(extents_); }
 
+    /// The elements, row-major.
     const T* data() const noexcept { return data_; }
     /// Writable elements. Copies first when the memory is shared with another tensor, a view or a recorded graph.
     T* mutable_data() {
@@ -165,7 +169,9 @@ public:
         }
         return data_;
     }
+    /// All elements, row-major.
     std::span<const T> values() const noexcept { return {data_, static_cast<std::size_t>(size())}; }
+    /// All elements, writable; see mutable_data.
     std::span<T> mutable_values() { return {mutable_data(), static_cast<std::size_t>(size())}; }
 
     /// A single element. Errors: an index out of range.
@@ -184,9 +190,12 @@ public:
         if (size() != 1) throw error("item", "shape {}: must have one element", detail::shape_text(extents_));
         return *data_;
     }
+    /// item()
     operator T() const requires(N == 0) { return item(); }
 
+    /// The memory that the tensor shares.
     const Storage& storage() const noexcept { return storage_; }
+    /// Itself: what a Var's value is, whatever it is.
     const Tensor& tensor() const noexcept { return *this; }
 
     /// Another window on the same memory, `offset` elements from the first; for the view functions.
@@ -217,9 +226,11 @@ public:
     using shape_type = AnyShape<N>;
     static constexpr int rank = N;
 
+    /// All of a tensor, whose memory it shares.
     template <class S>
     View(const Tensor<T, N, S>& tensor)
         : storage_(tensor.storage()), data_(tensor.data()), extents_(tensor.shape()), strides_(tensor.strides()) {}
+    /// A window on memory that it shares.
     View(Storage storage, const T* data, const Extents<N>& extents, const Extents<N>& strides)
         : storage_(std::move(storage)), data_(data), extents_(extents), strides_(strides) {}
 
@@ -234,8 +245,11 @@ public:
     const Extents<N>& strides() const noexcept { return strides_; }
     index extent(int axis) const { return extents_[static_cast<std::size_t>(normalize_axis(axis, N, "extent"))]; }
     index size() const noexcept { return detail::product(extents_); }
+    /// The first element.
     const T* data() const noexcept { return data_; }
+    /// The memory that the view shares.
     const Storage& storage() const noexcept { return storage_; }
+    /// Itself.
     const View& tensor() const noexcept { return *this; }
 
     /// A single element. Errors: an index out of range.
@@ -244,6 +258,7 @@ public:
         return data_[detail::checked_offset<N>(extents_, strides_, {static_cast<index>(at)...})];
     }
 
+    /// Another window on the same memory; see Tensor::window.
     template <int M>
     View<T, M> window(index offset, const Extents<M>& extents, const Extents<M>& strides) const {
         return View<T, M>(storage_, data_ + offset, extents, strides);

@@ -11,6 +11,7 @@ struct BatchNorm {
     nn::BatchNorm<T> module;
 
     BatchNorm() = default;
+    /// See nn::BatchNorm.
     explicit BatchNorm(index channels, const nn::BatchNormOptions& options = {}) : module(channels, options) {}
 
     /// x [N, C].

@@ -13,6 +13,7 @@ namespace weft::inline WEFT_ABI::gnn {
 /// softplus(x) - log 2, which is 0 at 0: the activation of SchNet.
 struct ShiftedSoftplus {
     static constexpr bool elementwise = true;
+    /// Of any shape.
     template <Expression E>
     auto operator()(const E& x) const {
         return softplus(x) - std::numbers::ln2;

@@ -56,6 +56,7 @@ struct GINConv {
     detail::OwnWeight<T> own;
 
     GINConv() = default;
+    /// Of a network for sums of features.
     explicit GINConv(NN network, const GINOptions& o = {}) : nn(std::move(network)), own(o) {}
 
     /// x [N, in] to what nn makes of [N, in]. Errors: the graph is not square; x has not a row for each node.

@@ -51,6 +51,7 @@ struct GraphConv {
         const auto from = sources<D>(g, x_src);
         return convolve(destinations<S>(g, x_dst), aggregate(g, src(from), options.aggr));
     }
+    /// The same with `edge_weight` [E].
     template <Expression S, Expression D, Expression W>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const W& edge_weight) const {
         weft::detail::check_edge_rows("GraphConv", g, edge_weight, "edge_weight");

@@ -16,6 +16,7 @@ struct PairNorm : detail::GraphNormalization<PairNorm<T>> {
     double eps = 1e-5;
 
     PairNorm() = default;
+    /// `factor` is the scale.
     explicit PairNorm(double factor, double epsilon = 1e-5) : scale(factor), eps(epsilon) {}
 
     template <class M>

@@ -69,6 +69,7 @@ struct SoftmaxAggregation {
     std::optional<Parameter<T, 1>> t;
     Tensor<T, 1> constant;
 
+    /// With default options.
     SoftmaxAggregation() : SoftmaxAggregation(SoftmaxAggregationOptions{}) {}
     /// Errors: channels < 1.
     explicit SoftmaxAggregation(const SoftmaxAggregationOptions& o) {

@@ -96,6 +96,7 @@ struct SIRConv {
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst) const {
         return convolve(g, sources<D>(g, x_src), destinations<S>(g, x_dst), detail::None{});
     }
+    /// The same with `edge_attr` [E, edge_dim].
     template <Expression S, Expression D, Expression E>
     auto bipartite(const Graph& g, const S& x_src, const D& x_dst, const E& edge_attr) const {
         return convolve(g, sources<D, E>(g, x_src), destinations<S, E>(g, x_dst), edge_attr);

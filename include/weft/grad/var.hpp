@@ -105,6 +105,7 @@ public:
     static constexpr bool recorded = true;
 
     Var() = default;
+    /// A window on a recorded value.
     Var(detail::NodeRef<detail::ValueNode<T>> node, index offset, const Extents<N>& extents, const Extents<N>& strides)
         : Base(std::move(node), offset, extents, strides) {}
 
@@ -117,6 +118,7 @@ public:
         else
             this->make_leaf(Tensor<T, N>(expression));
     }
+    /// A leaf of one number.
     Var(T value) requires(N == 0) { this->make_leaf(Tensor<T, 0>(value)); }
 
 private:
@@ -136,8 +138,11 @@ class Parameter : public detail::Recorded<Parameter, T, N> {
 public:
     static constexpr bool recorded = false;
 
+    /// Without elements.
     Parameter() : Parameter(Tensor<T, N>()) {}
+    /// Of that value.
     explicit Parameter(const Tensor<T, N>& value) { this->make_leaf(value); }
+    /// A window on a recorded value.
     Parameter(detail::NodeRef<detail::ValueNode<T>> node, index offset, const Extents<N>& extents,
               const Extents<N>& strides)
         : Base(std::move(node), offset, extents, strides) {}
@@ -148,6 +153,7 @@ public:
     void set_value(const Tensor<T, N>& value) { this->set_node_value(value); }
     /// Whether backward() gives it a gradient; at first it does. All copies share this.
     bool requires_grad() const noexcept { return !this->node_->frozen; }
+    /// Whether backward() computes a gradient for it; all handles of the parameter are meant.
     void requires_grad(bool wanted) noexcept { this->node_->frozen = !wanted; }
     /// Writable elements; a graph recorded before keeps the old ones.
     std::span<T> mutable_values() {

@@ -46,6 +46,7 @@ public:
 
     /// All nodes and edges.
     const Graph& graph() const noexcept { return graph_; }
+    /// Also those without nodes.
     index num_graphs() const noexcept { return count_; }
     /// [N] the graph of each node, ascending.
     const Tensor<std::int32_t, 1>& batch() const noexcept { return members_.destinations(); }

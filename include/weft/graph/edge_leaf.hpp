@@ -30,6 +30,7 @@ public:
         std::copy(rows_.shape().begin() + 1, rows_.shape().end(), extents_.begin());
     }
     const Extents<rank>& shape() const noexcept { return extents_; }
+    /// What the rows are of.
     const X& rows() const noexcept { return rows_; }
 
 private:

@@ -24,7 +24,9 @@ public:
     explicit EdgeStage(Inner inner, Operation operation = {})
         : inner_(std::move(inner)), operation_(std::move(operation)), extents_(operation_.row(inner_.shape())) {}
     const Extents<rank>& shape() const noexcept { return extents_; }
+    /// The message.
     const Inner& inner() const noexcept { return inner_; }
+    /// What is made of it.
     const Operation& operation() const noexcept { return operation_; }
 
 private:

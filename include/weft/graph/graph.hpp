@@ -89,6 +89,7 @@ public:
                 num_dst, "sources", "destinations") {}
 
     /// Edges as pairs (source, destination): `Graph::from_edges({{0, 1}, {1, 2}}, 3)`.
+    /// Of pairs of a source and a destination. Errors: a node out of range.
     static Graph from_edges(const std::vector<std::pair<index, index>>& edges, index num_nodes) {
         return from_edges(edges, detail::checked_node_count(num_nodes, "num_nodes"), num_nodes);
     }
@@ -100,8 +101,11 @@ public:
         return Graph(end_of(ends, 0), end_of(ends, 1), num_src, num_dst, "edges", "edges");
     }
 
+    /// Duplicates count.
     index num_edges() const noexcept { return state_->sources.size(); }
+    /// Nodes that edges leave.
     index num_src() const noexcept { return state_->num_src; }
+    /// Nodes that edges enter.
     index num_dst() const noexcept { return state_->num_dst; }
     /// As many sources as destinations: they are the same nodes.
     bool is_square() const noexcept { return num_src() == num_dst(); }
@@ -115,6 +119,7 @@ public:
 
     /// [E], in the order the edges were given.
     const Tensor<std::int32_t, 1>& sources() const noexcept { return state_->sources; }
+    /// The destination of each edge, likewise.
     const Tensor<std::int32_t, 1>& destinations() const noexcept { return state_->destinations; }
     /// [2, E]: sources, then destinations.
     Tensor<std::int32_t, 2> edge_index() const {

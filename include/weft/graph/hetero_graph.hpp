@@ -22,6 +22,7 @@ struct JoinedRelations {
 /// A graph with several types of nodes and of edges. Immutable; copies share everything.
 class HeteroGraph {
 public:
+    /// Without nodes.
     HeteroGraph() : HeteroGraph({}, {}) {}
     /// `num_nodes`: nodes of each type; `relations`: for each edge type a graph between its node types. Errors: an
     /// unknown node type; a relation given twice; a graph with other numbers of nodes.

@@ -19,7 +19,9 @@ struct DirectedHypergraph {
                         detail::graph_text(tail), detail::graph_text(head));
     }
 
+    /// Nodes.
     index num_nodes() const noexcept { return tail.num_src(); }
+    /// Hyperedges.
     index num_hyperedges() const noexcept { return tail.num_dst(); }
     /// Heads become tails.
     DirectedHypergraph reverse() const { return {head, tail}; }

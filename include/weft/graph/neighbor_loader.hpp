@@ -46,6 +46,7 @@ public:
         using value_type = SampledSubgraph;
         using difference_type = std::ptrdiff_t;
 
+        /// At the first batch.
         explicit Iterator(NeighborLoader& loader) : loader_(&loader) { load(); }
         const SampledSubgraph& operator*() const noexcept { return batch_; }
         const SampledSubgraph* operator->() const noexcept { return &batch_; }

@@ -17,7 +17,9 @@ struct SampledSubgraph {
     std::vector<index> nodes_per_hop; ///< [hops + 1] how many nodes were found: the seeds, then by each hop
     std::vector<index> edges_per_hop; ///< [hops] how many edges were sampled
 
+    /// Nodes that were asked for, the first of `nodes`.
     index num_seeds() const { return nodes_per_hop.front(); }
+    /// Hops that were sampled.
     index num_hops() const { return std::ssize(edges_per_hop); }
 
     /// The part of the graph that layer `layer` of a network of num_hops() layers needs, as a bipartite graph: its
@@ -113,6 +115,7 @@ public:
         (void)graph_.in();
     }
 
+    /// As given.
     const NeighborSamplerOptions& options() const noexcept { return options_; }
 
     /// The neighbourhood of the nodes `seeds`. A node's sample is a function of the generator, the hop and the node

@@ -17,7 +17,9 @@ public:
             throw error("VerletList", "the skin is {}: it must be finite and not negative", skin);
     }
 
+    /// Neighbours are at most so far away.
     double cutoff() const noexcept { return cutoff_; }
+    /// How much farther those are that it keeps.
     double skin() const noexcept { return skin_; }
     /// How often the wide list was made.
     index rebuilds() const noexcept { return rebuilds_; }

@@ -22,6 +22,7 @@ class AnyTensor {
 public:
     /// F32 of shape [0].
     AnyTensor() = default;
+    /// Of a tensor, whose memory it shares.
     template <FileElement T, int N, class S>
     AnyTensor(const Tensor<T, N, S>& tensor)
         : dtype_(dtype_of<T>()), shape_(tensor.shape().begin(), tensor.shape().end()), storage_(tensor.storage()),
@@ -33,6 +34,7 @@ public:
         weft::detail::checked_size(shape_, "tensor");
     }
 
+    /// The type of the elements.
     DType dtype() const noexcept { return dtype_; }
     const std::vector<index>& shape() const noexcept { return shape_; }
     int rank() const noexcept { return static_cast<int>(shape_.size()); }
@@ -45,6 +47,7 @@ public:
     std::span<const std::byte> bytes() const noexcept {
         return {data_, static_cast<std::size_t>(size()) * item_size(dtype_)};
     }
+    /// The memory that the tensor shares.
     const Storage& storage() const noexcept { return storage_; }
 
     /// As a Tensor: shares the memory when the element type is T, else converts. `origin` names the tensor in messages.

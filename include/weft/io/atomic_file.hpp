@@ -54,6 +54,7 @@ public:
         if (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size())
             throw detail::system_error_of("write", temporary_, errno);
     }
+    /// The same of a text.
     void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
     /// Makes the file appear at `path`. Errors: the disk is full, the file cannot be renamed. To be called once, last.

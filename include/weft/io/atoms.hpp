@@ -27,10 +27,12 @@ public:
     }
     /// The value of a name, or nullptr.
     V* find(std::string_view name) { return const_cast<V*>(std::as_const(*this).find(name)); }
+    /// The value of that name; null if there is none.
     const V* find(std::string_view name) const {
         const auto entry = std::find_if(begin(), end(), [&](const auto& e) { return e.first == name; });
         return entry == end() ? nullptr : &entry->second;
     }
+    /// Whether there is a value of that name.
     bool contains(std::string_view name) const { return find(name) != nullptr; }
     /// Adds a name that is not there yet, without looking.
     V& append(std::string name, V value) { return entries_.emplace_back(std::move(name), std::move(value)).second; }

@@ -74,6 +74,7 @@ using MappedFile = BasicMappedFile<>;
 template <class>
 class BasicMappedFile {
 public:
+    /// Maps it. Errors: not a regular file, cannot be read.
     explicit BasicMappedFile(const std::filesystem::path& path) {
         size_ = detail::regular_file_size(path, "open");
         if (size_ > 0 && !map(path)) {
@@ -82,6 +83,7 @@ public:
             size_ = copy_.bytes();
         }
     }
+    /// Moves: the other has no file then.
     BasicMappedFile(BasicMappedFile&& other) noexcept
         : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)),
           reserved_(std::exchange(other.reserved_, 0)), copy_(std::move(other.copy_)) {}
@@ -98,6 +100,7 @@ public:
 #endif
     }
 
+    /// All of the file.
     std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
 private:

@@ -30,6 +30,7 @@ public:
 
     /// The arrays, in the order of the file, without the ending .npy.
     const std::vector<std::string>& names() const noexcept { return names_; }
+    /// Whether there is an array of that name.
     bool contains(std::string_view name) const { return zip_.contains(std::string(name) + ".npy"); }
 
     /// Errors: there is no such array, it is damaged, or compressed and there is no zlib.

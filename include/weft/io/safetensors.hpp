@@ -57,6 +57,7 @@ public:
     const std::string& file() const noexcept { return file_; }
     /// The tensors, in the order of the header.
     const std::vector<std::string>& names() const noexcept { return names_; }
+    /// Whether there is a tensor of that name.
     bool contains(std::string_view name) const { return tensors_.find(name) != tensors_.end(); }
     /// Errors: there is no such tensor.
     const TensorInfo& info(std::string_view name) const {
@@ -66,6 +67,7 @@ public:
                         known_names());
         return found->second;
     }
+    /// Texts by name, the header's `__metadata__`.
     const Metadata& metadata() const noexcept { return metadata_; }
 
     /// A tensor as it is. Shares the file's memory, unless it is misaligned in the file.

@@ -74,6 +74,7 @@ using Softsign = detail::Activation<weft::Softsign>;
 /// x itself.
 struct Identity {
     static constexpr bool elementwise = true;
+    /// x
     template <Expression E>
     auto operator()(const E& x) const {
         return x;

@@ -16,6 +16,7 @@ struct BasicAdamOptions {
     double weight_decay = Decoupled ? 1e-2 : 0;
     bool amsgrad = false;
 
+    /// Calls f(name, value) for all of them.
     void for_each(auto&& f) {
         f("lr", lr);
         f("betas.0", betas[0]);
@@ -41,7 +42,9 @@ struct AdamRule {
     static constexpr std::array<std::string_view, 3> states{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
     static constexpr std::size_t least_states = 2;
 
+    /// How many states a parameter has with these options.
     static std::size_t state_count(const Options& o) { return o.amsgrad ? 3 : 2; }
+    /// Errors: options out of range.
     static void check(const Options& o) {
         if (!(o.lr >= 0 && o.eps >= 0 && o.weight_decay >= 0))
             throw error(name, "lr {}, eps {}, weight_decay {}: must not be negative", o.lr, o.eps, o.weight_decay);
@@ -55,12 +58,14 @@ struct AdamRule {
         using T = typename P::value_type;
         P average, square_average, share, square_share, correction, eps, step_size, weight_decay;
         bool decays;
+        /// Of a parameter's `step`-th update.
         Update(const Options& o, index step)
             : average(T(o.betas[0])), square_average(T(o.betas[1])), share(T(1 - o.betas[0])),
               square_share(T(1 - o.betas[1])),
               correction(T(1 / std::sqrt(1 - std::pow(o.betas[1], static_cast<double>(step))))), eps(T(o.eps)),
               step_size(T(o.lr / (1 - std::pow(o.betas[0], static_cast<double>(step))))),
               weight_decay(T(Decoupled ? 1 - o.lr * o.weight_decay : o.weight_decay)), decays(o.weight_decay != 0) {}
+        /// Of a packet p with gradient g.
         template <std::size_t K>
         WEFT_ALWAYS_INLINE void operator()(P& p, P g, std::array<P, K>& state) const {
             if (decays) {

@@ -132,8 +132,10 @@ struct Dropout {
     Dropout() = default;
     /// Errors: p is not in [0, 1].
     explicit Dropout(double probability) : p(probability) { detail::check_probability(p); }
+    /// With the random numbers of a generator. Errors: the probability is out of range.
     Dropout(double probability, const Generator& at) : p(probability), generator(at) { detail::check_probability(p); }
 
+    /// See nn::dropout.
     template <Expression E>
     auto operator()(const E& x) const {
         return dropout(x, p, generator);

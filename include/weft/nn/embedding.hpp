@@ -29,9 +29,12 @@ struct Embedding {
         reset_parameters(options.generator ? *options.generator : unseeded);
     }
 
+    /// V, the number of rows.
     index ids() const { return weight.extent(0); }
+    /// D, the length of a row.
     index features() const { return weight.extent(1); }
 
+    /// Draws the rows anew.
     void reset_parameters(Generator& generator) { normal(weight, generator); }
 
     /// The rows of `ids` [...], integers of any type: [..., D]. Fed a Var of integers, the embedding trains; the

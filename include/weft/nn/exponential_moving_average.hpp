@@ -13,6 +13,7 @@ struct ExponentialMovingAverageOptions {
     /// At update n the decay is at most (1 + n) / (10 + n), so that the start fades sooner.
     bool use_num_updates = true;
 
+    /// Calls f(name, value) for all of them.
     void for_each(auto&& f) {
         f("decay", decay);
         f("use_num_updates", use_num_updates);
@@ -50,6 +51,7 @@ public:
         });
     }
 
+    /// As given.
     const Options& options() const noexcept { return options_; }
     /// How many updates there have been.
     index num_updates() const noexcept { return num_updates_; }

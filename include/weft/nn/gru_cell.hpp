@@ -19,6 +19,7 @@ struct GRUCell {
     GRUCell(index in_features, index hidden, const RecurrentOptions& options = {})
         : gates(in_features, hidden, 3, options) {}
 
+    /// Draws all parameters anew.
     void reset_parameters(Generator& generator) { gates.reset_parameters(generator); }
 
     /// x [N, in], state h [N, C] to the new state [N, C]. Errors: they do not fit.

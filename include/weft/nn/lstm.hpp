@@ -33,6 +33,7 @@ struct LSTM {
         if (o.bidirectional) reverse.emplace(in_features, hidden, 4, options);
     }
 
+    /// Draws all parameters anew.
     void reset_parameters(Generator& generator) {
         forward.reset_parameters(generator);
         if (reverse) reverse->reset_parameters(generator);

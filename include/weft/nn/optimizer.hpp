@@ -116,12 +116,14 @@ public:
         return move_to_group(moved, options);
     }
 
+    /// Groups of parameters, at least one.
     std::size_t group_count() const noexcept { return groups_.size(); }
     /// The options of a group; they may be changed between steps. Errors: there is no such group.
     Options& options(std::size_t group = 0) {
         if (group >= groups_.size()) throw error(Rule::name, "there is no group {} among {}", group, groups_.size());
         return groups_[group];
     }
+    /// The same, to be read.
     const Options& options(std::size_t group = 0) const { return const_cast<Optimizer&>(*this).options(group); }
 
     /// Updates every parameter that has a gradient, and clears the gradients. Allocates nothing from the second step

@@ -223,6 +223,7 @@ struct MaxPool2d {
     Pair kernel;
     PoolOptions options{};
 
+    /// See max_pool2d.
     template <Expression X>
     auto operator()(const X& x) const {
         return max_pool2d(x, kernel, options);
@@ -235,6 +236,7 @@ struct AvgPool2d {
     Pair kernel;
     AveragePoolOptions options{};
 
+    /// See avg_pool2d.
     template <Expression X>
     auto operator()(const X& x) const {
         return avg_pool2d(x, kernel, options);

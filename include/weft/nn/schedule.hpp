@@ -15,6 +15,7 @@ namespace weft::inline WEFT_ABI::nn {
 
 /// lr, in every epoch
 struct ConstantLR {
+    /// The rate in an epoch, for a group's own rate lr.
     double operator()(double lr, index) const { return lr; }
 };
 
@@ -22,6 +23,7 @@ struct ConstantLR {
 struct StepLR {
     index step_size = 30;
     double gamma = 0.1;
+    /// The rate in an epoch, for a group's own rate lr.
     double operator()(double lr, index epoch) const {
         return lr * std::pow(gamma, static_cast<double>(epoch / step_size));
     }
@@ -30,6 +32,7 @@ struct StepLR {
 /// lr gamma^epoch
 struct ExponentialLR {
     double gamma = 0.95;
+    /// The rate in an epoch, for a group's own rate lr.
     double operator()(double lr, index epoch) const { return lr * std::pow(gamma, static_cast<double>(epoch)); }
 };
 
@@ -37,6 +40,7 @@ struct ExponentialLR {
 struct CosineAnnealingLR {
     index t_max = 100;
     double eta_min = 0;
+    /// The rate in an epoch, for a group's own rate lr.
     double operator()(double lr, index epoch) const {
         const double part = static_cast<double>(epoch) / static_cast<double>(t_max);
         return eta_min + (lr - eta_min) * (1 + std::cos(std::numbers::pi * part)) / 2;
@@ -47,10 +51,12 @@ struct CosineAnnealingLR {
 template <class Then = ConstantLR>
 class WarmupLR {
 public:
+    /// Errors: a negative number of epochs.
     explicit WarmupLR(index epochs, Then then = {}, double start_factor = 0)
         : epochs_(epochs), then_(std::move(then)), start_factor_(start_factor) {
         if (epochs < 0) throw error("WarmupLR", "{} epochs: must not be negative", epochs);
     }
+    /// The rate in an epoch, for a group's own rate lr.
     double operator()(double lr, index epoch) const {
         if (epoch >= epochs_) return then_(lr, epoch - epochs_);
         return lr * (start_factor_ + (1 - start_factor_) * static_cast<double>(epoch) / static_cast<double>(epochs_));
@@ -71,11 +77,14 @@ private:
 template <class O, class F>
 class Schedule {
 public:
+    /// Sets the rates of epoch 0.
     Schedule(O& optimizer, F rate) : optimizer_(&optimizer), rate_(std::move(rate)) {
         for (std::size_t i = 0; i < optimizer.group_count(); ++i) base_.push_back(optimizer.options(i).lr);
         set_epoch(0);
     }
+    /// Goes to the next epoch.
     void step() { set_epoch(epoch_ + 1); }
+    /// Where it is, from 0.
     index epoch() const noexcept { return epoch_; }
     /// Goes to an epoch, as when training is resumed.
     void set_epoch(index epoch) {

@@ -16,6 +16,7 @@ struct Sequential {
     std::tuple<M...> modules;
 
     Sequential() = default;
+    /// Of these modules, in order.
     explicit Sequential(M... m) requires(sizeof...(M) > 0) : modules(std::move(m)...) {}
 
     /// The result is landed.

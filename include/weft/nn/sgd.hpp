@@ -13,6 +13,7 @@ struct SGDOptions {
     double weight_decay = 0;
     bool nesterov = false;
 
+    /// Calls f(name, value) for all of them.
     void for_each(auto&& f) {
         f("lr", lr);
         f("momentum", momentum);
@@ -29,7 +30,9 @@ struct SGDRule {
     static constexpr std::array<std::string_view, 1> states{"momentum_buffer"};
     static constexpr std::size_t least_states = 0;
 
+    /// How many states a parameter has with these options.
     static std::size_t state_count(const Options& o) { return o.momentum != 0 ? 1 : 0; }
+    /// Errors: options out of range.
     static void check(const Options& o) {
         if (!(o.lr >= 0 && o.momentum >= 0 && o.weight_decay >= 0))
             throw error(name, "lr {}, momentum {}, weight_decay {}: must not be negative", o.lr, o.momentum,
@@ -44,9 +47,11 @@ struct SGDRule {
         using T = typename P::value_type;
         P lr, momentum, share, weight_decay;
         bool decays, nesterov;
+        /// Of a parameter's `step`-th update.
         Update(const Options& o, index step)
             : lr(T(o.lr)), momentum(T(o.momentum)), share(step == 1 ? T(1) : T(1 - o.dampening)),
               weight_decay(T(o.weight_decay)), decays(o.weight_decay != 0), nesterov(o.nesterov) {}
+        /// Of a packet p with gradient g.
         template <std::size_t K>
         WEFT_ALWAYS_INLINE void operator()(P& p, P g, std::array<P, K>& state) const {
             if (decays) g = g + weight_decay * p;

@@ -11,7 +11,9 @@ namespace weft::inline WEFT_ABI::nn {
 struct Pair {
     index height, width;
 
+    /// The same number for both axes.
     constexpr Pair(index both) : height(both), width(both) {}
+    /// One number each.
     constexpr Pair(index of_height, index of_width) : height(of_height), width(of_width) {}
     friend bool operator==(const Pair&, const Pair&) = default;
 };

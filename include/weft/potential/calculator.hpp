@@ -37,6 +37,7 @@ public:
         nn::requires_grad(model_, false);
     }
 
+    /// The model, as it is used.
     const Model& model() const { return model_; }
     /// Within the cutoff at the positions last computed.
     const NeighborList& neighbors() const { return *neighbors_; }

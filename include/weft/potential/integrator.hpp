@@ -27,6 +27,7 @@ public:
 
     /// They may be changed between steps.
     Options& options() noexcept { return options_; }
+    /// As given.
     const Options& options() const noexcept { return options_; }
 
     /// The potential at the positions of a state: energy and stress before the first step, or after any, when it costs

@@ -14,6 +14,7 @@ struct LangevinOptions {
     std::uint64_t seed = 0;   ///< of the random forces
     std::uint64_t stream = 1; ///< of the same: Generators of other streams draw other numbers
 
+    /// Calls f(name, value) for all of them.
     void for_each(auto&& f) {
         f("dt", dt);
         f("temperature", temperature);
@@ -28,11 +29,13 @@ struct LangevinRule {
     using Options = LangevinOptions;
     static constexpr auto name = "Langevin";
 
+    /// Errors: options out of range.
     static void check(const Options& o) {
         if (!(o.temperature >= 0 && std::isfinite(o.temperature) && o.friction >= 0 && std::isfinite(o.friction)))
             throw error(name, "temperature {}, friction {}: must be finite and not negative", o.temperature,
                         o.friction);
     }
+    /// Moves positions x and velocities v by dt.
     void move(const Options& o, const SimulationState& state, double dt, double* x, double* v) {
         const index size = state.positions.size();
         noise_.resize(static_cast<std::size_t>(size));

@@ -58,6 +58,7 @@ inline so3::CouplingBasis coupling_basis_of(const io::AnyTensor& tensor, const s
 
 /// See what MACE::node_energies computes on its way: nothing.
 struct SeeNothing {
+    /// Does nothing.
     void operator()(std::string_view, int, const auto&) const {}
 };
 
@@ -164,6 +165,7 @@ struct MACE {
         so3::Function gate = so3::Function::none;
         std::optional<so3::Linear<T>> linear, linear_1, linear_2; // one map, or two with the gate between them
 
+        /// One number for each row of features h.
         auto operator()(const auto& h) const {
             if (linear) return (*linear)(h);
             return (*linear_2)(so3::apply_function(gate, (*linear_1)(h), so3::normalize2mom(gate)));
@@ -270,6 +272,7 @@ struct MACE {
         }
     }
 
+    /// As given.
     const MaceOptions& options() const { return options_; }
     /// What files say of it beside parameters and buffers: two models of the same text and of these are the same.
     std::string config() const { return mace_config(options_); }
@@ -290,6 +293,7 @@ struct MACE {
             require("an element of atomic_numbers", static_cast<double>(atomic_numbers.data()[i]),
                     options_.atomic_numbers[static_cast<std::size_t>(i)]);
     }
+    /// Elements that the model knows.
     index num_elements() const { return atomic_numbers.size(); }
     /// Atoms further apart do not see each other, in Å.
     double cutoff() const { return options_.r_max; }

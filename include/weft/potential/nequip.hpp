@@ -126,6 +126,7 @@ struct NequIP {
     const NequipOptions& options() const { return options_; }
     /// The options as JSON.
     std::string config() const { return nequip_config(options_); }
+    /// Elements that the model knows.
     index num_elements() const { return static_cast<index>(options_.atomic_numbers.size()); }
     /// Atoms further apart do not see each other, in Å.
     double cutoff() const { return options_.r_max; }

@@ -31,7 +31,9 @@ struct StructureBatch {
     Tensor<T, 2> forces;        ///< [atoms, 3]
     Tensor<T, 1> sizes;         ///< [structures], numbers of atoms
 
+    /// Structures.
     index num_structures() const { return members.num_dst(); }
+    /// Atoms of all structures.
     index num_atoms() const { return members.num_src(); }
 };
 
@@ -46,6 +48,7 @@ public:
         double energy = 0;
         Tensor<double, 2> forces; ///< [atoms, 3]
 
+        /// Whether it is one atom without neighbours.
         bool is_isolated_atom() const { return species.size() == 1 && neighbors.graph.num_edges() == 0; }
     };
     std::vector<Structure> structures;

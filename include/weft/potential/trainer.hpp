@@ -106,6 +106,7 @@ public:
                (name.starts_with("interactions.") && name.find("linear.weight") != name.npos);
     }
 
+    /// As given.
     const TrainerOptions& options() const { return options_; }
     /// Whole epochs that lie behind.
     index epochs() const { return progress_.epoch.item(); }
@@ -148,6 +149,7 @@ public:
         }
         return mean_loss_;
     }
+    /// The same without telling.
     double epoch() {
         return epoch([](const TrainingStep&) {});
     }

@@ -9,6 +9,7 @@ namespace weft::inline WEFT_ABI::potential {
 struct VelocityVerletOptions {
     double dt = 0.5; ///< in fs
 
+    /// Calls f(name, value) for all of them.
     void for_each(auto&& f) { f("dt", dt); }
 };
 
@@ -17,7 +18,9 @@ struct VelocityVerletRule {
     using Options = VelocityVerletOptions;
     static constexpr auto name = "VelocityVerlet";
 
+    /// Any options will do.
     static void check(const Options&) {}
+    /// Moves positions x and velocities v by dt.
     void move(const Options&, const SimulationState& state, double dt, double* x, double* v) const {
         for (index i = 0; i < state.positions.size(); ++i) x[i] += dt * v[i];
     }

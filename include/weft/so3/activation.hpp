@@ -143,6 +143,7 @@ inline std::vector<index> term_places(const Irreps& irreps) {
 /// by an odd one.
 class Activation {
 public:
+    /// Of nothing, to be assigned to.
     Activation() : Activation({}, {}) {}
     /// Errors: another number of functions than terms; a function of a term that is no scalar; one of odd scalars that
     /// is neither even nor odd.

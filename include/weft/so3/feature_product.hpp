@@ -112,6 +112,7 @@ struct ComponentProduct {
 struct ClebschGordanProduct {
     FullTensorProduct product;
 
+    /// Of nothing, to be assigned to.
     ClebschGordanProduct() : ClebschGordanProduct(0, 0, 0) {}
     /// Errors: a degree is negative.
     ClebschGordanProduct(int l1, int l2, int l3) {
@@ -126,8 +127,11 @@ struct ClebschGordanProduct {
     const Irreps& irreps_in1() const { return product.irreps_in1(); }
     const Irreps& irreps_in2() const { return product.irreps_in2(); }
     const Irreps& irreps_out() const { return product.irreps_out(); }
+    /// Whether reflections are in it, else only rotations are.
     static constexpr bool parity() { return true; }
+    /// Triples of irreps that are coupled.
     index paths() const { return static_cast<index>(product.instructions().size()); }
+    /// Operations per row.
     double flops() const { return operation_count(product, irreps_in1().dim(), irreps_in2().dim()); }
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
@@ -140,6 +144,7 @@ struct ClebschGordanProduct {
 /// degrees are so low that it costs little.
 class DenseClebschGordanProduct {
 public:
+    /// Of nothing, to be assigned to.
     DenseClebschGordanProduct() : DenseClebschGordanProduct(0, 0, 0) {}
     /// Errors: a degree is negative.
     DenseClebschGordanProduct(int l1, int l2, int l3) : sparse_(l1, l2, l3) {
@@ -156,8 +161,11 @@ public:
     const Irreps& irreps_in1() const { return sparse_.irreps_in1(); }
     const Irreps& irreps_in2() const { return sparse_.irreps_in2(); }
     const Irreps& irreps_out() const { return sparse_.irreps_out(); }
+    /// Whether reflections are in it, else only rotations are.
     static constexpr bool parity() { return true; }
+    /// Triples of irreps that are coupled.
     index paths() const { return sparse_.paths(); }
+    /// Operations per row.
     double flops() const { return static_cast<double>(couplings_.extent(0) * (1 + 2 * couplings_.extent(1))); }
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
@@ -197,6 +205,7 @@ private:
 /// The product of functions on the sphere: couplings of even l1 + l2 + l3, all those to a degree added up.
 struct GauntProduct : detail::ComponentProduct<GauntTensorProduct> {
     GauntProduct() = default;
+    /// Of a product that is there.
     explicit GauntProduct(const GauntTensorProduct& p) : ComponentProduct{p} {}
     static std::string_view name() { return "gaunt"; }
 };
@@ -204,6 +213,7 @@ struct GauntProduct : detail::ComponentProduct<GauntTensorProduct> {
 /// The product of matrices: couplings of all degrees, added up, equivariant under rotations alone.
 struct MatrixProduct : detail::ComponentProduct<MatrixTensorProduct> {
     MatrixProduct() = default;
+    /// Of a product that is there.
     explicit MatrixProduct(const MatrixTensorProduct& p) : ComponentProduct{p} {}
     static std::string_view name() { return "matrix"; }
 };
@@ -213,12 +223,15 @@ struct VectorSignalProduct {
     VectorSignalTensorProduct product;
 
     VectorSignalProduct() = default;
+    /// Of a product that is there.
     explicit VectorSignalProduct(const VectorSignalTensorProduct& p) : product(p) {}
     static std::string_view name() { return "vector-signal"; }
     Irreps irreps_in1() const { return product.in1().irreps(); }
     Irreps irreps_in2() const { return product.in2().irreps(); }
     Irreps irreps_out() const { return product.out().irreps(1); } // of two vectors: pseudo-vectors
+    /// Whether reflections are in it, else only rotations are.
     static constexpr bool parity() { return true; }
+    /// Triples of irreps that are coupled.
     index paths() const {
         return static_cast<index>(copy_couplings(product, irreps_in1(), irreps_in2(), irreps_out()).size());
     }
@@ -242,10 +255,12 @@ public:
     using Any =
         std::variant<ClebschGordanProduct, DenseClebschGordanProduct, GauntProduct, MatrixProduct, VectorSignalProduct>;
 
+    /// The Gaunt product of scalars.
     FeatureProduct() : FeatureProduct(GauntProduct()) {}
     /// One of feature_products, of degrees up to l1, l2, l3. Errors: there is none of that name; the product cannot be
     /// made for these degrees.
     FeatureProduct(std::string_view name, int l1, int l2, int l3);
+    /// Any product.
     template <class P>
     requires(std::constructible_from<Any, std::in_place_type_t<P>, const P&>) FeatureProduct(const P& product)
         : any_(product), name_(product.name()) {}
@@ -260,12 +275,15 @@ public:
     Irreps irreps_out() const {
         return std::visit([](const auto& p) { return Irreps(p.irreps_out()); }, any_);
     }
+    /// Whether reflections are in it, else only rotations are.
     bool parity() const {
         return std::visit([](const auto& p) { return p.parity(); }, any_);
     }
+    /// Triples of irreps that are coupled.
     index paths() const {
         return std::visit([](const auto& p) { return p.paths(); }, any_);
     }
+    /// Operations per row.
     double flops() const {
         return std::visit([](const auto& p) { return p.flops(); }, any_);
     }

@@ -88,6 +88,7 @@ struct FullyConnectedNet {
             h = apply_function(function, matmul(h, weight_for<X>(layers[i - 1])), factor() * scale(i));
         return h;
     }
+    /// The weight [H, out] of the last layer.
     const Parameter<T, 2>& last_weight() const { return layers.back().weight; }
 
     void visit(auto&& v) {

@@ -10,6 +10,7 @@ namespace weft::inline WEFT_ABI::so3 {
 /// the result has the scalars, then the gated irreps. All in one pass over the rows.
 class Gate {
 public:
+    /// Of nothing, to be assigned to.
     Gate() : Gate({}, {}, {}, {}, {}) {}
     /// Errors: scalars or gates of l > 0; another number of gates than of gated copies; the functions do not fit (see
     /// Activation).

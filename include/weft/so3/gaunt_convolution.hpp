@@ -276,6 +276,7 @@ private:
 /// any order by all operands, that of r by the slopes of the harmonics, which has no poles.
 class GauntConvolution {
 public:
+    /// Of nothing, to be assigned to.
     GauntConvolution() : GauntConvolution(0, 0, 0) {}
     /// Functions of degrees up to l1, filters up to l2, results up to l3. Errors: a degree is negative.
     GauntConvolution(int l1, int l2, int l3) {
@@ -283,8 +284,11 @@ public:
             throw error("GauntConvolution", "degrees {}, {}, {}: must not be negative", l1, l2, l3);
         plan_ = std::make_shared<const detail::GauntConvolutionPlan>(l1, l2, l3);
     }
+    /// Degree of the features, at most.
     int l1() const { return plan_->l1; }
+    /// Degree of the edges' functions, at most.
     int l2() const { return plan_->l2; }
+    /// Degree of the result, at most.
     int l3() const { return plan_->l3; }
 
     /// x [N_src, C, (l1 + 1)^2], directions r [E, 3] of any length (edges up to 1e-12 long have a filter of degree 0

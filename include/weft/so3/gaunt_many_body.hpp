@@ -248,6 +248,7 @@ template <class T>
 struct GauntManyBody {
     Parameter<T, 4> weight;
 
+    /// Of nothing, to be assigned to.
     GauntManyBody() : GauntManyBody(1, 0, 0) {}
     /// Errors: a negative degree; channels, correlation or num_elements below 1.
     GauntManyBody(index channels, int l, int l_out, const GauntManyBodyOptions& options = {})

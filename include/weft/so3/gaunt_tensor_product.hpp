@@ -115,6 +115,7 @@ private:
 /// Krishnapriyan, Gaunt tensor products (arXiv 2401.10216). Gradients of any order by both operands.
 class GauntTensorProduct {
 public:
+    /// Of nothing, to be assigned to.
     GauntTensorProduct() : GauntTensorProduct(0, 0, 0) {}
     /// `grid`: its numbers of angles, where that is the method; by default (and at least) (l1 + l2 + l3) / 2 + 1 of
     /// beta and l1 + l2 + l3 + 1 of alpha. Errors: a degree is negative; a grid too coarse to be exact, or another
@@ -137,8 +138,11 @@ public:
                         used.beta, used.alpha, l1, l2, l3, least.beta, least.alpha);
         plan_ = std::make_shared<const detail::GauntPlan>(l1, l2, l3, method, used);
     }
+    /// Degree of the first function, at most.
     int l1() const { return plan_->l1; }
+    /// Degree of the second function, at most.
     int l2() const { return plan_->l2; }
+    /// Degree of the result, at most.
     int l3() const { return plan_->l3; }
     /// What `automatic` has chosen.
     GauntMethod method() const { return plan_->method; }

@@ -26,7 +26,9 @@ struct Irrep {
     int l = 0;
     int p = 1;
 
+    /// 2 l + 1
     constexpr int dim() const { return 2 * l + 1; }
+    /// Whether it is 0e.
     constexpr bool is_scalar() const { return l == 0 && p == 1; }
     friend constexpr auto operator<=>(const Irrep&, const Irrep&) = default;
 };
@@ -47,6 +49,7 @@ struct IrrepProduct {
     };
     constexpr Iterator begin() const { return {{first, p}}; }
     constexpr Iterator end() const { return {{last + 1, p}}; }
+    /// Whether an irrep is in the product.
     constexpr bool contains(const Irrep& ir) const { return ir.p == p && first <= ir.l && ir.l <= last; }
 };
 /// The irreps that the product of two contains: |l1 - l2| to l1 + l2, parity p1 p2.
@@ -59,6 +62,7 @@ struct MulIrrep {
     index mul = 1;
     Irrep ir;
 
+    /// Components of all copies.
     constexpr index dim() const { return mul * ir.dim(); }
     friend constexpr bool operator==(const MulIrrep&, const MulIrrep&) = default;
 };
@@ -163,10 +167,15 @@ public:
             detail::IrrepsParser(text).parse([&](const MulIrrep& term) { terms_.push_back(term); });
         if (wrong) throw error("Irreps", "{}: {}, as in \"32x0e+16x1o\"", io::detail::quote_name(text), wrong);
     }
+    /// By their text.
     Irreps(const char* text) : Irreps(std::string_view(text)) {}
+    /// By their text.
     Irreps(const std::string& text) : Irreps(std::string_view(text)) {}
+    /// Of these terms.
     Irreps(std::vector<MulIrrep> terms) : terms_(std::move(terms)) {}
+    /// Of these terms.
     Irreps(std::initializer_list<MulIrrep> terms) : terms_(terms) {}
+    /// One copy of an irrep.
     Irreps(const Irrep& ir) : terms_{{1, ir}} {}
 
     /// Degrees 0 ... lmax once each, of parity p^l: `0e+1o+2e+...` for p = -1.
@@ -184,15 +193,18 @@ public:
 
     /// Length of a feature vector.
     index dim() const { return detail::irreps_dim(terms_); }
+    /// Copies of all terms together.
     index num_irreps() const { return detail::irreps_count(terms_); }
     /// The largest degree of terms that are there, -1 without any.
     int lmax() const { return detail::irreps_lmax(terms_); }
+    /// Copies of an irrep, in all terms.
     index count(const Irrep& ir) const {
         index n = 0;
         for (const MulIrrep& t : terms_)
             if (t.ir == ir) n += t.mul;
         return n;
     }
+    /// Whether there is a copy of it.
     bool contains(const Irrep& ir) const { return count(ir) > 0; }
     /// Begin and end of each term.
     std::vector<IrrepSlice> slices() const {
@@ -238,6 +250,7 @@ public:
     Irreps without(const Irreps& drop) const {
         return filter([&](const MulIrrep& t) { return !drop.lists(t.ir); });
     }
+    /// The terms of at most that degree.
     Irreps up_to(int largest_degree) const {
         return filter([&](const MulIrrep& t) { return t.ir.l <= largest_degree; });
     }

@@ -144,6 +144,7 @@ struct Linear {
     Parameter<T, 1> weight;
     std::optional<Parameter<T, 1>> bias;
 
+    /// Of nothing, to be assigned to.
     Linear() : Linear(Irreps(), Irreps()) {}
     /// Errors: an instruction connects different irreps or terms that are not there; channels below 1; a bias, but no
     /// weights of its own.
@@ -180,8 +181,11 @@ struct Linear {
 
     const Irreps& irreps_in() const { return plan_->in; }
     const Irreps& irreps_out() const { return plan_->out; }
+    /// Pairs of input and output terms that are connected.
     const std::vector<std::pair<index, index>>& instructions() const { return plan_->instructions; }
+    /// The factor of each of them.
     const std::vector<double>& path_coefficients() const { return plan_->coefficients; }
+    /// Number of weights.
     index weight_numel() const { return plan_->weight_numel; }
     /// 1 for the components of the result that a path or a bias reaches.
     Tensor<double, 1> output_mask() const {

@@ -122,6 +122,7 @@ private:
 /// rotations alone. Unke & Maennel, e3x (arXiv 2401.07595); Xie et al. (arXiv 2506.13523). Gradients of any order.
 class MatrixTensorProduct {
 public:
+    /// Of nothing, to be assigned to.
     MatrixTensorProduct() : MatrixTensorProduct(0, 0, 0) {}
     /// Errors: a degree is negative, or l3 above that of the matrices twice.
     MatrixTensorProduct(int l1, int l2, int l3, MatrixForm form = MatrixForm::single,
@@ -141,8 +142,11 @@ public:
         for (int d = 0; d < 3; ++d) plan->maps[d] = detail::MatrixMap(degrees[d], l_matrix, form, normalization);
         plan_ = plan;
     }
+    /// Degree of the first operand, at most.
     int l1() const { return plan_->l1; }
+    /// Degree of the second operand, at most.
     int l2() const { return plan_->l2; }
+    /// Degree of the result, at most.
     int l3() const { return plan_->l3; }
     /// The degree of the matrices.
     int l_matrix() const { return plan_->l_matrix; }

@@ -35,6 +35,7 @@ inline bool wanted(const std::optional<Irreps>& filter, const Irrep& ir) {
 /// triple of copies (uvw).
 struct FullyConnectedTensorProduct : TensorProduct {
     FullyConnectedTensorProduct() = default;
+    /// From in1 and in2 to all of `out`.
     FullyConnectedTensorProduct(const Irreps& in1, const Irreps& in2, const Irreps& out,
                                 const TensorProductOptions& options = {})
         : TensorProduct(in1, in2, out, paths(in1, in2, out), options) {}
@@ -54,6 +55,7 @@ private:
 /// its own (uvuv), there are no weights. The result is sorted.
 struct FullTensorProduct : TensorProduct {
     FullTensorProduct() = default;
+    /// Of in1 and in2, which are simplified first.
     FullTensorProduct(const Irreps& in1, const Irreps& in2, const std::optional<Irreps>& filter = {},
                       const TensorProductOptions& options = {})
         : TensorProduct(make(in1.simplify(), in2.simplify(), filter, options)) {}
@@ -76,6 +78,7 @@ private:
 /// the order of the inputs. Errors: the lists have different numbers of irreps.
 struct ElementwiseTensorProduct : TensorProduct {
     ElementwiseTensorProduct() = default;
+    /// Of in1 and in2, which have as many copies.
     ElementwiseTensorProduct(const Irreps& in1, const Irreps& in2, const std::optional<Irreps>& filter = {},
                              const TensorProductOptions& options = {})
         : TensorProduct(make(in1, in2, filter, options)) {}
@@ -111,6 +114,7 @@ struct TensorSquare {
     TensorProduct product;
 
     TensorSquare() = default;
+    /// All irreps of the square, or those in `filter`.
     explicit TensorSquare(const Irreps& in, const std::optional<Irreps>& filter = {},
                           const TensorProductOptions& options = {}) {
         detail::ProductPaths paths;
@@ -133,6 +137,7 @@ struct TensorSquare {
         const Irreps out = paths.sort();
         product = TensorProduct(terms, terms, out, paths.instructions, unscaled(options));
     }
+    /// To all of `out`, with weights.
     TensorSquare(const Irreps& in, const Irreps& out, const TensorProductOptions& options = {}) {
         const Irreps terms = in.simplify();
         std::vector<Instruction> all;
@@ -153,6 +158,7 @@ struct TensorSquare {
         product = TensorProduct(terms, terms, out, all, unscaled(options));
     }
 
+    /// Number of weights.
     index weight_numel() const { return product.weight_numel(); }
     const Irreps& irreps_in() const { return product.irreps_in1(); }
     const Irreps& irreps_out() const { return product.irreps_out(); }
@@ -190,6 +196,7 @@ enum class ConvolutionOrder { by_input, by_output, unsorted };
 /// one weight per path (uvu), to all irreps of the product, or those in `filter`.
 struct ConvolutionTensorProduct : TensorProduct {
     ConvolutionTensorProduct() = default;
+    /// Of the features of nodes and the harmonics of edges.
     ConvolutionTensorProduct(const Irreps& features, const Irreps& harmonics, const std::optional<Irreps>& filter = {},
                              ConvolutionOrder order = ConvolutionOrder::by_input,
                              const TensorProductOptions& options = {})

@@ -12,6 +12,7 @@ namespace weft::inline WEFT_ABI::so3 {
 class Norm {
 public:
     Norm() = default;
+    /// `squared`: the squares of the lengths.
     explicit Norm(const Irreps& irreps_in, bool squared = false) : irreps_(irreps_in), squared_(squared) {}
 
     const Irreps& irreps_in() const { return irreps_; }

@@ -273,6 +273,7 @@ struct RelativeError {
 template <class T>
 class RadialTable {
 public:
+    /// Of nothing, to be assigned to.
     RadialTable() : RadialTable([](const auto& r) { return Tensor<Dual<double>, 2>::zeros({r.size(), 0}); }, 1) {}
     /// `function`: of lengths Tensor<Dual<double>, 1> [N], whose tangents are 1, to weights [N, numel], each row of its
     /// own length; in double also for a table and a network of float, whose rounding would be most of the errors:
@@ -309,8 +310,11 @@ public:
 
     /// The number of even steps from 0 to r_max.
     index knots() const { return table_->knots; }
+    /// The largest length.
     double r_max() const { return static_cast<double>(table_->r_max); }
+    /// Weights of a length.
     index weight_numel() const { return table_->width(); }
+    /// Tables that it has, one for each kind of edge.
     index kinds() const { return table_->kinds; }
     /// The largest error of a weight that was measured, over the root of the mean square of all.
     double error() const { return table_->error; }

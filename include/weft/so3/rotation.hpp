@@ -25,19 +25,24 @@ public:
     /// The one that does nothing.
     Rotation() : matrix_{{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}} {}
 
+    /// By `angle` about the axis x, from y to z.
     static Rotation about_x(double angle) {
         const double c = std::cos(angle), s = std::sin(angle);
         return Rotation({{{1, 0, 0}, {0, c, -s}, {0, s, c}}});
     }
+    /// By `angle` about the axis y, from z to x.
     static Rotation about_y(double angle) {
         const double c = std::cos(angle), s = std::sin(angle);
         return Rotation({{{c, 0, s}, {0, 1, 0}, {-s, 0, c}}});
     }
+    /// By `angle` about the axis z, from x to y.
     static Rotation about_z(double angle) {
         const double c = std::cos(angle), s = std::sin(angle);
         return Rotation({{{c, -s, 0}, {s, c, 0}, {0, 0, 1}}});
     }
+    /// x to -x.
     static Rotation inversion() { return Rotation({{{-1, 0, 0}, {0, -1, 0}, {0, 0, -1}}}); }
+    /// R_y(alpha) R_x(beta) R_y(gamma)
     static Rotation from_angles(const EulerAngles& a) { return about_y(a.alpha) * about_x(a.beta) * about_y(a.gamma); }
     /// By `angle` about `axis`. Errors: the axis is zero.
     static Rotation from_axis_angle(const std::array<double, 3>& axis, double angle) {
@@ -71,12 +76,15 @@ public:
         return r;
     }
 
+    /// Rows of the matrix.
     const Matrix& matrix() const { return matrix_; }
+    /// The matrix [3, 3].
     Tensor<double, 2> to_tensor() const {
         auto t = Tensor<double, 2>::empty({3, 3});
         for (std::size_t i = 0; i < 9; ++i) t.mutable_data()[i] = matrix_[i / 3][i % 3];
         return t;
     }
+    /// Whether there is an inversion in it: the determinant is negative.
     bool improper() const {
         const auto& m = matrix_;
         return m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
@@ -85,6 +93,7 @@ public:
     }
     /// Without the inversion.
     Rotation proper() const { return improper() ? *this * inversion() : *this; }
+    /// Its inverse.
     Rotation inverse() const {
         Rotation r;
         for (std::size_t i = 0; i < 3; ++i)
@@ -100,6 +109,7 @@ public:
                 for (std::size_t j = 0; j < 3; ++j) r.matrix_[i][j] += a.matrix_[i][k] * b.matrix_[k][j];
         return r;
     }
+    /// The vector v turned.
     std::array<double, 3> operator()(const std::array<double, 3>& v) const {
         std::array<double, 3> r{};
         for (std::size_t i = 0; i < 3; ++i)

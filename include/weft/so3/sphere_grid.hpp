@@ -33,13 +33,19 @@ public:
         if (res_alpha_ < 1) throw error("SphereGrid", "{} angles alpha: must be at least 1", res_alpha_);
     }
 
+    /// The largest degree that the grid resolves, as given.
     int lmax() const { return lmax_; }
+    /// Circles.
     index res_beta() const { return res_beta_; }
+    /// Points of a circle.
     index res_alpha() const { return res_alpha_; }
+    /// (lmax + 1)^2
     index components() const { return index{lmax_ + 1} * (lmax_ + 1); }
+    /// [res_beta]
     Tensor<double, 1> betas() const {
         return angles(res_beta_, [&](double i) { return std::numbers::pi * (i + 0.5) / double(res_beta_); });
     }
+    /// [res_alpha]
     Tensor<double, 1> alphas() const {
         return angles(res_alpha_, [&](double j) { return 2 * std::numbers::pi * j / double(res_alpha_); });
     }
@@ -103,14 +109,17 @@ private:
 template <class T>
 class ToS2Grid {
 public:
+    /// Of nothing, to be assigned to.
     ToS2Grid() : ToS2Grid(0) {}
     /// Errors: see SphereGrid.
     explicit ToS2Grid(int lmax, const SphereResolution& resolution = {},
                       Normalization normalization = Normalization::component)
         : grid_(lmax, resolution), matrix_(cast<T>(grid_.harmonics([&](int l) { return scale(normalization, l, lmax); },
                                                                    [](index) { return 1.0; }))) {}
+    /// The grid.
     const SphereGrid& grid() const { return grid_; }
 
+    /// x [N, (lmax + 1)^2] to values [N, res_beta, res_alpha]. Errors: another last extent.
     template <Expression X>
     auto operator()(const X& x) const {
         static_assert(X::rank == 2, "weft: ToS2Grid: the components are [N, (lmax + 1)^2]");
@@ -137,6 +146,7 @@ private:
 template <class T>
 class FromS2Grid {
 public:
+    /// Of nothing, to be assigned to.
     FromS2Grid() : FromS2Grid(0) {}
     /// `lmax_in`: the degree of the function that ToS2Grid was given; negative: lmax. Errors: see SphereGrid.
     explicit FromS2Grid(int lmax, const SphereResolution& resolution = {},
@@ -148,8 +158,10 @@ public:
                             [&](index i) { return weights(i) / static_cast<double>(grid_.res_alpha()); });
         matrix_ = cast<T>(transpose(matrix));
     }
+    /// The grid.
     const SphereGrid& grid() const { return grid_; }
 
+    /// x [N, res_beta, res_alpha] to components [N, (lmax + 1)^2]. Errors: other extents.
     template <Expression X>
     auto operator()(const X& x) const {
         static_assert(X::rank == 3, "weft: FromS2Grid: the values are [N, res_beta, res_alpha]");

@@ -227,6 +227,7 @@ private:
 /// operand.
 class TensorProduct {
 public:
+    /// Of nothing, to be assigned to.
     TensorProduct() : TensorProduct({}, {}, {}, {}) {}
     /// Errors: an instruction names a term that is not there, breaks parity or the triangle rule, or its multiplicities
     /// do not fit its mode; variances of another number than the terms.
@@ -265,6 +266,7 @@ public:
     const Irreps& irreps_in1() const { return plan_->in1; }
     const Irreps& irreps_in2() const { return plan_->in2; }
     const Irreps& irreps_out() const { return plan_->out; }
+    /// The paths.
     const std::vector<Instruction>& instructions() const { return plan_->instructions; }
     /// The factor of each path.
     const std::vector<double>& path_coefficients() const { return plan_->coefficients; }

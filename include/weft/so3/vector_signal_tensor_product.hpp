@@ -18,12 +18,14 @@ struct VectorHarmonics {
     };
     int lmax = 0;
 
+    /// The blocks, in the order of the components.
     std::vector<Block> blocks() const {
         std::vector<Block> all;
         for (int l = 0; l <= lmax; ++l)
             for (int j = l == 0 ? 1 : l - 1; j <= l + 1; ++j) all.push_back({j, l});
         return all;
     }
+    /// Components of all blocks.
     index dim() const {
         index n = 0;
         for (const Block& b : blocks()) n += 2 * b.j + 1;
@@ -81,6 +83,7 @@ struct VectorSignalPlan {
 /// two scalars give nothing. Xie et al. (arXiv 2506.13523). By six Gaunt products. Gradients of any order.
 class VectorSignalTensorProduct {
 public:
+    /// Of nothing, to be assigned to.
     VectorSignalTensorProduct() : VectorSignalTensorProduct(0, 0, 0) {}
     /// Errors: a degree is negative.
     VectorSignalTensorProduct(int l1, int l2, int l3) {
@@ -93,8 +96,11 @@ public:
         plan->product = GauntTensorProduct(l1, l2, l3);
         plan_ = plan;
     }
+    /// What the first operand is.
     const VectorHarmonics& in1() const { return plan_->in1; }
+    /// What the second operand is.
     const VectorHarmonics& in2() const { return plan_->in2; }
+    /// What the result is.
     const VectorHarmonics& out() const { return plan_->out; }
     /// The product that is made six times.
     const GauntTensorProduct& of_scalars() const { return plan_->product; }
