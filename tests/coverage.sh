@@ -21,7 +21,7 @@ mkdir -p "$folder"
 
 compile() { # <source> <object>
     echo "compiling $1"
-    "$compiler" -std=c++20 -O1 -march=native -fprofile-instr-generate -fcoverage-mapping -Iinclude -Itests \
+    "$compiler" -std=c++20 -O1 -march=native -w -fprofile-instr-generate -fcoverage-mapping -Iinclude -Itests \
         -isystem "${EIGEN_INCLUDE:-/usr/include/eigen3}" -DWEFT_TEST_FOLDER="\"$PWD/tests\"" -c "$1" -o "$2"
 }
 link() { # <program> <objects>...

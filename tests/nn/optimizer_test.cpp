@@ -339,6 +339,17 @@ TEST_CASE("optimizer: errors", "[nn]") {
             "weft: Adam: lr -1, eps 1e-08, weight_decay 0: must not be negative");
     REQUIRE(error_of([&] { nn::AdamW(net, {.betas = {0.9, 1}}); }) == "weft: AdamW: betas 0.9, 1: must be in [0, 1)");
     REQUIRE_THAT(error_of([&] { nn::SGD(net, {.nesterov = true}); }), ContainsSubstring("nesterov needs a momentum"));
+    REQUIRE_THAT(error_of([&] { nn::SGD(net, {.momentum = 0.5, .dampening = 0.1, .nesterov = true}); }),
+                 ContainsSubstring("no dampening (is 0.1)"));
+    for (const nn::SGDOptions& o : {nn::SGDOptions{.lr = -1}, {.momentum = -1}, {.weight_decay = -1}})
+        REQUIRE_THAT(error_of([&] { nn::SGD(net, o); }),
+                     ContainsSubstring("SGD: lr ") && ContainsSubstring("negative"));
+    for (const nn::AdamOptions& o : {nn::AdamOptions{.eps = -1}, {.weight_decay = -1}})
+        REQUIRE_THAT(error_of([&] { nn::Adam(net, o); }),
+                     ContainsSubstring("Adam: lr ") && ContainsSubstring("negative"));
+    for (const nn::AdamOptions& o :
+         {nn::AdamOptions{.betas = {-0.1, 0.5}}, {.betas = {1, 0.5}}, {.betas = {0.5, -0.1}}})
+        REQUIRE_THAT(error_of([&] { nn::Adam(net, o); }), ContainsSubstring("must be in [0, 1)"));
     nn::Adam optimizer{net};
     REQUIRE_THAT(error_of([&] { optimizer.add_group(other, {}); }),
                  ContainsSubstring("parameter a of the group is none"));
