@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <weft/potential/weft_potential.h>
 #include <weft/weft.hpp>
 
 #include <cstdio>
