@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Counts what the program asks of the system. This header replaces operator new and delete, so one source file of a
-// program includes it.
+// Counts what the program asks of the system, and lets a request fail. This header replaces operator new and delete, so
+// one source file of a program includes it.
 #pragma once
 
 #include <weft/core/storage.hpp>
@@ -16,6 +16,7 @@ namespace weft_test {
 /// What the program has asked of the system so far.
 struct CountedMemory {
     std::atomic<std::size_t> requests{0}, live{0}, peak{0}; // peak: the largest `live`, in bytes
+    std::atomic<std::size_t> failing{0};                    // the request of that number fails
 };
 inline CountedMemory counted_memory;
 
@@ -25,13 +26,13 @@ namespace detail {
 inline std::size_t distance_of(std::size_t alignment) { return std::max<std::size_t>(alignment, 64); }
 
 inline void* take(std::size_t bytes, std::size_t alignment, const std::nothrow_t&) noexcept {
+    CountedMemory& memory = counted_memory;
+    if (++memory.requests == memory.failing) return nullptr;
     const std::size_t distance = distance_of(alignment);
     const std::size_t total = (bytes + 2 * distance - 1) / distance * distance;
     auto* const base = static_cast<std::byte*>(std::aligned_alloc(distance, total));
     if (!base) return nullptr;
     new (base) std::size_t(bytes);
-    CountedMemory& memory = counted_memory;
-    ++memory.requests;
     const std::size_t now = memory.live.fetch_add(bytes) + bytes;
     for (std::size_t most = memory.peak.load(); now > most && !memory.peak.compare_exchange_weak(most, now);) {
     }

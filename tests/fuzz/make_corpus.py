@@ -642,3 +642,27 @@ names = ["H", "X", "Og", "Oq", "h", "silu", "shifted_softplus", "swish", "uvw", 
 for i, name in enumerate(names):
     put("names", f"name_{i}", name.encode())
 put("names", "bad_utf8", b"\xff\xfe")
+
+
+def window(value, order=None, cut=None, flip=None):
+    """An operand of a program: a value, its axes in another order, (axis, begin, end, step) of them, an axis reversed."""
+    how = (order is not None) | (cut is not None) << 1 | (flip is not None) << 2
+    data = [value | how << 3]
+    if order is not None:
+        data.append(order)
+    if cut is not None:
+        axis, begin, end, step = cut
+        data += [axis + 1 | step - 1 << 2, begin & 255, end & 255]
+    if flip is not None:
+        data.append(flip)
+    return data
+
+
+views = [window(0) + window(1) + window(2),
+         window(1, 0, (1, 1, -1, 2)) + window(0, 1, None, 2) + window(2, 3),
+         window(3, 2, (0, 0, 100, 3), 1) + window(2, None, (2, -3, 100, 1)) + window(0, 5, None, 0)]
+for what in range(16):
+    # Extents 5, 16, 17 and 3, 8, 40, inputs that broadcast; further steps, the last of them with operands as they are.
+    put("program", f"step_{what}", bytes([3, 9, 10, 0, 1, 6, what, 21] + views[0] + [(what + 5) % 16, 40] + views[1]))
+    put("program", f"steps_{what}", bytes([2, 4, 15, 0, 4, 0, what, 255] + views[1] + [0, 9] + views[2] +
+                                          [240 + what % 16, 3] + views[0]))

@@ -59,7 +59,6 @@ public:
                 return block;
             }
             ++system_allocations_;
-            count(bytes);
         }
         const std::size_t capacity = capacity_of(size_class);
         constexpr std::size_t header = (sizeof(Block) + alignment - 1) / alignment * alignment;
@@ -76,6 +75,8 @@ public:
         block->size_class = size_class;
         block->release = [](Block* b) noexcept { instance().put(b); };
         std::memset(block->data + bytes, 0, slack);
+        const std::lock_guard lock(mutex_);
+        count(bytes);
         return block;
     }
 

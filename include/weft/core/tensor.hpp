@@ -162,10 +162,9 @@ public:
     /// Writable elements. Copies first when the memory is shared with another tensor, a view or a recorded graph.
     T* mutable_data() {
         if (data_ && !storage_.unique()) {
-            const Tensor old = std::move(*this);
-            extents_ = old.extents_;
-            allocate();
-            std::copy_n(old.data_, old.size(), pointer());
+            Tensor copy = empty(extents_);
+            std::copy_n(data_, size(), copy.pointer());
+            *this = std::move(copy);
         }
         return data_;
     }

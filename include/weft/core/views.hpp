@@ -16,7 +16,7 @@ inline std::pair<index, index> slice_bounds(index extent, index begin, index end
     const auto clip = [extent](index at) { return std::clamp<index>(at < 0 ? at + extent : at, 0, extent); };
     begin = clip(begin);
     end = clip(end);
-    return {begin, end > begin ? (end - begin + step - 1) / step : 0};
+    return {begin, end > begin ? (end - begin - 1) / step + 1 : 0};
 }
 
 } // namespace detail
@@ -64,7 +64,7 @@ requires(E::rank >= 1) auto slice(const E& e, int axis, index begin, index end =
     const auto [first, length] = detail::slice_bounds(extents[a], begin, end, step);
     const index offset = length > 0 ? first * strides[a] : 0;
     extents[a] = length;
-    strides[a] *= step;
+    if (length > 1) strides[a] *= step;
     return x.template window<E::rank>(offset, extents, strides);
 }
 

@@ -48,8 +48,10 @@ inline TapeNode* sweep_order(TapeNode* root) {
 inline void run_backward(TapeNode* root, const BackwardOptions& options) {
     TapeNode* list = sweep_order(root);
     TapeNode* reversed = nullptr;
+    bool used_up = false;
     for (TapeNode* node = list; node;) {
         node->visited = false;
+        used_up = used_up || node->released;
         node->wanted = node->captures || (node->leaf && !node->frozen &&
                                           node->references.load(std::memory_order_relaxed) > node->internal);
         for (int k = 0; k < node->parent_count; ++k)
@@ -61,15 +63,22 @@ inline void run_backward(TapeNode* root, const BackwardOptions& options) {
         }
         node = next;
     }
-    struct Cleanup { // whatever is thrown on the way, no half-done adjoint stays behind
-        TapeNode* at;
+    if (used_up) {
+        for (TapeNode* node = reversed; node; node = node->next) node->drop_gradient();
+        throw error("backward", "this graph was already used: pass {.keep_graph = true} to the first backward()");
+    }
+    struct Cleanup { // whatever is thrown on the way, nothing half-done stays behind
+        TapeNode *first, *at;
         ~Cleanup() {
+            if (!at) return;
+            for (TapeNode* node = first; node; node = node->next)
+                for (int k = 0; k < node->parent_count; ++k)
+                    if (TapeNode* const parent = node->parents[k]; parent && parent->leaf && parent->wanted)
+                        parent->drop_gradient();
             for (; at; at = at->next) at->drop_gradient();
         }
-    } cleanup{reversed};
+    } cleanup{reversed, reversed};
     for (TapeNode* node = reversed; node; node = node->next) {
-        if (node->released)
-            throw error("backward", "this graph was already used: pass {.keep_graph = true} to the first backward()");
         if (node->wanted && node->has_gradient()) node->backward();
         node->drop_gradient();
         if (!options.keep_graph) {
@@ -84,7 +93,8 @@ inline void run_backward(TapeNode* root, const BackwardOptions& options) {
 } // namespace detail
 
 /// Adds d(loss)/d(leaf) to the gradient of every Var and Parameter that `loss` depends on. The graph is used up unless
-/// `keep_graph`. Errors: the loss has more than one element; the graph was used up before.
+/// `keep_graph`. Errors: the loss has more than one element; the graph was used up before. Whatever else is thrown on
+/// the way (no memory), the graph is used up, and these leaves have no gradient.
 template <class T, int N>
 void backward(const Var<T, N>& loss, const BackwardOptions& options = {}) {
     if (loss.size() != 1)

@@ -157,12 +157,14 @@ public:
     void requires_grad(bool wanted) noexcept { this->node_->frozen = !wanted; }
     /// Writable elements; a graph recorded before keeps the old ones.
     std::span<T> mutable_values() {
-        Tensor<T, N> value = Tensor<T, N>::share(std::move(this->node_->value), this->node_->data, this->extents_);
-        this->node_->value = Storage();
-        T* const data = value.mutable_data();
-        this->node_->value = value.storage();
-        this->node_->data = data;
-        return {data, static_cast<std::size_t>(this->size())};
+        auto& node = *this->node_.get();
+        if (!node.value.unique()) {
+            const auto copy =
+                Tensor<T, 1>::from(std::span(node.data, static_cast<std::size_t>(node.size)), {node.size});
+            node.value = copy.storage();
+            node.data = copy.data();
+        }
+        return {const_cast<T*>(this->data()), static_cast<std::size_t>(this->size())};
     }
     /// The gradient where backward() left it, for optimisers; empty when there is none.
     std::span<const T> gradient_values() const {

@@ -46,7 +46,8 @@ public:
     BasicAtomicFile& operator=(const BasicAtomicFile&) = delete;
     ~BasicAtomicFile() {
         if (file_) std::fclose(file_);
-        if (!temporary_.empty()) std::remove(temporary_.string().c_str());
+        std::error_code ignored; // and no string, for which there may be no memory
+        if (!temporary_.empty()) std::filesystem::remove(temporary_, ignored);
     }
 
     /// Appends bytes. Errors: the disk is full.
@@ -87,7 +88,15 @@ private:
     static std::FILE* create(const std::filesystem::path& path) {
 #if WEFT_DETAIL_POSIX
         const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        return descriptor < 0 ? nullptr : ::fdopen(descriptor, "wb");
+        if (descriptor < 0) return nullptr;
+        std::FILE* const file = ::fdopen(descriptor, "wb");
+        if (!file) { // no memory for it
+            const int code = errno;
+            ::close(descriptor);
+            ::unlink(path.c_str());
+            errno = code;
+        }
+        return file;
 #else
         return std::fopen(path.string().c_str(), "wbx");
 #endif

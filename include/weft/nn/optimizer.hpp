@@ -127,7 +127,8 @@ public:
     const Options& options(std::size_t group = 0) const { return const_cast<Optimizer&>(*this).options(group); }
 
     /// Updates every parameter that has a gradient, and clears the gradients. Allocates nothing from the second step
-    /// on. Errors: options out of range; a parameter that has been given another size.
+    /// on. Errors: options out of range; a parameter that has been given another size. After these, and when there is
+    /// no memory, another step() updates the parameters that were not reached.
     void step() {
         for (const Options& options : groups_) Rule::check(options);
         for (const auto& slot : slots_) slot->update(groups_[slot->group]);
@@ -203,16 +204,16 @@ private:
             if (parameter.node()->size != parameter.size())
                 throw error(Rule::name, "parameter {} has {} elements, it had {} when the optimiser was made",
                             this->name, parameter.node()->size, parameter.size());
-            ++this->steps;
             T* const p = parameter.mutable_values().data();
             const T* const g = parameter.gradient_values().data();
-            const typename Rule::template Update<Packet<T>> rule(options, this->steps);
             const std::size_t used = Rule::state_count(options);
             T* to[count] = {};
             for (std::size_t k = 0; k < used; ++k) {
                 if (states[k].size() != parameter.size()) states[k] = Tensor<T, 1>::zeros({parameter.size()});
                 to[k] = states[k].mutable_data();
             }
+            ++this->steps; // what may fail is behind
+            const typename Rule::template Update<Packet<T>> rule(options, this->steps);
             update_with<Rule::least_states>(used, rule, p, g, to);
             parameter.clear_grad();
         }

@@ -79,8 +79,9 @@ private:
         if (element_.size() == static_cast<index>(species.size()) &&
             std::equal(species.begin(), species.end(), species_.begin()))
             return;
-        element_ = model_.elements_of(species);
+        auto element = model_.elements_of(species);
         species_.assign(species.begin(), species.end());
+        element_ = std::move(element);
         elements_changed_ = true;
     }
 
