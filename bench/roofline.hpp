@@ -44,25 +44,30 @@ double shortest(int calls, const F& f) {
     return best;
 }
 
-/// Bytes per second of a[i] = b[i] + s c[i] over 3 x 64 MiB (STREAM's triad, counted as 12 bytes per float), with
-/// weft's threads. Measured once.
-inline double triad_bandwidth() {
-    static const double bandwidth = [] {
-        constexpr weft::index n = 16 << 20;
-        auto a = weft::Tensor<float, 1>::zeros({n});
-        const auto b = weft::Tensor<float, 1>::ones({n}), c = weft::Tensor<float, 1>::ones({n});
-        float* const to = a.mutable_data();
-        const double seconds = shortest(20, [&] {
-            weft::parallel_for_ranges(n, 1 << 18, [&](weft::index begin, weft::index end) {
-                const auto s = weft::splat(3.0f);
-                for (weft::index i = begin; i < end; i += weft::lanes<float>)
+/// Bytes per second of a[i] = b[i] + s c[i] (STREAM's triad, counted as 12 bytes per float), with weft's threads, each
+/// over arrays of its own of n floats, a multiple of 64.
+inline double triad_rate(weft::index n) {
+    const weft::index threads = weft::thread_count(), rounds = std::max<weft::index>(1, (1 << 20) / n);
+    auto a = weft::Tensor<float, 1>::zeros({threads * n});
+    const auto b = weft::Tensor<float, 1>::ones({threads * n}), c = weft::Tensor<float, 1>::ones({threads * n});
+    float* const to = a.mutable_data();
+    const double seconds = shortest(20, [&] {
+        weft::parallel_for(threads, [&](weft::index thread) {
+            const auto s = weft::splat(3.0f);
+            for (weft::index round = 0; round < rounds; ++round) {
+                for (weft::index i = thread * n; i < (thread + 1) * n; i += weft::lanes<float>)
                     weft::store_packet(to + i, weft::multiply_add(weft::load_packet(c.data() + i), s,
                                                                   weft::load_packet(b.data() + i)));
-            });
-            benchmark::ClobberMemory();
+                benchmark::ClobberMemory();
+            }
         });
-        return 12.0 * n / seconds;
-    }();
+    });
+    return 12.0 * static_cast<double>(threads * n * rounds) / seconds;
+}
+
+/// The rate over 3 x 64 MiB. Measured once.
+inline double triad_bandwidth() {
+    static const double bandwidth = triad_rate((16 << 20) / weft::thread_count() / 64 * 64);
     return bandwidth;
 }
 
@@ -92,33 +97,38 @@ WEFT_ALWAYS_INLINE void multiply_add_all(weft::Packet<float>* x, const weft::Pac
     ((x[K] = weft::multiply_add(x[K], a, b)), ...);
 }
 
-/// Floating-point operations per second of independent multiply-adds in registers, with weft's threads. Measured once.
-inline double multiply_add_peak() {
-    static const double peak = [] {
-        constexpr weft::index rounds = 200000, chains = 12;
-        const weft::index chunks = weft::thread_count();
-        weft::Tensor<float, 1> sink = weft::Tensor<float, 1>::zeros({chunks * 64});
-        float* const to = sink.mutable_data();
-        const double seconds = shortest(20, [&] {
-            weft::parallel_for(chunks, [&](weft::index chunk) {
-                weft::Packet<float> x[chains];
-                for (auto& v : x) v = weft::splat(1.0f);
-                const auto a = weft::splat(0.999f), b = weft::splat(0.001f);
-                for (weft::index i = 0; i < rounds; ++i) multiply_add_all(x, a, b, std::make_index_sequence<chains>{});
-                for (weft::index k = 1; k < chains; ++k) x[0] = x[0] + x[k];
-                weft::store_packet(to + 64 * chunk, x[0]);
-            });
-            benchmark::ClobberMemory();
+/// Floating-point operations per second of independent multiply-adds in registers, with weft's threads.
+inline double multiply_add_rate() {
+    constexpr weft::index rounds = 200000, chains = 12;
+    const weft::index chunks = weft::thread_count();
+    weft::Tensor<float, 1> sink = weft::Tensor<float, 1>::zeros({chunks * 64});
+    float* const to = sink.mutable_data();
+    const double seconds = shortest(20, [&] {
+        weft::parallel_for(chunks, [&](weft::index chunk) {
+            weft::Packet<float> x[chains];
+            for (auto& v : x) v = weft::splat(1.0f);
+            const auto a = weft::splat(0.999f), b = weft::splat(0.001f);
+            for (weft::index i = 0; i < rounds; ++i) multiply_add_all(x, a, b, std::make_index_sequence<chains>{});
+            for (weft::index k = 1; k < chains; ++k) x[0] = x[0] + x[k];
+            weft::store_packet(to + 64 * chunk, x[0]);
         });
-        return 2.0 * static_cast<double>(rounds * chains * weft::lanes<float> * chunks) / seconds;
-    }();
+        benchmark::ClobberMemory();
+    });
+    return 2.0 * static_cast<double>(rounds * chains * weft::lanes<float> * chunks) / seconds;
+}
+
+/// The same, measured once.
+inline double multiply_add_peak() {
+    static const double peak = multiply_add_rate();
     return peak;
 }
 
-/// What one iteration does, for `repeat`.
+/// What one call moves where no number is in a cache before: what it reads and writes at least, and rows of nodes for
+/// each edge.
 struct Bytes {
     double count;
 };
+/// What one call computes, in floating-point operations: a multiply-add is two, a function such as exp is one.
 struct Operations {
     double count;
 };
@@ -142,18 +152,31 @@ void add_probes(benchmark::State& state, const Tensors&... results) {
     (add(results), ...);
 }
 
-/// Times f, after one call that is not timed, and adds GB/s and the share of the triad's bandwidth, or GFLOP/s and the
-/// share of the multiply-add peak. Where f returns a tuple of tensors, and WEFT_PROBES is set, adds probes of them.
-template <class Work, class F>
-void repeat(benchmark::State& state, Work work, const F& f) {
+/// Adds what a call does, what it comes to in `seconds`, and what share of this machine's rates that is.
+inline void add_rates(benchmark::State& state, Bytes bytes, Operations operations, double seconds) {
+    state.counters["bytes"] = bytes.count;
+    state.counters["operations"] = operations.count;
+    state.counters["GB/s"] = bytes.count / seconds * 1e-9;
+    state.counters["GFLOP/s"] = operations.count / seconds * 1e-9;
+    state.counters["of_triad"] = bytes.count / seconds / triad_bandwidth();
+    state.counters["of_peak"] = operations.count / seconds / multiply_add_peak();
+}
+
+/// Says how large the problem is, so many of `unit`, among those of a series that are the same but for this.
+inline void add_size(benchmark::State& state, const char* unit, double count, const std::string& series = "") {
+    state.counters[unit] = count;
+    if (!series.empty()) state.SetLabel(series);
+}
+
+/// Times f, after one call that is not timed, and adds its rates. Where f returns a tuple of tensors, and WEFT_PROBES
+/// is set, adds probes of them.
+template <class F>
+void repeat(benchmark::State& state, Bytes bytes, Operations operations, const F& f) {
     f();
     const auto begin = std::chrono::steady_clock::now();
     for (auto _ : state) f();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    const double rate = work.count * static_cast<double>(state.iterations()) / seconds;
-    constexpr bool moves = std::is_same_v<Work, Bytes>;
-    state.counters[moves ? "GB/s" : "GFLOP/s"] = rate * 1e-9;
-    state.counters[moves ? "of_triad" : "of_peak"] = rate / (moves ? triad_bandwidth() : multiply_add_peak());
+    add_rates(state, bytes, operations, seconds / static_cast<double>(state.iterations()));
     if constexpr (!std::is_void_v<decltype(f())>)
         if (std::getenv("WEFT_PROBES")) std::apply([&](const auto&... results) { add_probes(state, results...); }, f());
 }

@@ -13,7 +13,7 @@ namespace {
 
 using namespace weft;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 double sgemm_rate() {
     static const double rate = [] {
@@ -29,6 +29,7 @@ double sgemm_rate() {
 void add_share(benchmark::State& state) { state.counters["of_sgemm"] = state.counters["GFLOP/s"] * 1e9 / sgemm_rate(); }
 
 struct Fused {
+    static constexpr double score_passes = 0; // over a matrix of scores in memory
     bool causal;
     auto operator()(const auto& q, const auto& k, const auto& v) const {
         AttentionOptions options;
@@ -38,6 +39,7 @@ struct Fused {
 };
 /// The matrix of scores in memory, twice.
 struct Naive {
+    static constexpr double score_passes = 4;
     bool causal;
     auto operator()(const auto& q, const auto& k, const auto& v) const {
         const float scale = 1 / std::sqrt(static_cast<float>(q.extent(3)));
@@ -50,16 +52,19 @@ void attend(benchmark::State& state, index heads, index n, index depth, bool cau
     const Extents<4> shape{1, heads, n, depth};
     const auto q = uniform<4>(shape, 1), k = uniform<4>(shape, 2), v = uniform<4>(shape, 3), dy = uniform<4>(shape, 99);
     const double scores = static_cast<double>(heads * n) * static_cast<double>(causal ? n + 1 : 2 * n) / 2;
-    const Operations work{scores * static_cast<double>(depth) * (gradient ? 14 : 4)};
+    const Operations operations{scores * static_cast<double>(depth) * (gradient ? 14 : 4)};
+    const double passes = F::score_passes * static_cast<double>(heads * n * n);
+    const Bytes bytes{4 * (gradient ? 3 : 1) * (4 * static_cast<double>(q.size()) + passes)};
+    weft_bench::add_size(state, "pairs", scores, "d" + std::to_string(depth));
     if (gradient)
-        repeat(state, work, [&] {
+        repeat(state, bytes, operations, [&] {
             const Var<float, 4> a{q}, b{k}, c{v};
             const Var<float, 4> y = F{causal}(a, b, c);
             backward(y, dy);
             return std::tuple(a.grad(), b.grad(), c.grad());
         });
     else
-        repeat(state, work, [&] { return std::tuple(Tensor<float, 4>(F{causal}(q, k, v))); });
+        repeat(state, bytes, operations, [&] { return std::tuple(Tensor<float, 4>(F{causal}(q, k, v))); });
     add_share(state);
 }
 
@@ -68,7 +73,8 @@ void decode_step(benchmark::State& state, index length, index kv_heads, index gr
     KVCache<half> cache(1, kv_heads, length, depth);
     cache.append(uniform<4>(shape, 2), uniform<4>(shape, 3));
     const auto q = uniform<4>({1, kv_heads * group, 1, depth}, 1);
-    repeat(state, weft_bench::Bytes{static_cast<double>(2 * kv_heads * length * depth) * 2}, [&] {
+    const auto numbers = static_cast<double>(2 * kv_heads * length * depth);
+    repeat(state, Bytes{2 * numbers}, Operations{2 * static_cast<double>(group) * numbers}, [&] {
         const auto y = decode(q, cache);
         benchmark::DoNotOptimize(y.data());
     });
@@ -90,11 +96,9 @@ void add(index heads, index n, index depth) {
 }
 
 const bool registered = [] {
-    add(8, 1024, 64);
-    add(8, 512, 64);
+    for (const index n : {64, 128, 256, 512, 1024, 2048, 4096}) add(8, n, 64);
     add(8, 1024, 16);
     add(8, 1024, 32);
-    add(8, 256, 64);
     add(1, 4096, 64);
     for (const index length : {4096, 65536})
         benchmark::RegisterBenchmark(("decode/t" + std::to_string(length) + "_kv2_g4_d64").c_str(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Attention over the edges of a random graph. GB/s counts the rows of keys and values that the edges bring, of_copy is
-// the share of a copy's bandwidth; medians both.
+// Attention over the edges of a random graph. GB/s counts the rows of keys and values that the edges bring, once,
+// of_copy is the share of a copy's bandwidth; medians both.
 #include "graphs.hpp"
 
 #include <weft/attention/graph_attention.hpp>
@@ -38,9 +38,11 @@ void attend(benchmark::State& state, index degree, index heads, index width, boo
     run();
     for (auto _ : state) seconds.push_back(weft_bench::shortest(1, run));
     std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
-    const double rate = bytes / seconds[seconds.size() / 2];
-    state.counters["GB/s"] = rate * 1e-9;
-    state.counters["of_copy"] = rate / weft_bench::copy_bandwidth(16 << 20);
+    const double median = seconds[seconds.size() / 2];
+    // Scores and sums; their gradients, and the scores once more; and of a score its exponential.
+    const double operations = static_cast<double>(g.num_edges() * heads * ((gradient ? 14 : 4) * width + 5));
+    weft_bench::add_rates(state, {bytes}, {operations}, median);
+    state.counters["of_copy"] = bytes / median / weft_bench::copy_bandwidth(16 << 20);
 }
 
 } // namespace

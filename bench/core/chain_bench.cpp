@@ -9,11 +9,19 @@ namespace {
 
 using namespace weft;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Bytes, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::uniform;
 
 constexpr double item = sizeof(float);
 using P = Packet<float>;
 constexpr index grain = 1 << 18;
+
+/// Of passes over n numbers.
+template <class F>
+void repeat(benchmark::State& state, double passes, double operations, const F& f) {
+    const auto n = static_cast<double>(state.range(0));
+    weft_bench::add_size(state, "elements", n);
+    weft_bench::repeat(state, Bytes{passes * item * n}, Operations{operations * n}, f);
+}
 
 std::array<Tensor<float, 1>, 5> inputs(index n) {
     std::array<Tensor<float, 1>, 5> x;
@@ -24,7 +32,7 @@ std::array<Tensor<float, 1>, 5> inputs(index n) {
 void chain(benchmark::State& state) {
     const index n = state.range(0);
     const auto x = inputs(n);
-    repeat(state, Bytes{6 * item * static_cast<double>(n)}, [&] {
+    repeat(state, 6, 5, [&] {
         const Tensor<float, 1> y = relu(x[0] * x[1] + x[2]) * x[3] - x[4];
         benchmark::DoNotOptimize(y.data());
     });
@@ -33,7 +41,7 @@ void chain(benchmark::State& state) {
 void chain_hand(benchmark::State& state) {
     const index n = state.range(0);
     const auto x = inputs(n);
-    repeat(state, Bytes{6 * item * static_cast<double>(n)}, [&] {
+    repeat(state, 6, 5, [&] {
         auto y = Tensor<float, 1>::empty({n});
         float* const to = y.mutable_data();
         const auto body = [&](index begin, index end) {
@@ -52,7 +60,7 @@ void chain_backward(benchmark::State& state) {
     const index n = state.range(0);
     const auto x = inputs(n);
     const auto dy = uniform<1>({n}, 99);
-    repeat(state, Bytes{16 * item * static_cast<double>(n)}, [&] {
+    repeat(state, 16, 14, [&] {
         const Var<float, 1> a{x[0]}, b{x[1]}, c{x[2]}, d{x[3]}, e{x[4]};
         const Var<float, 1> y = relu(a * b + c) * d - e;
         backward(y, dy);
@@ -64,7 +72,7 @@ void chain_backward_hand(benchmark::State& state) {
     const index n = state.range(0);
     const auto x = inputs(n);
     const auto dy = uniform<1>({n}, 99);
-    repeat(state, Bytes{16 * item * static_cast<double>(n)}, [&] {
+    repeat(state, 16, 14, [&] {
         Tensor<float, 1> out[6];
         float* to[6];
         for (int k = 0; k < 6; ++k) {
@@ -97,10 +105,10 @@ void chain_backward_hand(benchmark::State& state) {
     });
 }
 
-BENCHMARK(chain)->Arg(1 << 24)->Arg(1 << 16)->UseRealTime();
-BENCHMARK(chain_hand)->Arg(1 << 24)->Arg(1 << 16)->UseRealTime();
-BENCHMARK(chain_backward)->Arg(1 << 24)->Arg(1 << 16)->UseRealTime();
-BENCHMARK(chain_backward_hand)->Arg(1 << 24)->Arg(1 << 16)->UseRealTime();
+BENCHMARK(chain)->RangeMultiplier(4)->Range(1 << 10, 1 << 24)->UseRealTime();
+BENCHMARK(chain_hand)->RangeMultiplier(4)->Range(1 << 10, 1 << 24)->UseRealTime();
+BENCHMARK(chain_backward)->RangeMultiplier(4)->Range(1 << 10, 1 << 24)->UseRealTime();
+BENCHMARK(chain_backward_hand)->RangeMultiplier(4)->Range(1 << 10, 1 << 24)->UseRealTime();
 
 } // namespace
 

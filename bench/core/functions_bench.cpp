@@ -57,7 +57,7 @@ void add(Peer peer = {}) {
 
 // 2^24 elements: read once, written once.
 template <class F>
-void large(benchmark::State& state, F f) {
+void large(benchmark::State& state, double operations, F f) {
     constexpr index n = 1 << 24;
     const auto x = weft_bench::uniform<1>({n}, 1);
     const auto copy = [&] {
@@ -78,14 +78,14 @@ void large(benchmark::State& state, F f) {
             its = std::min(its, weft_bench::shortest(2, copy));
             own = std::min(own, weft_bench::shortest(2, apply_function));
         }
-        state.counters["GB/s"] = 8e-9 * n / own;
+        weft_bench::add_rates(state, {8.0 * n}, {operations * n}, own);
         state.counters["of_copy"] = its / own;
     }
 }
 
 template <class F>
-void add_large(const char* name, F f) {
-    benchmark::RegisterBenchmark((std::string(name) + "/16777216").c_str(), &large<F>, f)->Iterations(1);
+void add_large(const char* name, double operations, F f) {
+    benchmark::RegisterBenchmark((std::string(name) + "/16777216").c_str(), &large<F>, operations, f)->Iterations(1);
 }
 
 void add_all() {
@@ -112,11 +112,11 @@ void add_all() {
     add<Selu>();
     add<Hardswish>();
     add<Softsign>();
-    add_large("relu", [](const auto& x) { return relu(x); });
-    add_large("silu", [](const auto& x) { return silu(x); });
-    add_large("gelu", [](const auto& x) { return gelu(x); });
-    add_large("gelu_tanh", [](const auto& x) { return gelu_tanh(x); });
-    add_large("mish", [](const auto& x) { return mish(x); });
+    add_large("relu", 1, [](const auto& x) { return relu(x); });
+    add_large("silu", 4, [](const auto& x) { return silu(x); });
+    add_large("gelu", 5, [](const auto& x) { return gelu(x); });
+    add_large("gelu_tanh", 9, [](const auto& x) { return gelu_tanh(x); });
+    add_large("mish", 4, [](const auto& x) { return mish(x); });
 }
 
 } // namespace

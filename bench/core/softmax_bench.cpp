@@ -9,12 +9,16 @@ namespace {
 
 using namespace weft;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Bytes, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::uniform;
 
 using P = Packet<float>;
 
-double bytes(index rows, index columns) {
-    return static_cast<double>(sizeof(float)) * static_cast<double>(rows * columns);
+/// Of passes over all numbers.
+template <class F>
+void repeat(benchmark::State& state, index rows, index columns, double passes, double operations, const F& f) {
+    const auto n = static_cast<double>(rows * columns);
+    weft_bench::add_size(state, "elements", n, "of " + std::to_string(columns));
+    weft_bench::repeat(state, Bytes{4 * passes * n}, Operations{operations * n}, f);
 }
 
 struct Plain {
@@ -27,7 +31,7 @@ struct Logarithm {
 template <class F>
 void softmax_value(benchmark::State& state, index rows, index columns) {
     const auto x = uniform<2>({rows, columns}, 1);
-    repeat(state, Bytes{2 * bytes(rows, columns)}, [&] {
+    repeat(state, rows, columns, 2, 5, [&] {
         const Tensor<float, 2> y = F{}(x);
         benchmark::DoNotOptimize(y.data());
     });
@@ -37,7 +41,7 @@ template <class F>
 void softmax_gradient(benchmark::State& state, index rows, index columns) {
     const auto x = uniform<2>({rows, columns}, 1);
     const auto dy = uniform<2>({rows, columns}, 99);
-    repeat(state, Bytes{5 * bytes(rows, columns)}, [&] {
+    repeat(state, rows, columns, 5, 9, [&] {
         const Var<float, 2> v{x};
         const Var<float, 2> y = F{}(v);
         backward(y, dy);
@@ -47,7 +51,7 @@ void softmax_gradient(benchmark::State& state, index rows, index columns) {
 
 void softmax_hand(benchmark::State& state, index rows, index columns) { // columns: a multiple of the lanes
     const auto x = uniform<2>({rows, columns}, 1);
-    repeat(state, Bytes{2 * bytes(rows, columns)}, [&] {
+    repeat(state, rows, columns, 2, 5, [&] {
         auto y = Tensor<float, 2>::empty({rows, columns});
         float* const out = y.mutable_data();
         parallel_for_ranges(rows, 64, [&](index begin, index end) {
@@ -81,6 +85,7 @@ void add(const char* name, void (*f)(benchmark::State&, index, index), index row
 } // namespace
 
 int main(int argc, char** argv) {
+    for (const weft::index rows : {1, 4, 16, 64, 256, 1024, 16384}) add("softmax", &softmax_value<Plain>, rows, 1024);
     for (const auto& [rows, columns] : {std::pair<weft::index, weft::index>{4096, 1024}, {20000, 8}}) {
         add("softmax", &softmax_value<Plain>, rows, columns);
         add("softmax_backward", &softmax_gradient<Plain>, rows, columns);

@@ -19,7 +19,7 @@ namespace {
 
 using namespace weft;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Bytes, weft_bench::repeat;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat;
 
 /// A graph of Cora's size: bag-of-words features, classes in turn.
 io::NodeDataset stand_in() {
@@ -81,12 +81,24 @@ double feature_bytes(const io::NodeDataset& data, double dropout) {
     return (dropout > 0 ? 3 : 1) * 4.0 * static_cast<double>(data.x.size());
 }
 
+double nonzeros(const io::NodeDataset& data) {
+    return static_cast<double>(data.x.size() - std::ranges::count(data.x.values(), 0.0f));
+}
+
+/// Of a step of two layers of these widths: the product with what is not zero in the features and its gradient for the
+/// weight, the product with the hidden layer and both its gradients, weighted sums over edges and loops there and back.
+Operations step_operations(const io::NodeDataset& data, double dropout, double hidden, double out) {
+    const auto nodes = static_cast<double>(data.num_nodes), edges = static_cast<double>(data.edge_index.extent(1));
+    return {4 * (1 - dropout) * nonzeros(data) * hidden + 6 * nodes * hidden * out +
+            4 * (nodes + edges) * (hidden + out)};
+}
+
 template <class Layer, class Activation>
 void train(benchmark::State& state, Net<Layer>& net, nn::Adam& optimizer, const io::NodeDataset& data, double p,
-           const Activation& activation) {
+           Operations operations, const Activation& activation) {
     const Graph graph(data.edge_index, data.num_nodes);
     const nn::Dropout dropout(p, Generator{1});
-    repeat(state, Bytes{feature_bytes(data, p)}, [&] {
+    repeat(state, Bytes{feature_bytes(data, p)}, operations, [&] {
         const Var h = activation(net.conv1(graph, dropout(Var{data.x})));
         const Var out = net.conv2(graph, dropout(h));
         backward(nn::cross_entropy(out, data.y, data.train));
@@ -102,7 +114,9 @@ void gcn_epoch(benchmark::State& state, double dropout) {
                    Layer(16, data.num_classes, {.generator = &generator})};
     nn::Adam optimizer(net, {.lr = 0.01});
     optimizer.add_group(net.conv1, {.lr = 0.01, .weight_decay = 5e-4});
-    train(state, net, optimizer, data, dropout, [](const auto& x) { return relu(x); });
+    train(state, net, optimizer, data, dropout,
+          step_operations(data, dropout, 16, static_cast<double>(data.num_classes)),
+          [](const auto& x) { return relu(x); });
 }
 
 void gat_epoch(benchmark::State& state, double dropout) {
@@ -112,7 +126,9 @@ void gat_epoch(benchmark::State& state, double dropout) {
     Net<Layer> net{Layer(data.num_features, 8, {.heads = 8, .dropout = dropout, .generator = &generator}),
                    Layer(64, data.num_classes, {.concat = false, .dropout = dropout, .generator = &generator})};
     nn::Adam optimizer(net, {.lr = 0.005, .weight_decay = 5e-4});
-    train(state, net, optimizer, data, dropout, [](const auto& x) { return elu(x); });
+    train(state, net, optimizer, data, dropout,
+          step_operations(data, dropout, 64, 8 * static_cast<double>(data.num_classes)),
+          [](const auto& x) { return elu(x); });
 }
 
 /// x W^T + b with all zeros of x multiplied.
@@ -194,7 +210,12 @@ void dagnn_epoch(benchmark::State& state) {
     const double unfused = dagnn_epochs<UnfusedDAGNN>(data, time);
     const double fused = dagnn_epochs<gnn::DAGNN<float>>(data, time);
     dagnn_epochs<gnn::DAGNN<float>>(data, [&](const auto& epoch) {
-        repeat(state, Bytes{4 * feature_bytes(data, 0)}, epoch); // a dropout, a product with it, one without
+        // a dropout, a product with it, one without; of the second product two gradients; ten hops there, back, and
+        // there
+        const auto nodes = static_cast<double>(data.num_nodes), classes = static_cast<double>(data.num_classes);
+        const double products = 6 * nonzeros(data) * 64 + 8 * nodes * 64 * classes;
+        const double hops = 3 * 10 * 2 * static_cast<double>(data.edge_index.extent(1)) * classes;
+        repeat(state, Bytes{4 * feature_bytes(data, 0)}, Operations{products + hops}, epoch);
         return 0;
     });
     state.counters["speedup"] = unfused / fused;

@@ -18,7 +18,7 @@ namespace {
 
 using namespace weft;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Bytes, weft_bench::GraphSize, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::GraphSize, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 constexpr index heads = 8, width = 8;
 constexpr float slope = 0.2f;
@@ -34,9 +34,16 @@ struct Inputs {
           dy(uniform<3>({s.nodes, heads, width}, 99)) {}
 };
 
+/// For each edge and head the score and its softmax, and a multiply-add for each channel; with the gradients three
+/// times as many.
+Operations operations(const GraphSize& s) {
+    return {static_cast<double>(s.edges * heads) * static_cast<double>(7 + 2 * width)};
+}
+
 void attention(benchmark::State& state, GraphSize s) {
     const Inputs in(s);
-    repeat(state, Bytes{weft_bench::attention_bytes(s, heads)}, [&] {
+    weft_bench::add_size(state, "edges", static_cast<double>(s.edges));
+    repeat(state, Bytes{weft_bench::attention_bytes(s, heads)}, operations(s), [&] {
         const Tensor<float, 3> y = sum_in(in.graph, softmax_in(leaky_relu(src(in.a) + dst(in.b), slope)) * src(in.z));
         benchmark::DoNotOptimize(y.data());
     });
@@ -44,8 +51,9 @@ void attention(benchmark::State& state, GraphSize s) {
 
 void attention_backward(benchmark::State& state, GraphSize s) {
     const Inputs in(s);
+    weft_bench::add_size(state, "edges", static_cast<double>(s.edges));
     const double bytes = weft_bench::attention_bytes(s, heads) + weft_bench::attention_backward_bytes(s, heads);
-    repeat(state, Bytes{bytes}, [&] {
+    repeat(state, Bytes{bytes}, Operations{3 * operations(s).count}, [&] {
         const Var<float, 3> z{in.z};
         const Var<float, 2> a{in.a}, b{in.b};
         backward(sum_in(in.graph, softmax_in(leaky_relu(src(a) + dst(b), slope)) * src(z)), in.dy);
@@ -151,13 +159,14 @@ Tensor<float, 3> attend_by_hand(const Inputs& in) {
 
 void attention_hand(benchmark::State& state, GraphSize s) {
     const Inputs in(s);
+    weft_bench::add_size(state, "edges", static_cast<double>(s.edges));
     const Tensor<float, 3> expected =
         sum_in(in.graph, softmax_in(leaky_relu(src(in.a) + dst(in.b), slope)) * src(in.z));
     const Tensor<float, 3> found = attend_by_hand(in);
     for (index k = 0; k < found.size(); ++k)
         if (!(std::abs(found.data()[k] - expected.data()[k]) < 1e-4f))
             return state.SkipWithError("the loop by hand and the library differ");
-    repeat(state, Bytes{weft_bench::attention_bytes(s, heads)},
+    repeat(state, Bytes{weft_bench::attention_bytes(s, heads)}, operations(s),
            [&] { benchmark::DoNotOptimize(attend_by_hand(in).data()); });
 }
 
@@ -169,7 +178,8 @@ void add(const char* name, void (*f)(benchmark::State&, GraphSize), const GraphS
 } // namespace
 
 int main(int argc, char** argv) {
-    for (const GraphSize& s : {GraphSize{20'000, 300'000, 64}, GraphSize{200'000, 3'000'000, 64}}) {
+    for (const weft::index nodes : {20, 200, 2'000, 20'000, 200'000}) {
+        const GraphSize s{nodes, 15 * nodes, 64};
         add("attention", &attention, s);
         add("attention_hand", &attention_hand, s);
         add("attention_backward", &attention_backward, s);

@@ -11,7 +11,7 @@ namespace {
 
 using namespace weft;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Bytes, weft_bench::GraphSize, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::GraphSize, weft_bench::Operations, weft_bench::uniform;
 
 struct Inputs {
     Graph graph;
@@ -23,15 +23,19 @@ struct Inputs {
           w(uniform<1>({s.edges}, 2)), dy(uniform<2>({s.nodes, s.channels}, 99)) {}
 };
 
-// The weights are read once more, and the gradient of a weight is a sum over a row of both ends.
-double bytes(const GraphSize& s, int sums, int weight_gradients = 0) {
-    const double edges = static_cast<double>(s.edges);
-    return sums * (weft_bench::edge_sum_bytes(s) + 4 * edges) + weight_gradients * 4 * edges;
+/// Of some sums over the edges, which read the weights too, and some gradients of the weights, each of which is a sum
+/// over a row of both ends.
+template <class F>
+void repeat(benchmark::State& state, const GraphSize& s, int sums, int weight_gradients, const F& f) {
+    const auto edges = static_cast<double>(s.edges), rows = edges * static_cast<double>(s.channels);
+    weft_bench::add_size(state, "edges", edges);
+    weft_bench::repeat(state, Bytes{sums * (weft_bench::edge_sum_bytes(s) + 4 * edges) + weight_gradients * 4 * edges},
+                       Operations{2 * (sums + weight_gradients) * rows}, f);
 }
 
 void spmm(benchmark::State& state, GraphSize s) {
     const Inputs in(s);
-    repeat(state, Bytes{bytes(s, 1)}, [&] {
+    repeat(state, s, 1, 0, [&] {
         const Tensor<float, 2> y = sum_in(in.graph, src(in.x) * edge(in.w));
         benchmark::DoNotOptimize(y.data());
     });
@@ -39,7 +43,7 @@ void spmm(benchmark::State& state, GraphSize s) {
 
 void spmm_backward(benchmark::State& state, GraphSize s) {
     const Inputs in(s);
-    repeat(state, Bytes{bytes(s, 2)}, [&] {
+    repeat(state, s, 2, 0, [&] {
         const Var<float, 2> x{in.x};
         backward(sum_in(in.graph, src(x) * edge(in.w)), in.dy);
         benchmark::DoNotOptimize(x.grad().data());
@@ -48,7 +52,7 @@ void spmm_backward(benchmark::State& state, GraphSize s) {
 
 void spmm_weighted_backward(benchmark::State& state, GraphSize s) {
     const Inputs in(s);
-    repeat(state, Bytes{bytes(s, 2, 1)}, [&] {
+    repeat(state, s, 2, 1, [&] {
         const Var<float, 2> x{in.x};
         const Var<float, 1> w{in.w};
         backward(sum_in(in.graph, src(x) * edge(w)), in.dy);
@@ -85,7 +89,7 @@ void multiply_by_hand(const Csr& matrix, const float* w, const float* x, float* 
 
 void spmm_hand(benchmark::State& state, GraphSize s) {
     const Inputs in(s);
-    repeat(state, Bytes{bytes(s, 1)}, [&] {
+    repeat(state, s, 1, 0, [&] {
         auto y = Tensor<float, 2>::empty(in.x.shape());
         multiply_by_hand(in.graph.in(), in.w.data(), in.x.data(), y.mutable_data());
         benchmark::DoNotOptimize(y.data());
@@ -94,7 +98,7 @@ void spmm_hand(benchmark::State& state, GraphSize s) {
 
 void spmm_backward_hand(benchmark::State& state, GraphSize s) {
     const Inputs in(s);
-    repeat(state, Bytes{bytes(s, 2)}, [&] {
+    repeat(state, s, 2, 0, [&] {
         auto y = Tensor<float, 2>::empty(in.x.shape()), dx = Tensor<float, 2>::empty(in.x.shape());
         multiply_by_hand(in.graph.in(), in.w.data(), in.x.data(), y.mutable_data());
         multiply_by_hand(in.graph.out(), in.w.data(), in.dy.data(), dx.mutable_data());
@@ -110,7 +114,8 @@ void add(const char* name, void (*f)(benchmark::State&, GraphSize), const GraphS
 } // namespace
 
 int main(int argc, char** argv) {
-    for (const GraphSize& s : {GraphSize{20'000, 300'000, 64}, GraphSize{200'000, 3'000'000, 64}}) {
+    for (const weft::index nodes : {20, 200, 2'000, 20'000, 200'000}) {
+        const GraphSize s{nodes, 15 * nodes, 64};
         add("spmm", &spmm, s);
         add("spmm_hand", &spmm_hand, s);
         add("spmm_backward", &spmm_backward, s);

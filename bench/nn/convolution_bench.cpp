@@ -10,7 +10,7 @@ namespace {
 
 using namespace weft;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 struct Size {
     const char* name;
@@ -30,15 +30,24 @@ Operations operations(const Size& s, double times) {
             static_cast<double>(s.in / s.groups * s.kernel * s.kernel)};
 }
 
+/// Input, weight and result.
+Bytes bytes(const Size& s, double times) {
+    const index out = (s.image - 1) / s.stride + 1;
+    return {4 * times *
+            static_cast<double>(s.batch * (s.in * s.image * s.image + s.out * out * out) +
+                                s.out * (s.in / s.groups) * s.kernel * s.kernel)};
+}
+
 void value(benchmark::State& state, Size s, weft::Layout layout) {
     const auto x = uniform<4>(input(s, layout), 1), w = uniform<4>({s.out, s.in / s.groups, s.kernel, s.kernel}, 2);
-    repeat(state, operations(s, 1), [&] { benchmark::DoNotOptimize(nn::conv2d(x, w, options(s, layout)).data()); });
+    repeat(state, bytes(s, 1), operations(s, 1),
+           [&] { benchmark::DoNotOptimize(nn::conv2d(x, w, options(s, layout)).data()); });
 }
 
 void gradient(benchmark::State& state, Size s, weft::Layout layout) {
     const auto x = uniform<4>(input(s, layout), 1), w = uniform<4>({s.out, s.in / s.groups, s.kernel, s.kernel}, 2);
     const auto dy = uniform<4>(nn::conv2d(x, w, options(s, layout)).shape(), 99);
-    repeat(state, operations(s, 3), [&] {
+    repeat(state, bytes(s, 3), operations(s, 3), [&] {
         const Var<float, 4> vx{x}, vw{w};
         backward(nn::conv2d(vx, vw, options(s, layout)), dy);
         benchmark::DoNotOptimize(vw.grad().data());

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Training steps of single parts of networks. `bytes_per_second` counts what must be read and written at least; the
-// bound is that of `triad`, in the same run. Linear also counts operations.
+// Training steps of single parts of networks.
+#include "roofline.hpp"
+
 #include <weft/core/ops.hpp>
 #include <weft/grad/backward.hpp>
 #include <weft/nn.hpp>
 
-#include <benchmark/benchmark.h>
-
 using weft::Generator, weft::Parameter, weft::Tensor, weft::Var;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat;
 namespace nn = weft::nn;
 
 namespace {
@@ -19,17 +19,13 @@ Tensor<float, 2> values(weft::index rows, weft::index columns) {
     return x;
 }
 
-void set_bytes(benchmark::State& state, double bytes) {
-    state.SetBytesProcessed(static_cast<std::int64_t>(bytes * static_cast<double>(state.iterations())));
-}
-
 void triad(benchmark::State& state) {
     const auto a = values(state.range(0), 1000), b = values(state.range(0), 1000);
-    for (auto _ : state) {
+    const auto count = static_cast<double>(a.size());
+    repeat(state, Bytes{12 * count}, Operations{2 * count}, [&] {
         const Tensor<float, 2> c = a + 3.0f * b;
         benchmark::DoNotOptimize(c.data());
-    }
-    set_bytes(state, 12.0 * static_cast<double>(a.size()));
+    });
 }
 
 void linear(benchmark::State& state) {
@@ -37,14 +33,13 @@ void linear(benchmark::State& state) {
     const nn::Linear<float> layer{in, out};
     const auto x = values(n, in);
     const auto dy = Tensor<float, 2>::ones({n, out});
-    for (auto _ : state) {
+    const Bytes bytes{12 * static_cast<double>(n * in + in * out + n * out)};
+    repeat(state, bytes, Operations{6 * static_cast<double>(n * in * out)}, [&] {
         const Var input{x};
         const Var y = layer(input);
         weft::backward(y, dy);
         nn::clear_grad(layer);
-    }
-    state.counters["flops"] =
-        benchmark::Counter(6.0 * static_cast<double>(n * in * out), benchmark::Counter::kIsIterationInvariantRate);
+    });
 }
 
 void cross_entropy(benchmark::State& state) {
@@ -52,36 +47,39 @@ void cross_entropy(benchmark::State& state) {
     const Var logits{values(n, classes)};
     auto labels = Tensor<std::int32_t, 1>::zeros({n});
     for (weft::index i = 0; i < n; ++i) labels(i) = static_cast<std::int32_t>(i % classes);
-    for (auto _ : state) {
+    const auto count = static_cast<double>(n * classes);
+    repeat(state, Bytes{12 * count}, Operations{7 * count}, [&] {
         const Var loss = nn::cross_entropy(logits, labels);
         weft::backward(loss);
         Var(logits).clear_grad();
-    }
-    set_bytes(state, 12.0 * static_cast<double>(n * classes));
+    });
 }
 
+/// A step uses up the gradient, which is put there anew before each.
 void adam(benchmark::State& state) {
     Parameter<float, 2> weight{values(state.range(0), 1000)};
     nn::Adam optimizer{weight};
     const auto gradient = values(state.range(0), 1000);
+    double seconds = 0;
     for (auto _ : state) {
-        state.PauseTiming();
         std::copy_n(gradient.data(), gradient.size(), weight.node()->gradient_to_update());
-        state.ResumeTiming();
-        optimizer.step();
+        const double step = weft_bench::shortest(1, [&] { optimizer.step(); });
+        state.SetIterationTime(step);
+        seconds += step;
     }
-    set_bytes(state, 28.0 * static_cast<double>(gradient.size()));
+    const auto count = static_cast<double>(gradient.size());
+    weft_bench::add_rates(state, {28 * count}, {12 * count}, seconds / static_cast<double>(state.iterations()));
 }
 
 // Features of Cora at every epoch.
 void dropout(benchmark::State& state) {
     const Var x{values(2708, 1433)};
     Generator generator{1};
-    for (auto _ : state) {
+    const auto count = static_cast<double>(x.size());
+    repeat(state, Bytes{8 * count}, Operations{2 * count}, [&] {
         const Var y = nn::dropout(x, 0.5, generator);
         benchmark::DoNotOptimize(y.data());
-    }
-    set_bytes(state, 8.0 * static_cast<double>(x.size()));
+    });
 }
 
 } // namespace
@@ -89,7 +87,7 @@ void dropout(benchmark::State& state) {
 BENCHMARK(triad)->Arg(40)->Arg(8000)->UseRealTime();
 BENCHMARK(linear)->Args({2708, 1433, 16})->Args({2708, 64, 64})->Args({512, 1024, 1024})->UseRealTime();
 BENCHMARK(cross_entropy)->Args({2708, 7})->Args({20000, 64})->Args({512, 32000})->UseRealTime();
-BENCHMARK(adam)->Arg(23)->Arg(8000)->UseRealTime();
-BENCHMARK(dropout)->UseRealTime();
+BENCHMARK(adam)->Arg(23)->Arg(8000)->UseManualTime();
+BENCHMARK(dropout)->Name("dropout/2708x1433")->UseRealTime();
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) { return weft_bench::run(argc, argv); }

@@ -148,7 +148,8 @@ def time_weft(program, full, threads, seconds):
 
 
 def compare(name, program, full, cases, threads, options):
-    """Rows (name, peer, allocator, threads, peer time, weft time, share of the peak, difference) of one entry."""
+    """Rows (name, peer, allocator, threads, peer time, weft time, share of the peak, difference, ratio of each round) of
+    one entry."""
     weft, shares, peer, differences = [], [], {}, {}
     for _ in range(options.rounds):
         time, share, probes = time_weft(program, full, threads, options.seconds)
@@ -160,8 +161,8 @@ def compare(name, program, full, cases, threads, options):
                 peer.setdefault((case.peer, allocator), []).append(found["median"])
                 differences[case.peer] = difference(name, case.peer, probes, found["probes"])
     ours, share = statistics.median(weft), None if None in shares else statistics.median(shares)
-    return [(name, *which, threads, statistics.median(times), ours, share, differences[which[0]])
-            for which, times in peer.items()]
+    return [(name, *which, threads, statistics.median(times), ours, share, differences[which[0]],
+             [theirs / own for theirs, own in zip(times, weft)]) for which, times in peer.items()]
 
 
 def main():
@@ -214,7 +215,7 @@ def main():
                 failures.append(str(failure))
                 continue
             rows += compared
-            for _, peer, allocator, _, peer_time, weft_time, share, differ in compared:
+            for _, peer, allocator, _, peer_time, weft_time, share, differ, _ in compared:
                 ratio = peer_time / weft_time
                 asked = [("", ratio, bar(name, peer))]
                 asked += [("of peak ", share, least) for names, least in SHARES if re.match(names, name)]
@@ -232,7 +233,8 @@ def main():
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     if options.json:
-        keys = ("name", "peer", "allocator", "threads", "peer_seconds", "weft_seconds", "of_peak", "difference")
+        keys = ("name", "peer", "allocator", "threads", "peer_seconds", "weft_seconds", "of_peak", "difference",
+                "ratios")
         table = {"context": f"{peers.versions()}; {source}", "rows": [dict(zip(keys, row)) for row in rows]}
         Path(options.json).write_text(json.dumps(table, indent=1))
     if not rows:

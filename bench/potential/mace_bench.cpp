@@ -54,12 +54,12 @@ struct Case {
     std::vector<io::Atoms> structures;
 };
 
-void report(benchmark::State& state, const potential::PotentialResult& r, index atoms) {
+void report(benchmark::State& state, const potential::PotentialResult& r, index atoms, const std::string& series) {
     double squares = 0;
     for (const double f : r.forces) squares += f * f;
     state.counters["energy"] = r.energy;
     state.counters["force"] = std::sqrt(squares);
-    state.counters["atoms"] = static_cast<double>(atoms);
+    weft_bench::add_size(state, "atoms", static_cast<double>(atoms), series);
     state.counters["us_per_atom"] = benchmark::Counter(
         static_cast<double>(atoms) * 1e-6, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
@@ -71,7 +71,7 @@ void energy_and_forces(benchmark::State& state, const Case& c, bool tables) {
     const auto compute = [&] { return calculator.compute(a.positions.values(), a.numbers.values(), a.cell, a.pbc); };
     weft::detail::Pool::instance().trim();
     weft::reset_peak_memory();
-    report(state, compute(), a.size());
+    report(state, compute(), a.size(), c.name.substr(0, c.name.find('_')));
     state.counters["bytes_per_atom"] = static_cast<double>(weft::peak_memory()) / static_cast<double>(a.size());
     double move = 1e-3;
     for (auto _ : state) {

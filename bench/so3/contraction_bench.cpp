@@ -11,7 +11,7 @@ namespace {
 using namespace weft;
 using so3::MulIrrep;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 constexpr index elements = 3;
 
@@ -28,17 +28,20 @@ struct Contraction {
           dy(uniform<2>({rows, layer.irreps_out().dim()}, 99)), element(Tensor<index, 1>::empty({rows})) {
         for (index i = 0; i < rows; ++i) element.mutable_data()[i] = i % elements;
     }
+    /// Of reading and writing everything some times.
+    Bytes bytes(double times) const { return {4 * times * static_cast<double>(x.size() + weights.size() + dy.size())}; }
     double operations() const { return 2 * static_cast<double>(x.extent(0) * layer.multiplications()); }
 };
 
 void forward(benchmark::State& state, index channels, index rows) {
     const Contraction c(channels, rows);
-    repeat(state, Operations{c.operations()}, [&] { return std::tuple(c.layer(c.x, c.element, c.weights)); });
+    repeat(state, c.bytes(1), Operations{c.operations()},
+           [&] { return std::tuple(c.layer(c.x, c.element, c.weights)); });
 }
 /// The gradients of the features, as forces need them.
 void force(benchmark::State& state, index channels, index rows) {
     const Contraction c(channels, rows);
-    repeat(state, Operations{3 * c.operations()}, [&] {
+    repeat(state, c.bytes(3), Operations{3 * c.operations()}, [&] {
         const Var<float, 3> x{c.x};
         backward(c.layer(x, c.element, c.weights), c.dy);
         return std::tuple(x.grad());
@@ -46,7 +49,7 @@ void force(benchmark::State& state, index channels, index rows) {
 }
 void gradient(benchmark::State& state, index channels, index rows) {
     const Contraction c(channels, rows);
-    repeat(state, Operations{4 * c.operations()}, [&] {
+    repeat(state, c.bytes(3), Operations{4 * c.operations()}, [&] {
         const Var<float, 3> x{c.x}, weights{c.weights};
         backward(c.layer(x, c.element, weights), c.dy);
         return std::tuple(x.grad(), weights.grad());

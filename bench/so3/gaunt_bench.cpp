@@ -18,7 +18,7 @@ namespace {
 using namespace weft;
 using so3::GauntMethod, so3::GauntTensorProduct;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 constexpr index many = 64 * 1000; // channels and rows
 
@@ -44,7 +44,8 @@ void time_products(benchmark::State& state, const Product& product, double opera
     const auto x = uniform<2>({products, so3::components_up_to(l)}, 1), y = uniform<2>(x.shape(), 2);
     const Tensor<float, 2> z = product(x, y);
     const auto dz = uniform<2>(z.shape(), 99);
-    repeat(state, Operations{(gradient ? 3 : 1) * operations * static_cast<double>(products)}, [&] {
+    const Bytes bytes{(gradient ? 12 : 4) * static_cast<double>(x.size() + y.size() + z.size())};
+    repeat(state, bytes, Operations{(gradient ? 3 : 1) * operations * static_cast<double>(products)}, [&] {
         if (!gradient) {
             const Tensor<float, 2> result = product(x, y);
             benchmark::DoNotOptimize(result.data());
@@ -92,7 +93,10 @@ void convolution(benchmark::State& state, bool aligned, int l, bool gradient) {
     // The turns there and back, and the sums on all pairs of circles.
     double multiplications = (3 * l / 2 + 2) / 2 * 2.0 * static_cast<double>(so3::components_up_to(l));
     for (int d = 0; d <= l; ++d) multiplications += 2.0 * (2 * d + 1) * (2 * d + 1);
-    repeat(state, Operations{(gradient ? 3 : 1) * 2 * multiplications * channels * edges}, [&] {
+    // For each edge its filters, its vector and the row it brings; the results.
+    const double numbers = static_cast<double>(h.size() + r.size() + edges * x.size() / nodes + dy.size());
+    const double times = gradient ? 3 : 1;
+    repeat(state, Bytes{4 * times * numbers}, Operations{times * 2 * multiplications * channels * edges}, [&] {
         if (!gradient) {
             const Tensor<float, 3> y = convolve(x, r, h);
             benchmark::DoNotOptimize(y.data());
@@ -119,7 +123,8 @@ void time_bodies(benchmark::State& state, const Layer& layer, double operations,
     const auto element = three_elements();
     const auto y = eval(layer(x, element));
     const auto dy = uniform<decltype(y)::rank>(y.shape(), 99);
-    repeat(state, Operations{(gradient ? 4 : 1) * operations * bodies}, [&] {
+    const Bytes bytes{(gradient ? 12 : 4) * static_cast<double>(x.size() + y.size())};
+    repeat(state, bytes, Operations{(gradient ? 4 : 1) * operations * bodies}, [&] {
         if (!gradient) {
             const auto result = eval(layer(x, element));
             benchmark::DoNotOptimize(result.data());

@@ -13,12 +13,17 @@ using so3::Function, so3::Irreps, so3::MulIrrep;
 using weft::index; // there is a function of that name in the C library
 using weft_bench::add_with_backward, weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
-/// `layer` and its gradient of rows [n, irreps_in]; work(rows, gradient) is what that takes.
-template <class Layer, class Work>
-void rows(benchmark::State& state, const Layer& layer, index n, bool gradient, const Work& work) {
+/// `layer` and its gradient of rows [n, irreps_in]. `operations` are those of the values; the gradient takes twice as
+/// many.
+template <class Layer>
+void rows(benchmark::State& state, const Layer& layer, index n, bool gradient, double operations) {
+    const auto in = static_cast<double>(n * layer.irreps_in().dim()),
+               out = static_cast<double>(n * layer.irreps_out().dim());
+    const Bytes bytes{4 * (gradient ? 3 * in + 2 * out : in + out)};
+    const Operations work{(gradient ? 3 : 1) * operations};
     const auto x = uniform<2>({n, layer.irreps_in().dim()}, 1), dy = uniform<2>({n, layer.irreps_out().dim()}, 99);
-    if (!gradient) return repeat(state, work, [&] { return std::tuple(Tensor<float, 2>(layer(x))); });
-    repeat(state, work, [&] {
+    if (!gradient) return repeat(state, bytes, work, [&] { return std::tuple(Tensor<float, 2>(layer(x))); });
+    repeat(state, bytes, work, [&] {
         const Var<float, 2> leaf{x};
         backward(layer(leaf), dy);
         return std::tuple(leaf.grad());
@@ -29,9 +34,8 @@ void rows(benchmark::State& state, const Layer& layer, index n, bool gradient, c
 void gate(benchmark::State& state, index n, index count, bool gradient) {
     const Irreps gated{MulIrrep{n, {1, -1}}, {n, {2, 1}}, {n, {3, -1}}};
     const so3::Gate layer(Irreps{{n, {0, 1}}}, {Function::silu}, Irreps{{3 * n, {0, 1}}}, {Function::sigmoid}, gated);
-    const auto in = static_cast<double>(count * layer.irreps_in().dim()),
-               out = static_cast<double>(count * layer.irreps_out().dim());
-    rows(state, layer, count, gradient, Bytes{4 * (gradient ? 3 * in + 2 * out : in + out)});
+    // silu of a scalar, sigmoid of a gate, a product for each component it opens.
+    rows(state, layer, count, gradient, static_cast<double>(count * n * (4 + 3 * 3 + 3 + 5 + 7)));
 }
 
 /// tanh of functions of degrees 0 to lmax, on the smallest grid.
@@ -40,7 +44,7 @@ void s2_activation(benchmark::State& state, int lmax, index count, bool gradient
     const so3::SphereGrid grid(lmax);
     const double multiplications =
         2 * static_cast<double>(count * grid.components() * grid.res_beta() * grid.res_alpha());
-    rows(state, layer, count, gradient, Operations{2 * (gradient ? 2 : 1) * multiplications});
+    rows(state, layer, count, gradient, 2 * multiplications);
 }
 
 void add_all() {

@@ -15,7 +15,7 @@ namespace {
 using namespace weft;
 using so3::Irreps, so3::MulIrrep;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::add_with_backward, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::add_with_backward, weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 Irreps copies(index n, int lmax) {
     std::vector<MulIrrep> terms;
@@ -26,10 +26,11 @@ Irreps copies(index n, int lmax) {
 struct Shape {
     int l_in, l_harmonics, l_out;
     index copies, edges;
-    std::string text() const {
+    std::string features() const {
         return "l" + std::to_string(l_in) + std::to_string(l_harmonics) + std::to_string(l_out) + "_c" +
-               std::to_string(copies) + "_e" + std::to_string(edges);
+               std::to_string(copies);
     }
+    std::string text() const { return features() + "_e" + std::to_string(edges); }
 };
 
 struct Convolution {
@@ -55,6 +56,12 @@ struct Convolution {
         }
         return Graph(ends, nodes);
     }
+    /// Of some passes over all edges: the row that each brings, its harmonics and its weights (or what they are made
+    /// of); the results.
+    Bytes bytes(index weight_numbers, double passes) const {
+        const index rows = graph.num_edges() * product.irreps_in1().dim();
+        return {4 * passes * static_cast<double>(rows + harmonics.size() + weight_numbers + dy.size())};
+    }
     /// Multiplications and additions of one pass over all edges: for each path the entries of M that are not always
     /// zero, and the weight.
     double operations() const {
@@ -74,10 +81,11 @@ struct Convolution {
 
 void convolution(benchmark::State& state, const Shape& s, bool gradient) {
     const Convolution c(s);
+    weft_bench::add_size(state, "edges", static_cast<double>(s.edges), s.features());
     if (!gradient)
-        return repeat(state, Operations{c.operations()},
+        return repeat(state, c.bytes(c.weights.size(), 1), Operations{c.operations()},
                       [&] { return std::tuple(so3::convolution(c.product, c.graph, c.x, c.harmonics, c.weights)); });
-    repeat(state, Operations{3.3 * c.operations()}, [&] {
+    repeat(state, c.bytes(c.weights.size(), 3), Operations{3.3 * c.operations()}, [&] {
         const Var<float, 2> x{c.x}, harmonics{c.harmonics}, weights{c.weights};
         backward(so3::convolution(c.product, c.graph, x, harmonics, weights), c.dy);
         return std::tuple(x.grad(), harmonics.grad(), weights.grad());
@@ -86,7 +94,8 @@ void convolution(benchmark::State& state, const Shape& s, bool gradient) {
 /// What the last layer of the radial network takes by itself.
 void radial_product(benchmark::State& state, const Shape& s) {
     const Convolution c(s);
-    repeat(state, Operations{2.0 * Convolution::hidden_width * static_cast<double>(c.weights.size())}, [&] {
+    const Bytes bytes{4 * static_cast<double>(c.hidden.size() + c.matrix.size() + c.weights.size())};
+    repeat(state, bytes, Operations{2.0 * Convolution::hidden_width * static_cast<double>(c.weights.size())}, [&] {
         const Tensor<float, 2> y = matmul(c.hidden, c.matrix);
         benchmark::DoNotOptimize(y.data());
     });
@@ -95,7 +104,8 @@ void radial_product(benchmark::State& state, const Shape& s) {
 void radial_convolution(benchmark::State& state, const Shape& s, bool gradient) {
     const Convolution c(s);
     const double product = 2.0 * Convolution::hidden_width * static_cast<double>(c.weights.size());
-    repeat(state, Operations{gradient ? 3.3 * c.operations() + 5 * product : c.operations() + product}, [&] {
+    const Bytes bytes = c.bytes(c.hidden.size() + c.matrix.size(), gradient ? 3 : 1);
+    repeat(state, bytes, Operations{gradient ? 3.3 * c.operations() + 5 * product : c.operations() + product}, [&] {
         if (!gradient) {
             const Tensor<float, 2> y = so3::convolution(c.product, c.graph, c.x, c.harmonics, c.hidden, c.matrix);
             benchmark::DoNotOptimize(y.data());
@@ -121,7 +131,8 @@ void table_convolution(benchmark::State& state, const Shape& s, bool gradient) {
     state.counters["knots"] = static_cast<double>(table.knots());
     const Tensor<float, 1> lengths = 2.75f + 2.25f * uniform<1>({s.edges}, 6);
     const double rows = 8 * static_cast<double>(c.weights.size());
-    repeat(state, Operations{gradient ? 3.3 * c.operations() + 3 * rows : c.operations() + rows}, [&] {
+    const Bytes bytes = c.bytes(4 * c.weights.size(), gradient ? 3 : 1);
+    repeat(state, bytes, Operations{gradient ? 3.3 * c.operations() + 3 * rows : c.operations() + rows}, [&] {
         if (!gradient) {
             const Tensor<float, 2> y = so3::convolution(c.product, c.graph, c.x, c.harmonics, lengths, table);
             benchmark::DoNotOptimize(y.data());
@@ -140,8 +151,9 @@ void linear(benchmark::State& state, index n, index rows, bool gradient) {
     const auto x = uniform<2>({rows, irreps.dim()}, 1), dy = uniform<2>(x.shape(), 99);
     const auto weight = uniform<1>({layer.weight_numel()}, 2);
     const double operations = 2 * static_cast<double>(rows * 16 * n * n);
-    if (!gradient) return repeat(state, Operations{operations}, [&] { return std::tuple(layer(x, weight)); });
-    repeat(state, Operations{3 * operations}, [&] {
+    const Bytes bytes{(gradient ? 12 : 4) * static_cast<double>(2 * x.size() + weight.size())};
+    if (!gradient) return repeat(state, bytes, Operations{operations}, [&] { return std::tuple(layer(x, weight)); });
+    repeat(state, bytes, Operations{3 * operations}, [&] {
         const Var<float, 2> vx{x};
         const Var<float, 1> vw{weight};
         backward(layer(vx, vw), dy);
@@ -157,8 +169,10 @@ void fully_connected(benchmark::State& state, index n, index rows, bool gradient
     double operations = 0;
     for (const so3::Instruction& i : product.instructions())
         operations += 2 * static_cast<double>(rows * n * n * product.irreps_out()[i.out].ir.dim());
-    if (!gradient) return repeat(state, Operations{operations}, [&] { return std::tuple(product(x, y, weight)); });
-    repeat(state, Operations{3 * operations}, [&] {
+    const Bytes bytes{(gradient ? 12 : 4) * static_cast<double>(x.size() + y.size() + weight.size() + dy.size())};
+    if (!gradient)
+        return repeat(state, bytes, Operations{operations}, [&] { return std::tuple(product(x, y, weight)); });
+    repeat(state, bytes, Operations{3 * operations}, [&] {
         const Var<float, 2> vx{x}, vy{y};
         const Var<float, 1> vw{weight};
         backward(product(vx, vy, vw), dy);
@@ -167,6 +181,10 @@ void fully_connected(benchmark::State& state, index n, index rows, bool gradient
 }
 
 void add_all() {
+    for (const index edges : {250, 1000, 16000, 64000})
+        add_with_backward("convolution", Shape{1, 3, 3, 32, edges}.text(), [=](benchmark::State& state, bool gradient) {
+            convolution(state, {1, 3, 3, 32, edges}, gradient);
+        });
     for (const Shape& s : {Shape{1, 3, 3, 32, 4000}, Shape{1, 3, 3, 64, 2000}, Shape{1, 3, 3, 128, 2000},
                            Shape{2, 3, 3, 32, 4000}, Shape{2, 2, 2, 64, 2000}, Shape{3, 3, 3, 32, 4000}}) {
         add_with_backward("convolution", s.text(),

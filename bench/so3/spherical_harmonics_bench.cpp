@@ -12,7 +12,7 @@ namespace {
 
 using namespace weft;
 using weft::index; // there is a function of that name in the C library
-using weft_bench::Bytes, weft_bench::repeat, weft_bench::uniform;
+using weft_bench::Bytes, weft_bench::Operations, weft_bench::repeat, weft_bench::uniform;
 
 constexpr index points = 64;
 
@@ -140,14 +140,24 @@ void block(benchmark::State& state, int lmax, bool gradient) {
     }
 }
 
+/// Of one point, about: its direction, four for each Legendre part and two for each component; and for the gradient
+/// about ten for each component.
+double operations(int lmax, bool gradient) {
+    const int parts = (lmax + 1) * (lmax + 2) / 2, components = (lmax + 1) * (lmax + 1);
+    return 8 + 4 * parts + 2 * components + (gradient ? 10 * components : 0);
+}
+
 void rows(benchmark::State& state, int lmax, index n, bool gradient) {
     const auto x = uniform<2>({n, 3}, 1);
     const auto degrees = so3::degrees_up_to(lmax);
     const index components = (lmax + 1) * (lmax + 1);
     const auto dy = uniform<2>({n, components}, 99);
     const auto bytes = 4 * static_cast<double>(n * (gradient ? 3 + 2 * (components + 3) : components + 3));
-    if (!gradient) return repeat(state, Bytes{bytes}, [&] { return std::tuple(so3::spherical_harmonics(degrees, x)); });
-    repeat(state, Bytes{bytes}, [&] {
+    const Operations work{static_cast<double>(n) * operations(lmax, gradient)};
+    weft_bench::add_size(state, "points", static_cast<double>(n), "l" + std::to_string(lmax));
+    if (!gradient)
+        return repeat(state, Bytes{bytes}, work, [&] { return std::tuple(so3::spherical_harmonics(degrees, x)); });
+    repeat(state, Bytes{bytes}, work, [&] {
         const Var<float, 2> leaf{x};
         backward(so3::spherical_harmonics(degrees, leaf), dy);
         return std::tuple(leaf.grad());
@@ -163,7 +173,8 @@ void fused(benchmark::State& state, int lmax, index n, bool gradient) {
     auto dx = Tensor<float, 2>::empty(x.shape());
     float* const to = dx.mutable_data();
     const double bytes = 12 * static_cast<double>(blocks * points) * (gradient ? 2 : 1);
-    repeat(state, Bytes{bytes}, [&] {
+    const Operations all{static_cast<double>(blocks * points) * operations(lmax, gradient)};
+    repeat(state, Bytes{bytes}, all, [&] {
         parallel_for_ranges(blocks, 64, [&](index begin, index end) {
             weft::detail::Scratch<float> work(components * points);
             for (index b = begin; b < end; ++b) {
@@ -192,7 +203,7 @@ void add_all() {
                     ->Unit(benchmark::kMicrosecond)
                     ->UseRealTime();
             };
-            for (const index n : {1000, 100'000}) add_rows("spherical_harmonics", n, rows);
+            for (const index n : {10, 100, 1000, 10'000, 100'000, 1'000'000}) add_rows("spherical_harmonics", n, rows);
             add_rows("spherical_harmonics_fused", 102'400, fused);
         }
 }
