@@ -22,6 +22,21 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__aarch64__)
+// xsimd 8 divides floats, and takes their roots, by the iteration for older processors: not rounded correctly, and NaN
+// at 0 and infinity.
+namespace xsimd {
+template <>
+WEFT_ALWAYS_INLINE batch<float, neon64>& batch<float, neon64>::operator/=(const batch<float, neon64>& b) noexcept {
+    return *this = batch<float, neon64>(vdivq_f32(*this, b));
+}
+template <>
+WEFT_ALWAYS_INLINE batch<float, neon64> sqrt(const batch<float, neon64>& a) noexcept {
+    return batch<float, neon64>(vsqrtq_f32(a));
+}
+} // namespace xsimd
+#endif
+
 namespace weft::inline WEFT_ABI {
 
 namespace detail {
@@ -364,6 +379,9 @@ WEFT_ALWAYS_INLINE P multiply_add(const P& a, const P& b, const P& c) {
 #elif defined(__FMA__) && defined(__AVX2__)
     if constexpr (std::is_same_v<P, Packet<float>>) return P(_mm256_fmadd_ps(a, b, c));
     if constexpr (std::is_same_v<P, Packet<double>>) return P(_mm256_fmadd_pd(a, b, c));
+#elif defined(__aarch64__)
+    if constexpr (std::is_same_v<P, Packet<float>>) return P(vfmaq_f32(c, a, b));
+    if constexpr (std::is_same_v<P, Packet<double>>) return P(vfmaq_f64(c, a, b));
 #endif
     return a * b + c;
 }
@@ -374,7 +392,7 @@ WEFT_ALWAYS_INLINE P product_error(const P& a, const P& b, const P& product) {
     if constexpr (std::is_arithmetic_v<P>) {
         return std::fma(a, b, -product);
     } else {
-#if defined(__AVX512F__) || (defined(__FMA__) && defined(__AVX2__))
+#if defined(__AVX512F__) || (defined(__FMA__) && defined(__AVX2__)) || defined(__aarch64__)
         return multiply_add(a, b, P(-product));
 #else // Dekker's products of halves
         const P splitter(typename P::value_type(sizeof(typename P::value_type) == 4 ? 0x1p12 + 1 : 0x1p27 + 1));
@@ -418,7 +436,7 @@ WEFT_ALWAYS_INLINE P power_of_two(const P& n) {
 
 } // namespace detail
 
-/// a * 2^n for integers n, also where the result overflows or is subnormal.
+/// a * 2^n, also where the result overflows or is subnormal; for integers n of at most twice a normal exponent.
 template <class P>
 WEFT_ALWAYS_INLINE P scale_exponent(const P& a, const P& n) {
     if constexpr (std::is_arithmetic_v<P>) {
