@@ -4,7 +4,7 @@
 
 usage: snippets.py COMPILER FLAGS_FILE FOLDER_FOR_PROGRAMS FILE.md...
 
-A block with `int main(` is a program. The others of a file become one program, each a function in a namespace of its own
+A block with `int main(` is a program. The others of a page become one program, each a function in a namespace of its own
 that uses namespace weft; what a reader need not see stands in a comment before the block, which Markdown does not show:
 
     <!-- snippet: const auto x = random({3, 4}); -->
@@ -14,7 +14,7 @@ line `then:` of the comment comes after the block: `expect(a, b)` throws unless 
 Words before the colon say more:
     global      the block stands at namespace scope (classes with templates in them)
     continues   goes on where the block before it ended, with its names
-    compile     is not run (reads a file that is not there)
+    compile     is checked by the compiler, and not run (reads a file that is not there)
     skip        is not compiled, for the reason after the colon; listed
 """
 import pathlib
@@ -82,7 +82,7 @@ def function_unit(snippets):
         if "continues" in snippet.words:
             if not blocks or "global" in snippet.words or blocks[-1][1] != "}\n}\n":
                 raise SystemExit(f"{snippet.place}: nothing to continue")
-            blocks[-1][0] += ("return;\n" if "compile" in snippet.words else "") + snippet.body()
+            blocks[-1][0] += snippet.body()
             continue
         name = f"snippet_{snippet.line}"
         opening = f"namespace {name} {{\nusing namespace weft;\n"
@@ -90,8 +90,7 @@ def function_unit(snippets):
             blocks.append([opening + snippet.body(), "}\n"])
             continue
         blocks.append([f"{opening}void run() {{\n{snippet.body()}", "}\n}\n"])
-        if "compile" not in snippet.words:
-            calls.append(f'{{{name}::run, "{snippet.place}"}},\n')
+        calls.append(f'{{{name}::run, "{snippet.place}"}},\n')
     return ("\n".join(dict.fromkeys(includes)) + HELPER + "".join(text + end for text, end in blocks) +
             f"""int main() {{
     struct {{ void (*run)(); const char* place; }} const all[] = {{{"".join(calls)}{{nullptr, nullptr}}}};
@@ -123,16 +122,22 @@ def main():
         skipped += [s for s in snippets if "skip" in s.words]
         snippets = [s for s in snippets if "skip" not in s.words]
         programs = [s for s in snippets if re.search(r"^int main\(", s.code, re.MULTILINE)]
-        rest = [s for s in snippets if s not in programs]
+        parts = {True: [], False: []}  # what runs, and what is only checked
+        runs = True
+        for snippet in snippets:
+            if snippet not in programs:
+                runs = runs if "continues" in snippet.words else "compile" not in snippet.words
+                parts[runs].append(snippet)
         units = [(f"{path.stem}_{s.line}", f"{s.before}\n#line {s.line} \"{s.path}\"\n{s.code}",
                   "compile" not in s.words) for s in programs]
-        if rest:
-            units.append((path.stem, function_unit(rest), True))
+        units += [(path.stem if runs else f"{path.stem}_checked", function_unit(part), runs)
+                  for runs, part in parts.items() if part]
         for name, code, run in units:
             start = time.time()
             source, program = folder / f"{name}.cpp", folder / name
             source.write_text(code, encoding="utf-8")
-            status = subprocess.run([compiler, *options, str(source), "-o", str(program)]).returncode
+            target = ["-o", str(program)] if run else ["-fsyntax-only"]
+            status = subprocess.run([compiler, *options, str(source), *target]).returncode
             compiled = time.time()
             if status == 0 and run:
                 status = subprocess.run([str(program.resolve())], cwd=folder, stdout=subprocess.DEVNULL).returncode

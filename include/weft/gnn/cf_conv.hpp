@@ -91,10 +91,11 @@ struct InteractionBlock {
     nn::Linear<T> lin;
 
     InteractionBlock() = default;
-    /// x [N, channels] to [N, channels]. Errors: as of CFConv.
+    /// Errors: as of CFConv.
     InteractionBlock(index channels, index num_filters, const CFOptions& o = {})
         : conv(channels, channels, num_filters, o), lin(channels, channels, {.generator = o.generator}) {}
 
+    /// x [N, channels] to [N, channels]. Errors: as of CFConv.
     template <Expression X, Expression D>
     auto operator()(const Graph& g, const X& x, const D& distance) const {
         return lin(ShiftedSoftplus{}(conv(g, x, distance)));

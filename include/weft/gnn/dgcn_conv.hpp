@@ -45,6 +45,7 @@ struct DGCNConv {
     DGCNOptions options;
 
     DGCNConv() = default;
+    /// Errors: a negative number of channels.
     DGCNConv(index in_channels, index out_channels, const DGCNOptions& o = {})
         : lin(in_channels, out_channels, {.bias = false, .generator = o.generator}), options(o) {
         Generator unseeded = o.generator ? Generator{} : nn::unseeded_generator();
@@ -65,6 +66,7 @@ struct DGCNConv {
                      [&] { return dgcn_graphs<T>(g, Tensor<double, 1>::ones({g.num_edges()}), options.divisor); }),
             x);
     }
+    /// The same with operators that are there.
     template <Expression X>
     auto operator()(const DGCNGraphs<T>& graphs, const X& expression) const {
         const auto x = detail::checked_features("DGCNConv", "x", expression, graphs.in.graph.num_nodes(), "nodes",

@@ -24,6 +24,7 @@ struct DiGCNConv {
     std::optional<Parameter<T, 1>> bias;
 
     DiGCNConv() = default;
+    /// Errors: a negative number of channels.
     DiGCNConv(index in_channels, index out_channels, const DiGCNOptions& o = {}) {
         if (in_channels < 0 || out_channels < 0)
             throw error("DiGCNConv", "{} channels in, {} out: must not be negative", in_channels, out_channels);
@@ -44,6 +45,7 @@ struct DiGCNConv {
             weight.extent(0) < weight.extent(1) ? matmul(propagate(x), weight) : propagate(matmul(x, weight));
         return bias ? eval(y + *bias) : y;
     }
+    /// The same with matrix and entries in one.
     template <Expression X, class W>
     auto operator()(const WeightedGraph<W>& m, const X& x) const {
         return (*this)(m.graph, x, m.weight);
@@ -67,6 +69,7 @@ struct DiGCNInception {
     Inception join = Inception::sum;
 
     DiGCNInception() = default;
+    /// Errors: a negative number of channels.
     DiGCNInception(index in_channels, index out_channels, Inception how = Inception::sum, const DiGCNOptions& o = {})
         : ln(in_channels, out_channels, {.bias = o.bias, .generator = o.generator}),
           conv1(in_channels, out_channels, o), conv2(in_channels, out_channels, o), join(how) {}

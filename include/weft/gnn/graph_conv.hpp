@@ -24,6 +24,7 @@ struct GraphConv {
     GraphConvOptions options;
 
     GraphConv() = default;
+    /// Errors: a negative number of channels.
     GraphConv(index in_channels, index out_channels, const GraphConvOptions& o = {})
         : lin_rel(in_channels, out_channels, {.bias = o.bias, .generator = o.generator}),
           lin_root(o.in_channels_dst < 0 ? in_channels : o.in_channels_dst, out_channels,

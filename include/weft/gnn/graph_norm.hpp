@@ -22,6 +22,7 @@ struct GraphNorm : detail::GraphNormalization<GraphNorm<T>> {
         : affine(name, number_of_channels, true), mean_scale(Tensor<T, 1>::ones({number_of_channels})),
           channels(number_of_channels), eps(epsilon) {}
 
+    /// Shift and scale [graphs, C] or [graphs, 1], from the moments [graphs, C] of the columns.
     template <class M>
     auto coefficients(const M& mean, const M& variance) const {
         const auto shift = eval(mean * mean_scale);

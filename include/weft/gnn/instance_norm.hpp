@@ -19,6 +19,7 @@ struct InstanceNorm : detail::GraphNormalization<InstanceNorm<T>> {
     explicit InstanceNorm(index number_of_channels, const nn::NormOptions& o = {.affine = false})
         : affine(name, number_of_channels, o.affine), channels(number_of_channels), eps(o.eps) {}
 
+    /// Shift and scale [graphs, C] or [graphs, 1], from the moments [graphs, C] of the columns.
     template <class M>
     auto coefficients(const M& mean, const M& variance) const {
         return std::pair(eval(mean), affine.scaled(rsqrt(variance + T(eps))));

@@ -20,6 +20,7 @@ struct LayerNorm : detail::GraphNormalization<LayerNorm<T>> {
     explicit LayerNorm(index number_of_channels, const nn::NormOptions& o = {})
         : affine(name, number_of_channels, o.affine), channels(number_of_channels), eps(o.eps) {}
 
+    /// Shift and scale [graphs, C] or [graphs, 1], from the moments [graphs, C] of the columns.
     template <class M>
     auto coefficients(const M& mean, const M& variance) const {
         const auto shift = weft::mean<1>(mean, keepdim);

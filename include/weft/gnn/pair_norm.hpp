@@ -19,6 +19,7 @@ struct PairNorm : detail::GraphNormalization<PairNorm<T>> {
     /// `factor` is the scale.
     explicit PairNorm(double factor, double epsilon = 1e-5) : scale(factor), eps(epsilon) {}
 
+    /// Shift and scale [graphs, C] or [graphs, 1], from the moments [graphs, C] of the columns.
     template <class M>
     auto coefficients(const M& mean, const M& variance) const {
         return std::pair(eval(mean), eval(rsqrt(sum<1>(variance, keepdim) + T(eps)) * T(scale)));

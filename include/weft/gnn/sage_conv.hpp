@@ -30,6 +30,7 @@ struct SAGEConv {
     SAGEOptions options;
 
     SAGEConv() = default;
+    /// Errors: a negative number of channels.
     SAGEConv(index in_channels, index out_channels, const SAGEOptions& o = {})
         : lin_l(in_channels, out_channels, {.bias = o.bias, .generator = o.generator}), options(o) {
         if (o.project) lin.emplace(in_channels, in_channels, nn::LinearOptions{.generator = o.generator});

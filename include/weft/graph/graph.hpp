@@ -88,11 +88,11 @@ public:
         : Graph(Tensor<typename S::value_type, 1>(sources), Tensor<typename D::value_type, 1>(destinations), num_src,
                 num_dst, "sources", "destinations") {}
 
-    /// Edges as pairs (source, destination): `Graph::from_edges({{0, 1}, {1, 2}}, 3)`.
-    /// Of pairs of a source and a destination. Errors: a node out of range.
+    /// Edges as pairs (source, destination): `Graph::from_edges({{0, 1}, {1, 2}}, 3)`. Errors: a node out of range.
     static Graph from_edges(const std::vector<std::pair<index, index>>& edges, index num_nodes) {
         return from_edges(edges, detail::checked_node_count(num_nodes, "num_nodes"), num_nodes);
     }
+    /// The same between two sets of nodes.
     static Graph from_edges(const std::vector<std::pair<index, index>>& edges, index num_src, index num_dst) {
         auto ends = Tensor<index, 2>::empty({2, static_cast<index>(edges.size())});
         index* to = ends.mutable_data();
