@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# cmake -DSOURCE=<folder of the sources> -DFOLDER=<to write to> -DCOMPILER=<compiler> -P portfile.cmake
+# cmake -DSOURCE=<folder of the sources> -DFOLDER=<to write to> -DCOMPILER=<compiler> -DGENERATOR=<generator>
+#       -P portfile.cmake
 # Runs vcpkg's port with functions in vcpkg's place that do the same here: what it configures and installs is right.
 cmake_minimum_required(VERSION 3.22)
 set(CURRENT_PACKAGES_DIR ${FOLDER}/packages)
@@ -7,8 +8,8 @@ file(REMOVE_RECURSE ${FOLDER})
 
 function(vcpkg_cmake_configure)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
-  execute_process(COMMAND ${CMAKE_COMMAND} -S ${arg_SOURCE_PATH} -B ${FOLDER}/build -DCMAKE_CXX_COMPILER=${COMPILER}
-                          -DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR} ${arg_OPTIONS}
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${arg_SOURCE_PATH} -B ${FOLDER}/build -G ${GENERATOR}
+                          -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR} ${arg_OPTIONS}
                   COMMAND_ERROR_IS_FATAL ANY ERROR_VARIABLE warnings ECHO_ERROR_VARIABLE)
   if(warnings MATCHES "not used by the project")
     message(FATAL_ERROR "the port sets what does not exist: ${warnings}")
