@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from measure import UNITS
-from plot import STYLE, Axis, Bar, Plot, bars, grid, number, text_width
+from plot import COLORS, STYLE, Axis, Bar, Plot, bars, grid, number, text_width
 
 FLOORS = ("core", "linalg", "nn", "graph", "gnn", "attention", "so3", "potential")
 # Twins: the same result by other means, in the same program.
@@ -149,7 +149,7 @@ def roofs(report, threads):
 
 
 def roofline(report, threads, title, only=None, width=860, height=560):
-    """Every kernel at its most demanding size under the roofs; (picture, how many labels had no room)."""
+    """Every kernel at its most demanding size under the roofs; (picture, labels that had no room)."""
     peak, bandwidths = roofs(report, threads)
     entries = [e for e in largest(on_roofline(report, threads)) if only is None or floor(e) == only]
     intensity = [e["operations"] / e["bytes"] for e in entries]
@@ -190,7 +190,8 @@ def roofline(report, threads, title, only=None, width=860, height=560):
 
 
 def is_gradient(entry):
-    return re.search("_backward|_gradient|_force|_epoch|_training", entry["kernel"]) is not None
+    """Whether a kernel computes gradients, by its name."""
+    return re.search("_backward|_gradient|_force|_epoch|_training|^linear$|^cross_entropy$", entry["kernel"]) is not None
 
 
 def roofline_section(report):
@@ -220,7 +221,7 @@ def roofline_section(report):
                          number(statistics.median(e["GFLOP/s"])), number(statistics.median(e["GB/s"])),
                          f"{middle:.0%}", f"{least:.0%} – {most:.0%}"])
         section.tabulate(f"{len(rows)} measurements, {threads_text(count)}" + (
-            f"; labels without room in the plot: {left_out}" if left_out else ""), (
+            f"; labels without room in the plot: {len(left_out)}" if left_out else ""), (
             "floor", "kernel", "operations / byte", "GFLOP/s", "GB/s", "of the roof", "least – most"), rows)
     return section
 
@@ -324,6 +325,26 @@ def twins_section(report):
     return section
 
 
+def curves_over_size(plural, unit, curves, legend=()):
+    """Curves {name: [(count, least, median, most)]}, named beside them but for those in the legend (name, color);
+    (picture, names that had no room)."""
+    every = [at for curve in curves.values() for at in curve]
+    p = Plot(Axis(plural, min(a[0] for a in every), max(a[0] for a in every) * 1.05, ticks_at_most=6),
+             Axis(f"ns per {unit}", min(a[1] for a in every) / 1.3, max(a[3] for a in every) * 1.3, ticks_at_most=7),
+             420, 340 + 18 * len(legend), f"Time per {unit}", top=18 * len(legend))
+    for line, (name, c) in enumerate(legend):
+        p.legend(p.left, 38 + 18 * line, [(name, c, "line")], p.right - p.left)
+    for c, (name, curve) in enumerate(curves.items()):
+        c %= COLORS
+        p.line([(n, mid) for n, _, mid, _ in curve], f"l{c} curve")
+        for n, low, mid, high in curve:
+            p.point(n, mid, c, low, high, hollow=is_gradient({"kernel": name.split()[0]}), radius=3,
+                    title=f"{name}, {number(n)} {plural}: {number(mid)} ns")
+        if (name, c) not in legend:
+            p.label([(n, mid) for n, _, mid, _ in reversed(curve)], name, c)
+    return p, p.place_labels()
+
+
 def scaling_section(report):
     section = Section("scaling", "Over the size", (
         "Nanoseconds for one element (edge, atom, ...) over how many there are, one thread: flat where the cost is "
@@ -338,23 +359,14 @@ def scaling_section(report):
         series = {key: dict(sorted(s.items())) for key, s in series.items() if len(s) >= 3}
         if not series:
             continue
-        curves = {key: [(n, *(1e9 * s / n for s in spread(e["seconds"]))) for n, e in s.items()]
-                  for key, s in series.items()}
-        every = [at for curve in curves.values() for at in curve]
-        p = Plot(Axis(plural, min(a[0] for a in every), max(a[0] for a in every) * 1.05, ticks_at_most=6),
-                 Axis(f"ns per {unit}", min(a[1] for a in every) / 1.3, max(a[3] for a in every) * 1.3,
-                      ticks_at_most=7), 420, 340, f"Time per {unit}")
-        for number_of, ((program, kernel, kind), curve) in enumerate(sorted(curves.items())):
-            c = number_of % 8
-            name = f"{kernel} {kind}".strip()
-            p.line([(n, mid) for n, _, mid, _ in curve], f"l{c} curve")
-            for n, low, mid, high in curve:
-                p.point(n, mid, c, low, high, hollow=is_gradient({"kernel": kernel}), radius=3,
-                        title=f"{name}, {number(n)} {plural}: {number(mid)} ns")
-                table.append([name, number(n), plural, number(mid), f"{number(low)} – {number(high)}"])
-            p.label([(n, mid) for n, _, mid, _ in reversed(curve)], name, c)
-        p.place_labels()
-        pictures.append(p)
+        curves = {f"{kernel} {kind}".strip(): [(n, *(1e9 * s / n for s in spread(e["seconds"]))) for n, e in s.items()]
+                  for (_, kernel, kind), s in sorted(series.items())}
+        picture, left_out = curves_over_size(plural, unit, curves)
+        if left_out:
+            picture, _ = curves_over_size(plural, unit, curves, left_out)
+        pictures.append(picture)
+        table += [[name, number(n), plural, number(mid), f"{number(low)} – {number(high)}"]
+                  for name, curve in curves.items() for n, low, mid, high in curve]
     if pictures:
         section.show("scaling", grid(pictures, 2, 20))
         section.tabulate(f"{len(table)} measurements, {threads_text(threads)}", (

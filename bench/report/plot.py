@@ -244,8 +244,8 @@ class Plot(Picture):
         self.wanted.append(([(self.px(x), self.py(y)) for x, y in points], text, color))
 
     def place_labels(self):
-        """Writes the labels that have room beside their points; the number of those that have none."""
-        left_out, size = 0, 11
+        """Writes the labels that have room beside their points; the (text, color) of those that have none."""
+        left_out, size = [], 11
         sides = ((1, 0, "start"), (-1, 0, "end"), (0, -1, "middle"), (0, 1, "middle"), (1, -1, "start"),
                  (1, 1, "start"), (-1, -1, "end"), (-1, 1, "end"))
         for points, text, color in self.wanted:
@@ -268,7 +268,7 @@ class Plot(Picture):
                 if best is not None and best[0] < 0.3:
                     break
             if best is None or best[0] >= 1:
-                left_out += 1
+                left_out.append((text, color))
                 continue
             _, x, y, anchor, box, reach, px, py = best
             if reach > 14:
