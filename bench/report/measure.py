@@ -88,6 +88,16 @@ def run(path, full, threads, repetitions, seconds):
         raise Failure(f"{path.name} wrote no JSON: {problem}") from None
 
 
+def seconds(b):
+    """The time of a call. Some measure several things in a call, and say by a rate how long the kernel takes, or in
+    nanoseconds how long an element or a point takes."""
+    if b.get("GB/s") and "bytes" in b:
+        return b["bytes"] / (1e9 * b["GB/s"])
+    if "ns" in b:
+        return 1e-9 * b["ns"]
+    return b["real_time"] * SECONDS[b["time_unit"]]
+
+
 def entries(output, program, threads):
     """(entries, failures) of a program's output: of each benchmark the times and rates of all its repetitions."""
     found, failures = {}, []
@@ -102,10 +112,7 @@ def entries(output, program, threads):
                                               "seconds": [], **{k: b[k] for k in KEPT if k in b}})
         if b.get("label"):
             e["series"] = b["label"]
-        # Some measure several things in a call: what they report is then the rate of the kernel.
-        rate = b.get("GB/s", 0)
-        e["seconds"].append(e["bytes"] / (1e9 * rate) if rate and "bytes" in e
-                            else b["real_time"] * SECONDS[b["time_unit"]])
+        e["seconds"].append(seconds(b))
         for key in RATES:
             if key in b:
                 e.setdefault(key, []).append(b[key])

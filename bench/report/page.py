@@ -191,7 +191,8 @@ def roofline(report, threads, title, only=None, width=860, height=560):
 
 def is_gradient(entry):
     """Whether a kernel computes gradients, by its name."""
-    return re.search("_backward|_gradient|_force|_epoch|_training|^linear$|^cross_entropy$", entry["kernel"]) is not None
+    with_gradients = "_backward|_gradient|_force|_epoch|_training|^linear$|^cross_entropy$"
+    return re.search(with_gradients, entry["kernel"]) is not None
 
 
 def roofline_section(report):
@@ -472,7 +473,8 @@ def baseline_section(report):
 
 
 def times_section(report):
-    section = Section("times", "All times", "Every benchmark that ran: the median time of a call and its range.")
+    section = Section("times", "All times", "Every benchmark that ran: the median time of a call and its range; of functions and of harmonics_block the time "
+                      "of an element.")
     rows = [[floor(e), joined(e), e["threads"], seconds_text(statistics.median(e["seconds"])),
              f"{seconds_text(min(e['seconds']))} – {seconds_text(max(e['seconds']))}", len(e["seconds"])]
             for e in report["entries"]]

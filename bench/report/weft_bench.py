@@ -144,8 +144,9 @@ def main(given=None):
             write(o.json or o.output.with_suffix(".json"), json.dumps(report, indent=1) + "\n")
         write(o.output, page.html(report))
         if o.pictures:
+            below = page.footer(report)
             for name, (picture, title) in page.pictures(report).items():
-                write(Path(o.pictures) / f"{name}.svg", picture.svg(title, alone=True, footer=page.footer(report)) + "\n")
+                write(Path(o.pictures) / f"{name}.svg", picture.svg(title, alone=True, footer=below) + "\n")
         for failure in report.get("failures", []):
             say(f"failed: {failure}")
         return 1 if report.get("failures") else 0

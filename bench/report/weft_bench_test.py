@@ -339,6 +339,13 @@ else:
 
 
 class Names(unittest.TestCase):
+    def test_times(self):
+        b = {"real_time": 3.0, "time_unit": "ms"}
+        self.assertAlmostEqual(measure.seconds(b), 3e-3)
+        self.assertAlmostEqual(measure.seconds({**b, "ns": 2.0}), 2e-9)
+        self.assertAlmostEqual(measure.seconds({**b, "GB/s": 2.0, "bytes": 4e9}), 2.0)
+        self.assertAlmostEqual(measure.seconds({**b, "GB/s": 2.0}), 3e-3)
+
     def test_split(self):
         self.assertEqual(measure.split("chain/1024/real_time"), ("chain", "1024"))
         self.assertEqual(measure.split("attention/20000x300000/8x8/real_time"), ("attention", "20000x300000/8x8"))
