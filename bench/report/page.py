@@ -473,8 +473,9 @@ def baseline_section(report):
 
 
 def times_section(report):
-    section = Section("times", "All times", "Every benchmark that ran: the median time of a call and its range; of functions and of harmonics_block the time "
-                      "of an element.")
+    section = Section("times", "All times", (
+        "Every benchmark that ran: the median time of a call and its range; of functions and of harmonics_block the time "
+        "of an element."))
     rows = [[floor(e), joined(e), e["threads"], seconds_text(statistics.median(e["seconds"])),
              f"{seconds_text(min(e['seconds']))} – {seconds_text(max(e['seconds']))}", len(e["seconds"])]
             for e in report["entries"]]
