@@ -4,7 +4,7 @@
 #   sh cmake/run.sh demo                                build and run examples/node_classification and mace_potential
 #   sh cmake/run.sh demo [arguments of the program]     the first of them alone
 #   sh cmake/run.sh test [arguments of ctest]           build and run the tests
-#   sh cmake/run.sh bench [arguments of the benches]    build and run the benchmarks
+#   sh cmake/run.sh bench [arguments of weft-bench]     build and run the benchmarks, write build/release/report.html
 #   sh cmake/run.sh asan|tsan|clang|dev [arguments of ctest]    the tests in another build
 #   sh cmake/run.sh sse2|avx2|avx512|neon [arguments of ctest]  the tests for one instruction set; neon is emulated
 # Where there is apt (Debian, Ubuntu), it installs the packages that are missing; elsewhere, and with WEFT_NO_INSTALL=1,
@@ -49,6 +49,7 @@ case $command in
     asan | clang | tsan)
         need_tool clang clang++
         need_libraries libomp-dev libclang-rt-dev ;;
+    bench) need_tool python3 python3 ;;
     neon)
         need_tool g++-aarch64-linux-gnu aarch64-linux-gnu-g++
         need_tool qemu-user qemu-aarch64 ;;
@@ -85,7 +86,7 @@ case $command in
             echo
             "build/$build/examples/mace_potential"
         fi ;;
-    bench) for program in "build/$build"/bench/bench_*; do "$program" "$@"; done ;;
+    bench) sh bench/weft-bench --build "build/$build" "$@" ;;
     # Budgets of compile time belong to a quiet machine: ctest --preset test -L budget
     test | dev) ctest --preset "$command" -LE budget "$@" ;;
     *) ctest --preset "$command" "$@" ;;

@@ -51,7 +51,7 @@ struct Convolution {
         const index nodes = edges / 50;
         auto ends = Tensor<std::int32_t, 2>::empty({2, edges});
         for (index e = 0; e < edges; ++e) {
-            ends.mutable_data()[e] = static_cast<std::int32_t>((e / 50 + nodes + e % 50 - 25) % nodes);
+            ends.mutable_data()[e] = static_cast<std::int32_t>((e / 50 + 25 * nodes + e % 50 - 25) % nodes);
             ends.mutable_data()[edges + e] = static_cast<std::int32_t>(e / 50);
         }
         return Graph(ends, nodes);
