@@ -3,22 +3,16 @@
 // one source file of a program includes it.
 #pragma once
 
+#include "memory_counts.hpp"
+
 #include <weft/core/storage.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 
 namespace weft_test {
-
-/// What the program has asked of the system so far.
-struct CountedMemory {
-    std::atomic<std::size_t> requests{0}, live{0}, peak{0}; // peak: the largest `live`, in bytes
-    std::atomic<std::size_t> failing{0};                    // the request of that number fails
-};
-inline CountedMemory counted_memory;
 
 namespace detail {
 
