@@ -64,3 +64,24 @@ TEMPLATE_TEST_CASE("point_block: coordinates of any number of points side by sid
         REQUIRE(right);
     }
 }
+
+TEMPLATE_TEST_CASE("sum_rows: the sum of the lanes of each of any number of packets", "[core]", float, double,
+                   Dual<double>) {
+    using T = TestType;
+    constexpr weft::index w = weft::lanes<T>, most = 2 * w + 3;
+    for (weft::index n = 0; n <= most; ++n) {
+        INFO(n << " packets");
+        auto packets = Tensor<T, 2>::empty({most, w});
+        for (weft::index i = 0; i < packets.size(); ++i) // small whole numbers, whose sums are exact
+            packets.mutable_data()[i] = T(static_cast<int>(i * i % 31));
+        auto sums = Tensor<T, 1>::full({most + 1}, T(7));
+        weft::detail::sum_rows<T>(packets.data(), n, sums.mutable_data());
+        bool right = true;
+        for (weft::index r = 0; r <= most; ++r) {
+            T sum(0);
+            for (weft::index i = 0; i < w && r < n; ++i) sum = sum + packets(r, i);
+            right = right && sums(r) == (r < n ? sum : T(7));
+        }
+        REQUIRE(right);
+    }
+}
