@@ -152,6 +152,8 @@ TEST_CASE("edge_list: what is written is read again", "[io]") {
     REQUIRE(io::edge_list_text(bars, {.delimiter = '|', .named = true}) == "\"a|b\"|\"\x7f\"\n");
     REQUIRE(io::edge_list_text(bars, {.delimiter = ',', .named = true}) == "a|b,\"\x7f\"\n");
     REQUIRE(parse("\"a|b\"|\"\x7f\"\n", {.delimiter = '|', .named = true}).names == bars.names);
+    bars.names = {" a", "b "};
+    REQUIRE(io::edge_list_text(bars, {.delimiter = ',', .named = true}) == "\" a\",\"b \"\n");
 
     CHECK_THAT(message([&] { io::edge_list_text(list, {.undirected = true}); }),
                ContainsSubstring("save_edge_list: edge 5 from 0 to 3 has no edge back of its weight"));

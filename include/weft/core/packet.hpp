@@ -22,6 +22,19 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__aarch64__)
+// xsimd 8 makes quotients and roots of floats from estimates: 3 ulp off, and wrong for subnormal and infinite numbers.
+// (Always inline: elsewhere these names may stand for what xsimd makes of them.)
+template <>
+WEFT_ALWAYS_INLINE xsimd::batch<float>& xsimd::batch<float>::operator/=(const xsimd::batch<float>& other) noexcept {
+    return *this = vdivq_f32(*this, other);
+}
+template <>
+WEFT_ALWAYS_INLINE xsimd::batch<float> xsimd::sqrt(const xsimd::batch<float>& a) noexcept {
+    return vsqrtq_f32(a);
+}
+#endif
+
 namespace weft::inline WEFT_ABI {
 
 namespace detail {
