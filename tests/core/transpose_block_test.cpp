@@ -22,6 +22,10 @@ TEMPLATE_TEST_CASE("transpose_block: all shapes", "[so3]", float, double, Dual<d
             INFO(rows << " rows, " << columns << " columns");
             REQUIRE(right);
         }
+    // No columns: nothing is written, whatever the stride.
+    auto to = Tensor<T, 2>::full({1, stride}, T(7));
+    weft::detail::transpose_block(from.data(), 1, largest, 0, to.mutable_data(), stride);
+    REQUIRE(same_bits(to, Tensor<T, 2>::full({1, stride}, T(7))));
 }
 
 TEMPLATE_TEST_CASE("transpose_block: rows without gaps, to columns and back", "[so3]", float, double, Dual<double>) {
