@@ -22,6 +22,10 @@ TEMPLATE_TEST_CASE("transpose_block: all shapes", "[so3]", float, double, Dual<d
             INFO(rows << " rows, " << columns << " columns");
             REQUIRE(right);
         }
+    // No columns: nothing is written, whatever the stride.
+    auto to = Tensor<T, 2>::full({1, stride}, T(7));
+    weft::detail::transpose_block(from.data(), 1, largest, 0, to.mutable_data(), stride);
+    REQUIRE(same_bits(to, Tensor<T, 2>::full({1, stride}, T(7))));
 }
 
 TEMPLATE_TEST_CASE("transpose_block: rows without gaps, to columns and back", "[so3]", float, double, Dual<double>) {
@@ -61,6 +65,27 @@ TEMPLATE_TEST_CASE("point_block: coordinates of any number of points side by sid
         weft::so3::detail::store_points(block.data(), stride, n, back.mutable_data());
         for (weft::index i = 0; i <= n; ++i)
             for (weft::index k = 0; k < 3; ++k) right = right && back(i, k) == (i < n ? points(i, k) : T(7));
+        REQUIRE(right);
+    }
+}
+
+TEMPLATE_TEST_CASE("sum_rows: the sum of the lanes of each of any number of packets", "[core]", float, double,
+                   Dual<double>) {
+    using T = TestType;
+    constexpr weft::index w = weft::lanes<T>, most = 2 * w + 3;
+    for (weft::index n = 0; n <= most; ++n) {
+        INFO(n << " packets");
+        auto packets = Tensor<T, 2>::empty({most, w});
+        for (weft::index i = 0; i < packets.size(); ++i) // small whole numbers, whose sums are exact
+            packets.mutable_data()[i] = T(static_cast<int>(i * i % 31));
+        auto sums = Tensor<T, 1>::full({most + 1}, T(7));
+        weft::detail::sum_rows<T>(packets.data(), n, sums.mutable_data());
+        bool right = true;
+        for (weft::index r = 0; r <= most; ++r) {
+            T sum(0);
+            for (weft::index i = 0; i < w && r < n; ++i) sum = sum + packets(r, i);
+            right = right && sums(r) == (r < n ? sum : T(7));
+        }
         REQUIRE(right);
     }
 }

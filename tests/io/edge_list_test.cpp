@@ -96,8 +96,11 @@ TEST_CASE("edge_list: names are numbered in order of first appearance", "[io]") 
     // More names than the table first has room for.
     std::string text;
     for (int i = 0; i < 5000; ++i) text += fmt::format("n{} n{}\n", i * 7919 % 5000, i);
+    text += "n0 n4999\n"; // the first name, and the last
     const auto many = parse(text, {.named = true});
     REQUIRE(many.names.size() == 5000);
+    REQUIRE(many.edge_index(0, 5000) == 0);
+    REQUIRE(many.names[static_cast<std::size_t>(many.edge_index(1, 5000))] == "n4999");
     for (int i = 0; i < 5000; ++i) {
         REQUIRE(many.names[static_cast<std::size_t>(many.edge_index(0, i))] == fmt::format("n{}", i * 7919 % 5000));
         REQUIRE(many.names[static_cast<std::size_t>(many.edge_index(1, i))] == fmt::format("n{}", i));
@@ -149,6 +152,8 @@ TEST_CASE("edge_list: what is written is read again", "[io]") {
     REQUIRE(io::edge_list_text(bars, {.delimiter = '|', .named = true}) == "\"a|b\"|\"\x7f\"\n");
     REQUIRE(io::edge_list_text(bars, {.delimiter = ',', .named = true}) == "a|b,\"\x7f\"\n");
     REQUIRE(parse("\"a|b\"|\"\x7f\"\n", {.delimiter = '|', .named = true}).names == bars.names);
+    bars.names = {" a", "b "};
+    REQUIRE(io::edge_list_text(bars, {.delimiter = ',', .named = true}) == "\" a\",\"b \"\n");
 
     CHECK_THAT(message([&] { io::edge_list_text(list, {.undirected = true}); }),
                ContainsSubstring("save_edge_list: edge 5 from 0 to 3 has no edge back of its weight"));

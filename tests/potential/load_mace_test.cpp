@@ -89,9 +89,24 @@ TEST_CASE("load_mace: keys that say nothing, and single numbers without an axis"
     add("interactions.0.conv_tp._w3j_0_1_1", weft::Tensor<float, 1>::ones({27}));
     add("products.0.linear.bias", weft::Tensor<float, 1>::zeros({0}));
     add("products.0.symmetric_contractions.contractions.0.weights_0_zeroed", weft::Tensor<float, 1>::ones({1}));
-    for (auto& [key, tensor] : file.tensors)
+    add("pair_repulsion_fn.covalent_radii", weft::Tensor<float, 1>::ones({119}));
+    bool one_head = false;
+    for (auto& [key, tensor] : file.tensors) {
         if (key == "r_max") tensor = AnyTensor(tensor.dtype(), {}, tensor.storage(), tensor.bytes().data());
+        if (key != "atomic_energies_fn.atomic_energies") continue;
+        one_head = true;
+        tensor = AnyTensor(tensor.dtype(), {1, tensor.size()}, tensor.storage(), tensor.bytes().data());
+    }
+    REQUIRE(one_head);
     REQUIRE(file.error() == "");
+    // Of more heads, and empty without being a bias.
+    Edited two("mace_a");
+    for (auto& [key, tensor] : two.tensors)
+        if (key == "atomic_energies_fn.atomic_energies") tensor = weft::Tensor<double, 2>::zeros({2, tensor.size()});
+    REQUIRE_THAT(two.error(), ContainsSubstring("atomic_energies_fn.atomic_energies"));
+    Edited empty("mace_a");
+    empty.tensors.emplace_back("products.0.linear.weights", weft::Tensor<float, 1>::zeros({0}));
+    REQUIRE_THAT(empty.error(), ContainsSubstring("products.0.linear.weights"));
 }
 
 TEST_CASE("load_mace: what is wrong is named", "[potential]") {

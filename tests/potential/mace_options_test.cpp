@@ -61,9 +61,10 @@ TEST_CASE("mace_options: what is written is read again", "[potential]") {
 }
 
 TEST_CASE("mace_options: members that change nothing", "[potential]") {
-    for (const char* more : {"", "\"gate\": null,", "\"r_max\": null,", "\"distance_transform\": \"None\",",
-                             "\"radial_type\": \"bessel\",", "\"heads\": [\"default\"],", "\"heads\": [],",
-                             "\"unknown\": [1, {\"a\": null}],", "\"heads\": null,"}) {
+    for (const char* more :
+         {"", "\"gate\": null,", "\"gate\": \"silu\",", "\"r_max\": null,", "\"distance_transform\": \"None\",",
+          "\"radial_type\": \"bessel\",", "\"heads\": [\"default\"],", "\"heads\": [],",
+          "\"unknown\": [1, {\"a\": null}],", "\"heads\": null,"}) {
         INFO(more);
         std::string config = text();
         if (std::string_view(more).starts_with("\"r_max")) // twice is an error, of a null too

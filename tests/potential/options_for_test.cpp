@@ -47,6 +47,8 @@ TEST_CASE("atomic energies: of isolated atoms, or least squares", "[potential]")
     require_energies(energies_of({row_of({1, 1}, -2), row_of({8, 8}, -8), row_of({1, 8}, -8)}), {-1.5, -4.5});
     // One molecule: e (2, 1) . (2, 1) = -10, the shortest.
     require_energies(energies_of({row_of({1, 8, 1}, -10), row_of({1, 8, 1}, -10)}), {-4, -2});
+    // Isolated atoms only, one of them twice.
+    require_energies(energies_of({row_of({8}, -2000), row_of({8}, -2000)}), {0, -2000});
     // None of an element.
     require_energies(energies_of({row_of({8, 8}, -10)}), {0, -5});
     REQUIRE_THAT(error_of([&] {

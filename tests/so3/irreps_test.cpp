@@ -77,4 +77,6 @@ TEST_CASE("irreps: products", "[so3]") {
     REQUIRE((Irrep{2, -1} * Irrep{2, -1}).contains({0, 1}));
     REQUIRE_FALSE((Irrep{2, -1} * Irrep{2, -1}).contains({0, -1}));
     REQUIRE_FALSE((Irrep{2, 1} * Irrep{1, 1}).contains({0, 1}));
+    REQUIRE((Irrep{2, 1} * Irrep{1, 1}).contains({3, 1}));
+    REQUIRE_FALSE((Irrep{2, 1} * Irrep{1, 1}).contains({4, 1}));
 }

@@ -92,8 +92,7 @@ public:
         const std::size_t at = at_;
         const std::string_view token = number();
         double value = 0;
-        const auto [stop, code] = std::from_chars(token.data(), token.data() + token.size(), value);
-        if (code != std::errc() || stop != token.data() + token.size())
+        if (std::from_chars(token.data(), token.data() + token.size(), value).ec != std::errc())
             fail(at, message("the number {} is out of range", {token.substr(0, 40)}));
         return value;
     }

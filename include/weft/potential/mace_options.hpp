@@ -68,9 +68,6 @@ inline so3::Function gate_of(const std::string& name) {
     if (name == "None") return so3::Function::none;
     throw error("MACE", "gate is {}: silu, tanh and None are supported", io::detail::quote_name(name));
 }
-inline const char* gate_name(so3::Function f) {
-    return f == so3::Function::silu ? "silu" : f == so3::Function::tanh ? "tanh" : "None";
-}
 
 /// Errors: what no model can be made of, or what this one does not have.
 inline void require_model(const MaceOptions& o) {
@@ -120,7 +117,8 @@ inline std::string mace_config(const MaceOptions& o) {
         detail::interaction_name(o.interaction_first), o.num_interactions, so3::detail::irreps_text(o.hidden_irreps),
         so3::detail::irreps_text(o.mlp_irreps), list(o.atomic_energies), o.avg_num_neighbors, o.correlation,
         list(o.radial_mlp));
-    if (o.gate != so3::Function::silu) text += fmt::format(", \"gate\": \"{}\"", detail::gate_name(o.gate));
+    if (o.gate != so3::Function::silu) // which is what no gate says
+        text += fmt::format(", \"gate\": \"{}\"", o.gate == so3::Function::tanh ? "tanh" : "None");
     if (o.scale_shift) text += fmt::format(", \"scale\": {}, \"shift\": {}", o.scale, o.shift);
     if (o.pair_repulsion) text += ", \"pair_repulsion\": true";
     if (o.agnesi) text += ", \"distance_transform\": \"Agnesi\"";
