@@ -471,7 +471,7 @@ def baseline_section(report):
         return section
     ordered = sorted(rows.values(), key=lambda b: (b.group, b.label, by_size(b.note)))
     section.show("baseline", ratio_bars(ordered, "time then / time now", [threads_text(t) for t in threads],
-                                                    titled("Beside an older run", threads)))
+                                        titled("Beside an older run", threads)))
     section.tabulate(f"{len(table)} measurements", ("floor", "kernel", "threads", "then", "now", "ratio",
                                                           "least – most"), table)
     return section
@@ -479,8 +479,8 @@ def baseline_section(report):
 
 def times_section(report):
     section = Section("times", "All times", (
-        "Every benchmark that ran: the median time of a call and its range; of functions and of harmonics_block the time "
-        "of an element."))
+        "Every benchmark that ran: the median time of a call and its range; of functions and of harmonics_block the "
+        "time of an element."))
     rows = [[floor(e), joined(e), e["threads"], seconds_text(statistics.median(e["seconds"])),
              f"{seconds_text(min(e['seconds']))} – {seconds_text(max(e['seconds']))}", len(e["seconds"])]
             for e in report["entries"]]
