@@ -34,6 +34,8 @@ struct WithEdges {
     auto operator()(const Graph& g, const auto& x) const { return layer(g, x, values); }
     void visit(auto&& v) { v("layer", layer); }
 };
+template <class Layer, class Values>
+WithEdges(Layer, Values) -> WithEdges<Layer, Values>;
 
 /// HGTConv on the nodes in two types, the first half and the second, and the edges in four relations.
 struct Hetero {

@@ -95,6 +95,11 @@ def threads_text(count):
     return f"{count} thread{'s' * (count > 1)}"
 
 
+def titled(title, threads):
+    """A title that says the number of threads where a legend of only one would not."""
+    return f"{title}, {threads_text(threads[0])}" if len(threads) == 1 else title
+
+
 def joined(entry):
     return f"{entry['kernel']}/{entry['size']}" if entry["size"] else entry["kernel"]
 
@@ -294,7 +299,7 @@ def ratios_section(report):
     rows = sorted(found.values(), key=lambda b: (b.group, b.label, by_size(b.note)))
     mark = "memory recycled" if any(m for b in rows for m in b.marks) else ""
     section.show("ratios", ratio_bars(rows, "time of the other library / time of weft", [
-        threads_text(t) for t in threads], "Beside other libraries", mark))
+        threads_text(t) for t in threads], titled("Beside other libraries", threads), mark))
     section.tabulate(f"{len(table)} comparisons", (
         "kernel", "beside", "threads", "its memory", "its time", "weft", "ratio", "least – most"), table)
     return section
@@ -320,7 +325,7 @@ def twins_section(report):
     if found:
         rows = sorted(found.values(), key=lambda b: (b.group, b.label, by_size(b.note)))
         section.show("twins", ratio_bars(rows, "time of the twin / time of the kernel", [
-            threads_text(t) for t in threads], "Beside twins in the same program"))
+            threads_text(t) for t in threads], titled("Beside twins in the same program", threads)))
         section.tabulate(f"{len(table)} comparisons", (
             "floor", "kernel", "beside", "threads", "its time", "kernel", "ratio", "least – most"), table)
     return section
@@ -466,7 +471,7 @@ def baseline_section(report):
         return section
     ordered = sorted(rows.values(), key=lambda b: (b.group, b.label, by_size(b.note)))
     section.show("baseline", ratio_bars(ordered, "time then / time now", [threads_text(t) for t in threads],
-                                                    "Beside an older run"))
+                                        titled("Beside an older run", threads)))
     section.tabulate(f"{len(table)} measurements", ("floor", "kernel", "threads", "then", "now", "ratio",
                                                           "least – most"), table)
     return section
@@ -474,8 +479,8 @@ def baseline_section(report):
 
 def times_section(report):
     section = Section("times", "All times", (
-        "Every benchmark that ran: the median time of a call and its range; of functions and of harmonics_block the time "
-        "of an element."))
+        "Every benchmark that ran: the median time of a call and its range; of functions and of harmonics_block the "
+        "time of an element."))
     rows = [[floor(e), joined(e), e["threads"], seconds_text(statistics.median(e["seconds"])),
              f"{seconds_text(min(e['seconds']))} – {seconds_text(max(e['seconds']))}", len(e["seconds"])]
             for e in report["entries"]]
