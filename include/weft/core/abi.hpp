@@ -9,7 +9,7 @@
 #include <xsimd/config/xsimd_config.hpp>
 
 #if !defined(__cpp_exceptions) && !defined(__EXCEPTIONS)
-#error "weft reports errors by exceptions: compile this file without -fno-exceptions"
+#error "weft reports errors by exceptions: compile the files that include it without -fno-exceptions"
 #endif
 #if !defined(__cplusplus) || __cplusplus < 202002L
 #error "weft needs C++20: compile with -std=c++20 or newer"
