@@ -20,10 +20,11 @@ COMBINATIONS = """
 ## Sums
 
 Sums of 1 to 200000 numbers: from 0 to 1, of both signs, and around 1000 with a deviation of 0.3. Errors of `sum`,
-`mean`, `dot` and `matmul` are in units of the last place of the same sum of magnitudes, those of `var`, `norm` and
-`softmax` of the exact result, those of `log_softmax` and `logsumexp` of the larger of 1 and the exact result
-(`softmax` and its kin: of numbers up to 10 in magnitude). "n" is how many numbers were combined where the error was the
-largest. No more than what is in the column "held to" passes.
+`mean`, the mean of `moments`, `dot` and `matmul` are in units of the last place of the same sum of magnitudes, those
+of variances, `norm` and `softmax` of the exact result, those of `log_softmax` and `logsumexp` of the larger of 1 and
+the exact result (`softmax` and its kin: of numbers up to 10 in magnitude, which alone costs `softmax` 10 where the
+largest is subtracted). n is how many numbers were combined where the error was the largest. The table is not made if
+one is larger than what it is held to.
 """
 
 

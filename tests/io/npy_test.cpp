@@ -175,6 +175,9 @@ TEST_CASE("npy: byte orders and headers that NumPy does not write", "[io]") {
     CHECK_THAT(refused(dictionary("'?u1'", "False", "(3,)")), ContainsSubstring("unknown descr \"?u1\""));
     CHECK_THAT(refused(dictionary("('u1', 3)", "False", "(3,)")), ContainsSubstring("structured arrays"));
     CHECK_THAT(refused(dictionary("7", "False", "(3,)")), ContainsSubstring("a string must be here"));
+    // What ends the dictionary must not be looked for behind the header.
+    CHECK_THAT(message([&] { with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)", "}"); }),
+               ContainsSubstring("'}' must be here"));
     CHECK_THAT(refused("{'descr': "), ContainsSubstring("a string must be here"));
     CHECK_THAT(refused("{'descr': '|u1', 'shape': (3,)}"), ContainsSubstring("needs descr, fortran_order and shape"));
     CHECK_THAT(refused("{'fortran_order': True, 'shape': (3,)}"), ContainsSubstring("needs descr, fortran_order"));
