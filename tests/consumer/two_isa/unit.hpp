@@ -2,17 +2,19 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
+#include <string>
 #include <vector>
 
+/// What a unit computes, by names.
 struct Result {
-    std::vector<float> values;
-    float sum = 0;
+    std::map<std::string, std::vector<double>> values;
     std::size_t lanes = 0;
 };
 
 namespace baseline {
-Result run(const std::vector<float>& values);
+Result run();
 }
 namespace native {
-Result run(const std::vector<float>& values);
+Result run();
 }
