@@ -2,7 +2,7 @@
 """Measures the benchmarks of a build folder and writes a page to look at.
 
     bench/weft-bench --quick                                   a first look, in minutes
-    bench/weft-bench --only 'so3/|attention/' --threads 1,2    some kernels
+    bench/weft-bench --only '^so3_|^attention_' --threads 1,2    some kernels
     bench/weft-bench --peers peers/bin/python                  beside PyTorch, PyTorch Geometric, e3nn
     bench/weft-bench --from report.json --pictures docs/pictures
 
