@@ -19,7 +19,7 @@
 
 namespace {
 
-using namespace weft_test;
+using namespace weft_test::accuracy;
 using weft::Tensor;
 
 bool failed = false;

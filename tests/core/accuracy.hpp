@@ -17,7 +17,7 @@
 // states its accuracy, with a reference, its arguments, and distances in units of the last place. float functions are
 // measured against double, double functions against long double.
 
-namespace weft_test {
+namespace weft_test::accuracy {
 
 namespace math = weft::math;
 
@@ -338,4 +338,4 @@ void for_each_function_of_two(F f) {
     f(weft::Power{}, [](auto a, auto b) { return std::pow(a, b); });
 }
 
-} // namespace weft_test
+} // namespace weft_test::accuracy

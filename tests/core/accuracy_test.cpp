@@ -9,7 +9,7 @@
 // sets with and without fused multiply-adds). float functions are measured against double, over every 4099th float in
 // every run, over all of them in the one tagged [slow], and double functions against long double.
 
-using namespace weft_test;
+using namespace weft_test::accuracy;
 
 namespace {
 
