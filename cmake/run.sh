@@ -49,7 +49,7 @@ case $command in
     asan | clang | tsan)
         need_tool clang clang++
         need_libraries libomp-dev libclang-rt-dev ;;
-    bench) need_tool python3 python3 ;;
+    bench | test) need_tool python3 python3 ;;
     neon)
         need_tool g++-aarch64-linux-gnu aarch64-linux-gnu-g++
         need_tool qemu-user qemu-aarch64 ;;
