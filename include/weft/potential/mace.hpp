@@ -534,8 +534,9 @@ private:
         const auto inverse_radius = of_pairs<U>(pair, [](int u, int v) { return 2 / (radius(u) + radius(v)); });
         const auto s = eval(lengths * inverse_radius);
         const double q = map.q.item(), p = map.p.item();
-        const auto transformed = eval(U(1) / (U(1) + math::number<U>(map.a.item()) * pow(s, math::number<U>(q)) /
-                                                         (U(1) + pow(s, math::number<U>(q - p)))));
+        // s^q / (1 + s^(q - p)) with no exponent below 0, so that it has a slope at 0, where tables begin.
+        const auto bent = pow(s, math::number<U>(std::max(p, q))) / (U(1) + pow(s, math::number<U>(std::abs(p - q))));
+        const auto transformed = eval(U(1) / (U(1) + math::number<U>(map.a.item()) * bent));
         see("edge_transformed_r", 0, transformed);
         return of(transformed);
     }
