@@ -6,6 +6,7 @@
 #   sh cmake/run.sh test [arguments of ctest]           build and run the tests
 #   sh cmake/run.sh bench [arguments of weft-bench]     build and run the benchmarks, write build/release/report.html
 #   sh cmake/run.sh asan|tsan|clang|dev [arguments of ctest]    the tests in another build
+#   sh cmake/run.sh fuzz [seconds [name...]]            the fuzzers, each for some seconds (20); 3600 for an hour each
 #   sh cmake/run.sh sse2|avx2|avx512|neon [arguments of ctest]  the tests for one instruction set; neon is emulated
 # Where there is apt (Debian, Ubuntu), it installs the packages that are missing; elsewhere, and with WEFT_NO_INSTALL=1,
 # CMake uses what is installed and downloads the rest. WEFT_CMAKE_OPTIONS is passed to cmake (-DWEFT_WERROR=ON).
@@ -20,6 +21,7 @@ command=$1
 shift
 case $command in
     demo | test | bench) build=release ;;
+    fuzz) build=asan ;;
     asan | tsan | clang | dev | sse2 | avx2 | avx512 | neon) build=$command ;;
     *) echo "run.sh: unknown command $command" >&2; exit 2 ;;
 esac
@@ -46,7 +48,7 @@ need_tool ninja-build ninja make
 need_tool g++ "${CXX:-c++}" c++ g++ clang++
 need_libraries libeigen3-dev libxsimd-dev libfmt-dev catch2 libbenchmark-dev libcli11-dev nlohmann-json3-dev
 case $command in
-    asan | clang | tsan)
+    asan | clang | fuzz | tsan)
         need_tool clang clang++
         need_libraries libomp-dev libclang-rt-dev ;;
     bench | test) need_tool python3 python3 ;;
@@ -86,6 +88,7 @@ case $command in
             echo
             "build/$build/examples/mace_potential"
         fi ;;
+    fuzz) bash cmake/fuzz.sh "$@" ;;
     bench) sh bench/weft-bench --build "build/$build" "$@" ;;
     # Budgets of compile time belong to a quiet machine: ctest --preset test -L budget
     test | dev) ctest --preset "$command" -LE budget "$@" ;;
