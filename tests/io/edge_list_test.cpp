@@ -174,7 +174,7 @@ TEST_CASE("edge_list: what cannot be written", "[io]") {
     CHECK_THAT(refused(changed, {.named = true}), ContainsSubstring("the name \"a\" is there twice"));
     changed.names = {"a", "b", "c\n"};
     CHECK_THAT(refused(changed, {.named = true}), ContainsSubstring("contains the end of a line"));
-    for (const char delimiter : {'a', '5', '"', '\n', '.', '-', '#'})
+    for (const char delimiter : {'a', '5', '"', '\n', '.', '-', '#', '\xe9'})
         CHECK_THAT(refused(list, {.delimiter = delimiter}), ContainsSubstring("save_edge_list: the delimiter is "));
     CHECK_THAT(error("", {.delimiter = 'e'}),
                ContainsSubstring("load_edge_list: the delimiter is \"e\": it must not be"));
