@@ -192,7 +192,8 @@ std::vector<index> one_direction(const EdgeList<T>& list, bool negate, const cha
 inline void check_edge_list_options(const EdgeListOptions& options, const char* operation) {
     const char c = options.delimiter;
     const bool part_of_field = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (part_of_field || std::string_view("\"\n\r+-.#%").find(c) != std::string_view::npos || c < 0)
+    if (part_of_field || std::string_view("\"\n\r+-.#%").find(c) != std::string_view::npos ||
+        static_cast<unsigned char>(c) > 0x7f)
         throw error(operation, "the delimiter is {}: it must not be a letter, a digit or one of \"+-.#%",
                     quote_name({&c, 1}));
     constexpr index limit = std::numeric_limits<std::int32_t>::max();
