@@ -394,6 +394,9 @@ TEST_CASE("safetensors: UTF-8, and names in messages", "[io]") {
          {"\x80", "\xc1\x80", "\xc2", "\xc2\x7f", "\xc2\xc0", "\xe0\x9f\x80", "\xe1\x80", "\xe1\x80\xc0",
           "\xe1\x80\x7f", "\xed\xa0\x80", "\xf0\x8f\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"})
         CHECK(!io::detail::is_utf8(bad));
+    const auto unescaped = [](std::string_view text) { return io::detail::JsonReader(text, "memory", 0).string(); };
+    CHECK(unescaped(R"("\u007f\u0080\u07ff\u0800\uffff")") == "\x7f\u0080\u07ff\u0800\uffff");
+    CHECK(unescaped(R"("\ud800\udc00\udbff\udfff")") == "\U00010000\U0010ffff");
     CHECK(io::detail::quote_name(std::string(99, 'a') + "\u00e9b") == '"' + std::string(99, 'a') + "\"...");
     CHECK(io::detail::quote_name(std::string(101, 'a')) == '"' + std::string(100, 'a') + "\"...");
     CHECK(io::detail::quote_name(std::string(101, '\x80')) == "\"\"...");
