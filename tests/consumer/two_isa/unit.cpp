@@ -3,7 +3,9 @@
 
 #include <weft/core.hpp>
 #include <weft/graph.hpp>
+#include <weft/linalg/eigh.hpp>
 #include <weft/linalg/matmul.hpp>
+#include <weft/linalg/solve.hpp>
 
 namespace UNIT {
 
@@ -39,10 +41,11 @@ Result run() {
     const weft::Graph g(Tensor<std::int32_t, 2>::from({{0, 1, 2, 3, 4, 5, 36}, {1, 2, 2, 0, 36, 1, 1}}), 37);
     add(result, "float sum_in", Tensor<float, 2>(sum_in(g, weft::src(x))));
 
-    // Nothing that Eigen computes (solve, eigh, qr, svd): its functions have the same names in both units, and
-    // whichever the linker keeps has the alignment of one of them only.
     const auto a = numbers<double>(37, 37, 3);
-    add(result, "double matmul", Tensor<double, 2>(weft::matmul(a, transpose(a))));
+    const Tensor<double, 2> symmetric = weft::matmul(a, transpose(a));
+    add(result, "double matmul", symmetric);
+    add(result, "double solve", weft::solve(a, numbers<double>(37, 3, 4)));
+    add(result, "double eigh", weft::eigh(symmetric).values);
     return result;
 }
 
