@@ -78,10 +78,10 @@ TEST_CASE("mace_options: members that change nothing", "[potential]") {
 }
 
 TEST_CASE("mace_options: models of another kind", "[potential]") {
-    CHECK_THAT(refusal("\"gate\": \"relu\","), ContainsSubstring("gate is relu: silu, tanh and None"));
+    CHECK_THAT(refusal("\"gate\": \"relu\","), ContainsSubstring("gate is \"relu\": silu, tanh and None"));
     CHECK_THAT(refusal("\"distance_transform\": \"Soft\","),
-               ContainsSubstring("model: distance_transform is Soft: None and Agnesi"));
-    CHECK_THAT(refusal("\"radial_type\": \"chebyshev\","), ContainsSubstring("radial_type is chebyshev: bessel"));
+               ContainsSubstring("model: distance_transform is \"Soft\": None and Agnesi"));
+    CHECK_THAT(refusal("\"radial_type\": \"chebyshev\","), ContainsSubstring("radial_type is \"chebyshev\": bessel"));
     CHECK_THAT(refusal("\"heads\": [\"a\", \"b\"],"), ContainsSubstring("the model has 2 heads: one is supported"));
     CHECK_THAT(refusal("\"edge_irreps\": \"8x0e\","), ContainsSubstring("the model has edge_irreps, which"));
     CHECK_THAT(refusal("\"embedding_specs\": {},"), ContainsSubstring("the model has embedding_specs, which"));
@@ -90,7 +90,7 @@ TEST_CASE("mace_options: models of another kind", "[potential]") {
         config.replace(config.find(from), from.size(), to);
         return error_of([&] { read_mace_config(config, "model"); });
     };
-    CHECK_THAT(changed("ScaleShiftMACE", "BOTNet"), ContainsSubstring("the model is BOTNet"));
+    CHECK_THAT(changed("ScaleShiftMACE", "BOTNet"), ContainsSubstring("the model is \"BOTNet\""));
     CHECK_THAT(changed("Residual", "Attention"), ContainsSubstring("only RealAgnostic[Density][Residual]Interaction"));
     for (const char* key : {"model", "atomic_numbers", "atomic_energies", "r_max", "num_bessel",
                             "num_polynomial_cutoff", "max_ell", "num_interactions", "interaction", "interaction_first",
