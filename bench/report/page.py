@@ -175,7 +175,9 @@ def roofline(report, threads, title, only=None, width=860, height=560):
         p.line([(x0, rate * x0), (x1, rate * x1)], "roof" if name == "memory" else "roof dashed")
         ends.append((name, rate, x0, x1))
     p.line([(max(x.low, peak / max(rate for _, rate in bandwidths)), peak), (x.high, peak)], "roof")
-    p.text(p.right - 6, p.py(peak) - 7, f"multiply-adds: {number(peak)} GFLOP/s", "end", "small", halo=True)
+    text, level = f"multiply-adds: {number(peak)} GFLOP/s", p.py(peak) - 7
+    p.text(p.right - 6, level, text, "end", "small", halo=True)
+    p.taken.append((p.right - 6 - text_width(text, 11), level - 10, p.right - 6, level + 3, 1))
     for name, rate, x0, x1 in ends:
         px0, py0, px1, py1 = p.px(x0), p.py(rate * x0), p.px(x1), p.py(rate * x1)
         angle = -math.degrees(math.atan2(py0 - py1, px1 - px0))
