@@ -44,6 +44,22 @@ WEFT_ALWAYS_INLINE P pow(const P& a, const P& b) {
     }
 }
 
+namespace detail {
+
+/// a rounded to an integer, with the sign of a: without instructions for it, xsimd makes -0 to 0.
+template <class P>
+WEFT_ALWAYS_INLINE P keep_sign_of_zero(const P& rounded, [[maybe_unused]] const P& a) {
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__)
+    if constexpr (is_dual<P>)
+        return P(keep_sign_of_zero(rounded.value, a.value), rounded.tangent);
+    else if constexpr (is_packet<P>)
+        return with_sign_of(rounded, a);
+#endif
+    return rounded;
+}
+
+} // namespace detail
+
 /// |a|, of integers too.
 template <class P>
 WEFT_ALWAYS_INLINE P abs(const P& a) {
@@ -61,7 +77,7 @@ WEFT_ALWAYS_INLINE P floor(const P& a) {
         return a;
     } else {
         using std::floor;
-        return floor(a);
+        return detail::keep_sign_of_zero(P(floor(a)), a);
     }
 }
 /// The smallest integer not below a; of an integer itself.
@@ -71,7 +87,7 @@ WEFT_ALWAYS_INLINE P ceil(const P& a) {
         return a;
     } else {
         using std::ceil;
-        return ceil(a);
+        return detail::keep_sign_of_zero(P(ceil(a)), a);
     }
 }
 /// The nearest integer, halves to the even one.
