@@ -41,6 +41,9 @@ struct EinsumLabels {
             if (!kept.contains(of[i]) && keep(of[i])) kept.add(of[i]);
         return kept;
     }
+    constexpr EinsumLabels once() const {
+        return where([](char) { return true; });
+    }
     constexpr bool operator==(const EinsumLabels&) const = default;
 };
 
@@ -163,7 +166,7 @@ auto reordered(const Labelled<From, X>& x) {
 /// the same label are the diagonal.
 template <EinsumLabels Labels, class X>
 auto einsum_operand(const X& x, const index* extent_of) {
-    constexpr EinsumLabels once = Labels.where([](char) { return true; });
+    constexpr EinsumLabels once = Labels.once();
     const auto y = eval(x);
     const auto from = y.strides();
     Extents<once.count> extents{}, strides{};
@@ -283,13 +286,13 @@ auto einsum_contract(const std::tuple<X...>& operands) {
         constexpr auto needed_without = [=](std::size_t i, std::size_t j) {
             EinsumLabels needed = Result;
             for (std::size_t k = 0; k < n; ++k)
-                if (k != i && k != j) needed = (needed + labels[k]).where([](char) { return true; });
+                if (k != i && k != j) needed = (needed + labels[k]).once();
             return needed;
         };
         constexpr std::size_t i = pair.first, j = pair.second;
         constexpr EinsumLabels others = needed_without(i, j);
-        const auto left = einsum_sum<(others + labels[j]).where([](char) { return true; })>(std::get<i>(operands));
-        const auto right = einsum_sum<(others + labels[i]).where([](char) { return true; })>(std::get<j>(operands));
+        const auto left = einsum_sum<(others + labels[j]).once()>(std::get<i>(operands));
+        const auto right = einsum_sum<(others + labels[i]).once()>(std::get<j>(operands));
         const auto rest = [&]<std::size_t... K>(std::index_sequence<K...>) {
             return std::tuple_cat([&] {
                 if constexpr (K == i || K == j)
