@@ -70,6 +70,9 @@ TEST_CASE("moments: every pattern of axes, in and out of segments", "[core]") {
     check_statistics<1, 3>(Extents<4>{9, 3136, 2, 3});
     check_statistics<1, 3>(Extents<4>{2, 3136, 2, 40});
     check_statistics<>(Extents<2>{300, 700});
+    // Of one element each.
+    check_statistics<1>(Extents<2>{5003, 1});
+    check_statistics<2>(Extents<3>{61, 33, 1});
 }
 
 TEST_CASE("moments: of one tensor in an expression of another shape", "[core]") {
@@ -156,6 +159,10 @@ TEST_CASE("moments: many rows, against differences in a direction", "[core]") {
     along(Extents<2>{300, 1024}, [](const auto& x) {
         const auto m = moments<1>(x, 1e-2);
         return weft::eval((x - m.mean()) * m.inverse_deviation());
+    });
+    along(Extents<2>{5003, 1}, [](const auto& x) {
+        const auto m = moments<1>(x, 1e-2);
+        return weft::eval((x - m.mean()) * m.inverse_deviation() + square(m.mean()));
     });
     along(Extents<3>{10, 6, 3136}, [](const auto& x) {
         const auto across = moments<0, 2>(x, 1e-2), within = moments<2>(x, 1e-2);

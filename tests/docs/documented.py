@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """What the target `docs` made, checked: nothing public is without a comment, and Doxygen understood all comments.
 
-usage: documented.py DOXYGEN_OUTPUT UNDOCUMENTED_MEMBERS INCLUDE_FOLDER PAGE.md...
+usage: documented.py DOXYGEN_OUTPUT INCLUDE_FOLDER PAGE.md...
 
 Functions, classes, enumerations, concepts, aliases and constants of namespaces all need a comment `///`. Member functions
-too, but for those of the same meaning everywhere (MEANING, explained in docs/core.md) and those in the file
-UNDOCUMENTED_MEMBERS, which only gets shorter. The pages, one per floor, name every header of their floor.
+too, but for those of the same meaning everywhere (MEANING, explained in docs/core.md). The pages, one per floor, name
+every header of their floor.
 """
 import pathlib
 import re
@@ -55,27 +55,19 @@ def entities(folder):
 
 
 def main():
-    if len(sys.argv) < 5:
+    if len(sys.argv) < 4:
         raise SystemExit(__doc__)
-    output, known_file, include = map(pathlib.Path, sys.argv[1:4])
+    output, include = map(pathlib.Path, sys.argv[1:3])
     problems = []
     counts = {kind: [0, 0] for kind in ("function", "type", "other", "member")}
-    undocumented = set()
     for kind, name, good in entities(output):
         counts[kind][not good] += 1
-        if not good and kind == "member":
-            undocumented.add(name)
-        elif not good:
+        if not good:
             problems.append(f"{name} has no comment")
-    known = {line for line in known_file.read_text().splitlines() if line and not line.startswith("#")}
-    problems += [f"{name} has no comment" for name in sorted(undocumented - known)]
-    problems += [f"{name} has a comment, or is no more: remove it from {known_file.name}"
-                 for name in sorted(known - undocumented)]
-
     lines = (output / "warnings.txt").read_text().splitlines()
     problems += [line for line in lines if "warning:" in line and not LIMITS.search(line)]
 
-    for page in map(pathlib.Path, sys.argv[4:]):
+    for page in map(pathlib.Path, sys.argv[3:]):
         floor = page.stem
         text = page.read_text(encoding="utf-8")
         headers = {f"weft/{floor}.hpp"} | {path.relative_to(include).as_posix()

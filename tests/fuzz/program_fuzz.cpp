@@ -139,6 +139,7 @@ class Machine {
 public:
     using T = typename ElementOf<X>::type;
     using Number = std::conditional_t<std::is_same_v<T, float>, float, double>;
+    using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
     using View = typename ElementOf<X>::View;
 
     explicit Machine(std::vector<X> inputs) : values(std::move(inputs)) {}
@@ -199,8 +200,11 @@ private:
             const auto y = weft::matmul(a, transpose(b));
             return l(softsign(y * (one / Number(1 + a.extent(2)))));
         }
-        case 10:
-            return l(l(maximum(a, b)) * l(minimum(l(half * b), c)));
+        case 10: {
+            const auto wide = l(tanh(cast<Wide>(l(half * b))));
+            const auto positive = cast<T>(l(a > b)); // of which the step is where it is multiplied by 0
+            return l(l(l(positive * l(a - b)) + l(maximum(a, b))) * l(minimum(cast<T>(wide), c)));
+        }
         case 11:
             return l(softsign(l(gelu(l(a * b)) + l(softplus(c)))));
         case 12: {

@@ -168,6 +168,7 @@ struct PerRun : detail::ExpressionBase {
     X leaf;
 
     const Extents<rank>& shape() const noexcept { return leaf.shape(); }
+    /// The leaf as an operand of a kernel over elements of type C, of one value per run.
     template <class C>
     void describe(detail::Operand<C>& o) const {
         if constexpr (requires { leaf.describe(o); })

@@ -214,7 +214,7 @@ template <class T>
 void accumulate_moments(const Iteration& it, const T* x, index begin, index end, index first,
                         MomentSums<wide_type<T>>* slots) {
     const index* const strides = it.strides[1];
-    const index run = it.repeats(strides);
+    const index run = it.rank > 0 && it.contiguous(1) ? 1 : it.repeats(strides); // 1: of nothing but themselves
     if (run > 0 && begin % run == 0 && end % run == 0) { // slots of their own
         MomentSums<wide_type<T>>* const to = slots + (begin / run - first);
         const index runs = (end - begin) / run;

@@ -106,6 +106,8 @@ public:
     using T = typename X::value_type;
     static constexpr int rank = X::rank;
 
+    /// Over the axes where `reduced` is not 0, see `moments<Axes...>(x, eps)`. Nothing is computed yet; the statistics'
+    /// memory is allocated.
     Moments(const X& x, const Extents<rank>& reduced, double eps)
         : leaf_{{}, x, {}, reduced, detail::statistic_slots(x.shape(), reduced), detail::Statistic::none, eps} {
         const index slots = detail::product(leaf_.slots);

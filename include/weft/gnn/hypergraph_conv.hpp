@@ -183,6 +183,7 @@ struct DirectedHypergraphConv {
     std::optional<Parameter<T, 1>> bias;
 
     DirectedHypergraphConv() = default;
+    /// From `in` features to `out`. Errors: one of them is negative.
     DirectedHypergraphConv(index in, index out, const DirectedHypergraphOptions& o = {}) {
         Generator unseeded = o.generator ? Generator{} : nn::unseeded_generator();
         weight.set_value(Tensor<T, 2>::empty({in, out}));

@@ -29,6 +29,7 @@ struct AttentionalAggregation {
     NN nn;
 
     AttentionalAggregation() = default;
+    /// Of two modules from rows to rows, whose parameters become its own.
     explicit AttentionalAggregation(Gate gate, NN network = {}) : gate_nn(std::move(gate)), nn(std::move(network)) {}
 
     /// x [N, F] to [graphs, C]. Errors: x has not one row for each node; the columns of gate_nn do not divide those of

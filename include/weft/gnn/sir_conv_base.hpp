@@ -50,6 +50,7 @@ struct SIRConvBase {
     SIRConvBaseOptions options;
 
     SIRConvBase() = default;
+    /// Of the module or callable g, whose parameters become its own.
     explicit SIRConvBase(F g, const SIRConvBaseOptions& o = {}) : message_func(std::move(g)), options(o) {}
 
     /// x [N, in] to [N, out]; with features of the edges, edge_attr [E, edge_dim], which g takes last. Errors: the

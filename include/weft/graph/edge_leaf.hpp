@@ -26,6 +26,7 @@ public:
     static constexpr bool differentiable = detail::Structure<X>::differentiable;
     static constexpr detail::Row row = R;
 
+    /// `rows`: [num_src, ...], [num_dst, ...] or [E, ...]; which graph they fit is checked where one is given.
     explicit EdgeLeaf(X rows) : rows_(std::move(rows)) {
         std::copy(rows_.shape().begin() + 1, rows_.shape().end(), extents_.begin());
     }

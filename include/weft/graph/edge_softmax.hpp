@@ -13,8 +13,10 @@ struct SoftmaxIn;
 /// The mirror image of SoftmaxIn: over the edges of each source. It stands in reductions over these (sum_out, ...).
 struct SoftmaxOut {
     using mirror = SoftmaxIn;
+    /// The same over the reversed graph.
     SoftmaxIn mirrored() const;
     static constexpr int rank(int message) { return message; }
+    /// The shape of a result: that of a message.
     template <std::size_t N>
     static std::array<index, N> row(const std::array<index, N>& message) {
         return message;
@@ -25,17 +27,21 @@ struct SoftmaxOut {
 /// destination without edges has nothing.
 struct SoftmaxIn {
     using mirror = SoftmaxOut;
+    /// The same over the reversed graph.
     SoftmaxOut mirrored() const { return {}; }
     static constexpr int rank(int message) { return message; }
+    /// The shape of a result: that of a message.
     template <std::size_t N>
     static std::array<index, N> row(const std::array<index, N>& message) {
         return message;
     }
     static constexpr auto message_adjoint = detail::MessageAdjoint::in_place;
+    /// How one adjoint of the result belongs to a message's elements: to the one at its own place.
     template <int MessageRank>
     static constexpr detail::Spread adjoint_spread() {
         return detail::Spread::full;
     }
+    /// The operation as a stage of an edge program over elements of type T; one object for all.
     template <class T>
     static auto kind() {
         return detail::PlainStage<SoftmaxIn, T>::shared();

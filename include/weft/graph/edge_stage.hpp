@@ -21,6 +21,7 @@ public:
     static constexpr bool differentiable = detail::Structure<Inner>::differentiable;
     static constexpr detail::Row row = detail::Row::stage;
 
+    /// The operation's rows of the rows of `inner`, an edge expression. Nothing is computed yet.
     explicit EdgeStage(Inner inner, Operation operation = {})
         : inner_(std::move(inner)), operation_(std::move(operation)), extents_(operation_.row(inner_.shape())) {}
     const Extents<rank>& shape() const noexcept { return extents_; }

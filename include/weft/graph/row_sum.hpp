@@ -9,8 +9,10 @@ namespace weft::inline WEFT_ABI {
 /// Sum over the last axis of an edge's row: [H, C] to one value per head [H], [F] to one number.
 struct RowSum {
     using mirror = RowSum;
+    /// The same over the reversed graph: a row does not know its edge's direction.
     RowSum mirrored() const { return {}; }
     static constexpr int rank(int inner) { return inner - 1; }
+    /// The shape of a result, of that of a message: without the last axis.
     template <std::size_t N>
     static Extents<static_cast<int>(N) - 1> row(const std::array<index, N>& message) {
         Extents<static_cast<int>(N) - 1> extents{};
@@ -18,10 +20,12 @@ struct RowSum {
         return extents;
     }
     static constexpr auto message_adjoint = detail::MessageAdjoint::spread;
+    /// How one adjoint of the result belongs to a message's elements: to all of a head's.
     template <int InnerRank>
     static constexpr detail::Spread adjoint_spread() {
         return InnerRank == 1 ? detail::Spread::scalar : detail::Spread::head;
     }
+    /// The operation as a stage of an edge program over elements of type T; one object for all.
     template <class T>
     static auto kind() {
         return detail::PlainStage<RowSum, T>::shared();

@@ -21,6 +21,7 @@ using AtomicFile = BasicAtomicFile<>;
 template <class>
 class BasicAtomicFile {
 public:
+    /// Opens the temporary file beside `path`. Errors: as above.
     explicit BasicAtomicFile(const std::filesystem::path& path) : path_(path) {
         std::error_code code;
         for (int links = 0; std::filesystem::is_symlink(path_, code); ++links) {

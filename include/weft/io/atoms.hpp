@@ -87,6 +87,7 @@ struct Atoms {
     /// column (as ASE has it), or the 6 numbers xx, yy, zz, yz, xz, xy of a symmetric matrix (Voigt). Errors: it is
     /// something else.
     std::optional<std::array<double, 9>> stress(std::string_view key = "stress") const { return matrix(key, "stress"); }
+    /// The same of the virial, minus the stress times the volume.
     std::optional<std::array<double, 9>> virial(std::string_view key = "virial") const { return matrix(key, "virial"); }
 
 private:

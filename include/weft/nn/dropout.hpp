@@ -22,6 +22,7 @@ public:
     using shape_type = AnyShape<N>;
     static constexpr int rank = N;
 
+    /// Of this shape, from the place `at` of a generator, 0 with probability p. O(1): nothing is drawn yet.
     RandomMask(const Extents<N>& extents, const Generator& at, double p)
         : state_(Storage::allocate(sizeof(State))), extents_(extents) {
         new (state_.data()) State{at, 1 - p, p < 1 ? T(1 / (1 - p)) : T(0)};
@@ -31,6 +32,7 @@ public:
     index extent(int axis) const { return extents_[static_cast<std::size_t>(normalize_axis(axis, N, "extent"))]; }
     index size() const noexcept { return weft::detail::product(extents_); }
 
+    /// The mask as an operand of a kernel, which asks it for runs of elements.
     template <class C>
     void describe(weft::detail::Operand<C>& o) const {
         static_assert(std::same_as<C, T>, "weft: a RandomMask stands in expressions of its own element type only");

@@ -28,6 +28,7 @@ struct AtomGraph {
         : AtomGraph(list.graph, elements_of_atoms, elements) {
         find_pairs(list);
     }
+    /// The same of any graph, whose edges are no pairs then.
     AtomGraph(const Graph& g, const Tensor<std::int32_t, 1>& elements_of_atoms, index elements)
         : graph(g), element(elements_of_atoms) {
         weft::detail::PoolVector<std::int32_t> place_of(static_cast<std::size_t>(elements), -1), there;

@@ -53,6 +53,7 @@ auto predict(const Model& model, const StructureBatch<typename Model::value_type
 struct EnergyForcesLoss {
     double energy_weight = 1, forces_weight = 100;
 
+    /// The loss of a prediction for a batch, added in double.
     template <class T>
     double operator()(const Prediction<T>& p, const StructureBatch<T>& batch) const {
         double energy = 0, force = 0;

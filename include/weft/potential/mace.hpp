@@ -344,6 +344,7 @@ struct MACE {
     Tensor<std::int32_t, 1> elements_of(std::span<const std::int32_t> numbers) const {
         return detail::elements_of("MACE", atomic_numbers.values(), numbers);
     }
+    /// What the model takes: edges g from senders to receivers, and of each atom the number of its element, [atoms].
     AtomGraph atom_graph(const Graph& g, const Tensor<std::int32_t, 1>& element) const {
         return {g, element, num_elements()};
     }

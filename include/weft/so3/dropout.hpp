@@ -15,6 +15,7 @@ struct Dropout {
     Dropout() = default;
     /// Errors: p is not in [0, 1].
     Dropout(const Irreps& irreps_in, double p) : irreps(irreps_in), of_copies(p) {}
+    /// With masks drawn from the place `at` of a generator on. Errors: p is not in [0, 1].
     Dropout(const Irreps& irreps_in, double p, const Generator& at) : irreps(irreps_in), of_copies(p, at) {}
 
     const Irreps& irreps_in() const { return irreps; }

@@ -100,6 +100,7 @@ struct ComponentProduct {
     double flops() const {
         return operation_count(product, components_up_to(product.l1()), components_up_to(product.l2()));
     }
+    /// x1 [..., dim1] and x2 [..., dim2] to [..., dim of irreps_out()]. Errors: dimensions that do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
         return contiguous(product(x1, x2));
@@ -133,6 +134,7 @@ struct ClebschGordanProduct {
     index paths() const { return static_cast<index>(product.instructions().size()); }
     /// Operations per row.
     double flops() const { return operation_count(product, irreps_in1().dim(), irreps_in2().dim()); }
+    /// x1 [..., dim1] and x2 [..., dim2] to [..., dim of irreps_out()]. Errors: dimensions that do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
         return contiguous(product(x1, x2));
@@ -167,6 +169,7 @@ public:
     index paths() const { return sparse_.paths(); }
     /// Operations per row.
     double flops() const { return static_cast<double>(couplings_.extent(0) * (1 + 2 * couplings_.extent(1))); }
+    /// x1 [..., dim1] and x2 [..., dim2] to [..., dim of irreps_out()]. Errors: dimensions that do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
         const index dim1 = irreps_in1().dim(), dim2 = irreps_in2().dim(), rows = x1.size() / dim1;
@@ -243,6 +246,7 @@ struct VectorSignalProduct {
         return matrix(a) + matrix(b) + matrix(c) + 3 * static_cast<double>(components(c)) +
                6 * operation_count(product.of_scalars(), components(a), components(b));
     }
+    /// x1 [..., dim1] and x2 [..., dim2] to [..., dim of irreps_out()]. Errors: dimensions that do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
         return contiguous(product(x1, x2));
@@ -288,6 +292,7 @@ public:
         return std::visit([](const auto& p) { return p.flops(); }, any_);
     }
     /// x1 [..., dim1], x2 [..., dim2], at least [N, dim], to [..., dim of the result]. Errors: the extents do not fit.
+    /// x1 [..., dim1] and x2 [..., dim2] to [..., dim of irreps_out()]. Errors: dimensions that do not fit.
     template <Expression X1, Expression X2>
     auto operator()(const X1& x1, const X2& x2) const {
         return std::visit([&](const auto& p) { return p(x1, x2); }, any_);

@@ -183,6 +183,7 @@ struct LayerNorm {
     std::optional<Parameter<T, 1>> weight, bias;
 
     LayerNorm() = default;
+    /// With factors 1 and summands 0, or without if not `affine`.
     explicit LayerNorm(const Irreps& irreps_in, const LayerNormOptions& o = {}) : irreps(irreps_in), options(o) {
         if (!o.affine) return;
         weight.emplace(Tensor<T, 1>::ones({irreps.num_irreps()}));
@@ -216,6 +217,7 @@ struct LengthNorm {
     LayerNorm<T> lengths;
 
     LengthNorm() = default;
+    /// With factors 1 and summands 0 for the lengths. `eps` is added to their variances.
     explicit LengthNorm(const Irreps& irreps_in, double eps = 1e-5)
         : irreps(irreps_in), lengths(Norm(irreps_in).irreps_out(), {.eps = eps}) {}
 

@@ -331,6 +331,7 @@ public:
         return apply_operation(detail::RadialTableOperation<T>{table_, kind}, lengths);
     }
 
+    /// The knots, shared by copies of the table: what so3::convolution reads.
     const std::shared_ptr<const detail::RadialTableData<T>>& data() const { return table_; }
 
 private:

@@ -193,6 +193,7 @@ public:
     /// Points of a block are a multiple of this, which is a multiple of the lanes of a packet.
     static constexpr index multiple = std::max(value_packets, gradient_packets) * lanes<T>;
 
+    /// Degrees 0 to lmax; of the directions of points instead of the points if `normalize`.
     SolidHarmonics(int lmax, Normalization normalization, bool normalize)
         : lmax_(lmax), normalize_(normalize), steps_(detail::harmonic_steps<Real>(lmax, normalization)) {}
 

@@ -129,6 +129,7 @@ public:
         return reshape(matmul(x, matrix_), Extents<3>{x.extent(0), grid_.res_beta(), grid_.res_alpha()});
     }
 
+    /// What harmonics of degree l, of integral 1 over the sphere of their squares, are multiplied by on the grid.
     static double scale(Normalization n, int l, int lmax) {
         constexpr double sphere = 4 * std::numbers::pi;
         if (n == Normalization::component) return std::sqrt(sphere / (2 * l + 1) / (lmax + 1));
@@ -171,6 +172,7 @@ public:
         return matmul(reshape(contiguous(x), Extents<2>{x.extent(0), grid_.res_beta() * grid_.res_alpha()}), matrix_);
     }
 
+    /// What harmonics of degree l are multiplied by, so that it undoes ToS2Grid::scale.
     static double scale(Normalization n, int l, int lmax_in) {
         constexpr double sphere = 4 * std::numbers::pi;
         if (n == Normalization::component) return std::sqrt(sphere * (2 * l + 1) * (lmax_in + 1));

@@ -312,6 +312,7 @@ public:
         return apply_operation(detail::TensorProductRight{plan_}, x2, weights...);
     }
 
+    /// The paths in the order they are computed, shared by copies of the product: what so3::convolution reads.
     const std::shared_ptr<const detail::TensorProductPlan>& plan() const { return plan_; }
 
 private:
