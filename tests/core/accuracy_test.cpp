@@ -4,6 +4,8 @@
 
 #include <weft/core/parallel_for.hpp>
 
+#include <cstring>
+
 // Every function of one argument in core/ops states its largest error. Here it is measured: a statement that is
 // exceeded fails, and so does one that is more than three times what is measured (that much lies between instruction
 // sets with and without fused multiply-adds). float functions are measured against double, over every 4099th float in
@@ -44,6 +46,30 @@ TEST_CASE("accuracy: double functions have the errors they state", "[core]") {
         using Op = decltype(op);
         const auto worst = worst_of<Op>(doubles(), [&](double x) { return static_cast<Wide>(exact(Wide{x})); });
         check(Op::name, "double", worst, Op::accuracy.double_precision);
+    });
+}
+
+// Packets begin elsewhere on other numbers of threads, and the last one may have anything behind its elements.
+TEMPLATE_TEST_CASE("accuracy: an element's value does not depend on its neighbours", "[core]", float, double) {
+    using T = TestType;
+    using Limits = std::numeric_limits<T>;
+    const T beside[] = {Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), T(1e30), T(-5000), T(0),
+                        Limits::denorm_min()};
+    for_each_function([&](auto op, auto) {
+        using Op = decltype(op);
+        for (const T x : {T(-3.7), T(-0.4), T(-0.01), T(0), T(0.3), T(0.9), T(1.3), T(4.2), T(30)}) {
+            T all[block], y[block], expected[block];
+            std::fill(std::begin(all), std::end(all), x);
+            evaluate<Op>(all, expected);
+            for (const T other : beside)
+                for (weft::index k = 0; k < weft::lanes<T>; ++k) {
+                    std::fill(std::begin(all), std::end(all), other);
+                    all[k] = x;
+                    evaluate<Op>(all, y);
+                    INFO(Op::name << " of " << x << " beside " << other);
+                    REQUIRE(std::memcmp(&y[k], &expected[k], sizeof(T)) == 0);
+                }
+        }
     });
 }
 

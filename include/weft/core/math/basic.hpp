@@ -107,16 +107,6 @@ WEFT_ALWAYS_INLINE P scaled_polynomial(const P& x, double factor, C... coefficie
     return polynomial(x, (factor * coefficients)...);
 }
 
-/// f of every lane, one by one.
-template <class P, class F>
-WEFT_NOINLINE P each_lane(P a, F f) {
-    using T = typename P::value_type;
-    T lane[P::size];
-    store_packet<T>(lane, a);
-    for (T& x : lane) x = f(x);
-    return load_packet<T>(lane);
-}
-
 } // namespace detail
 
 /// A constant that is not the same for float as for double.
