@@ -80,6 +80,22 @@ TEST_CASE("tensor: expressions outlive what they were made of", "[core]") {
     for (weft::index i = 0; i < 50; ++i) REQUIRE(z(i) == x(i) + x(49 - i));
 }
 
+TEST_CASE("tensor: the values of a temporary outlive it", "[core]") {
+    const auto full = [](float value) { return Tensor<float, 1>::full({1000}, value); };
+    float sum = 0;
+    for (const float value : full(2).values()) {
+        const auto other = full(3); // takes what memory is free
+        sum += value + other(0);
+    }
+    REQUIRE(sum == 5000);
+    const auto values = full(2).values();
+    const auto other = full(3);
+    REQUIRE(values.size() == 1000);
+    REQUIRE(values.back() == 2);
+    const std::span<const float> of_one_that_stays = other.values();
+    REQUIRE(of_one_that_stays.data() == other.data());
+}
+
 TEST_CASE("tensor: static extents are checked", "[core]") {
     using Points = Tensor<float, 2, Shape<dyn, 3>>;
     const Points p = numbers<float, 2>({5, 3});

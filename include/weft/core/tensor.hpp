@@ -69,6 +69,19 @@ concept Expression = std::derived_from<std::remove_cvref_t<E>, detail::Expressio
 template <class T, int N, class S>
 void land(Tensor<T, N, S>& target, const Expression auto& expression);
 
+/// The elements of a tensor that was a temporary, with the memory they are in: in C++20 a loop over f().values() keeps
+/// nothing else of it alive. Otherwise a span.
+template <class T>
+class OwnedValues : public std::span<const T> {
+public:
+    /// `values` are in `storage`.
+    OwnedValues(std::span<const T> values, Storage storage)
+        : std::span<const T>(values), storage_(std::move(storage)) {}
+
+private:
+    Storage storage_;
+};
+
 /// A dense array of rank N in row-major order with value semantics: copying is O(1) and shares memory until one of the
 /// copies is written to. `S` may fix extents at compile time: `Tensor<float, 2, Shape<dyn, 3>>`.
 template <class T, int N, class S>
@@ -169,7 +182,9 @@ public:
         return data_;
     }
     /// All elements, row-major.
-    std::span<const T> values() const noexcept { return {data_, static_cast<std::size_t>(size())}; }
+    std::span<const T> values() const& noexcept { return {data_, static_cast<std::size_t>(size())}; }
+    /// The same of a temporary, which they keep alive.
+    OwnedValues<T> values() && { return {std::as_const(*this).values(), std::move(storage_)}; }
     /// All elements, writable; see mutable_data.
     std::span<T> mutable_values() { return {mutable_data(), static_cast<std::size_t>(size())}; }
 
