@@ -56,21 +56,24 @@ private:
 
 template <>
 struct fmt::formatter<weft::half> : weft::detail::NumberFormatter {
-    auto format(weft::half x, fmt::format_context& context) const {
+    template <class Context>
+    auto format(weft::half x, Context& context) const {
         return fmt::format_to(context.out(), "{}", number(float(x)));
     }
 };
 
 template <>
 struct fmt::formatter<weft::bfloat16> : weft::detail::NumberFormatter {
-    auto format(weft::bfloat16 x, fmt::format_context& context) const {
+    template <class Context>
+    auto format(weft::bfloat16 x, Context& context) const {
         return fmt::format_to(context.out(), "{}", number(float(x)));
     }
 };
 
 template <std::floating_point T>
 struct fmt::formatter<weft::Dual<T>> : weft::detail::NumberFormatter {
-    auto format(const weft::Dual<T>& x, fmt::format_context& context) const {
+    template <class Context>
+    auto format(const weft::Dual<T>& x, Context& context) const {
         return fmt::format_to(context.out(), "{} ε", sum(x.value, x.tangent));
     }
 };
@@ -78,7 +81,8 @@ struct fmt::formatter<weft::Dual<T>> : weft::detail::NumberFormatter {
 #if FMT_VERSION < 110000
 template <std::floating_point T>
 struct fmt::formatter<std::complex<T>> : weft::detail::NumberFormatter {
-    auto format(const std::complex<T>& x, fmt::format_context& context) const {
+    template <class Context>
+    auto format(const std::complex<T>& x, Context& context) const {
         return fmt::format_to(context.out(), "({}i)", sum(x.real(), x.imag()));
     }
 };

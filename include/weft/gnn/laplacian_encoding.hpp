@@ -13,14 +13,14 @@ namespace weft::inline WEFT_ABI::gnn {
 /// left out, duplicates add up; a node without edges has the eigenvalue 1. The entry of largest modulus of a vector,
 /// the first of equal ones, is positive; of equal eigenvalues any basis may come. No gradient. Errors: the graph is
 /// not square or not undirected; w is not [E]; the weights of a node add up to less than 0; count is not in [0, N].
-template <Expression W>
-requires(W::rank == 1) EighResult<double> laplacian_eigenvectors(const Graph& g, const W& w, index count,
-                                                                 const SpectralOptions& options = {}) {
+template <Expression W, std::same_as<double> Real = double>
+requires(W::rank == 1) EighResult<Real> laplacian_eigenvectors(const Graph& g, const W& w, index count,
+                                                               const SpectralOptions& options = {}) {
     constexpr auto name = "laplacian_eigenvectors";
-    using Matrix = Tensor<double, 2>;
+    using Matrix = Tensor<Real, 2>;
     const index nodes = g.num_nodes();
     if (count < 0 || count > nodes) throw error(name, "count is {}: it must be from 0 to {} nodes", count, nodes);
-    const auto entries = laplacian(g, cast<double>(Tensor<typename W::value_type, 1>(w)), Laplacian::symmetric);
+    const auto entries = laplacian(g, cast<Real>(Tensor<typename W::value_type, 1>(w)), Laplacian::symmetric);
     const auto matrix = coalesce(entries.graph, entries.weight);
     const auto transposed = coalesce(entries.graph.reverse(), entries.weight);
     const auto &from = matrix.graph.sources(), &to = matrix.graph.destinations();
@@ -34,7 +34,7 @@ requires(W::rank == 1) EighResult<double> laplacian_eigenvectors(const Graph& g,
                         from(e), to(e));
     }
 
-    EighResult<double> result;
+    EighResult<Real> result;
     if (nodes <= options.dense_nodes) {
         auto dense = Matrix::zeros({nodes, nodes});
         for (index e = 0; e < matrix.graph.num_edges(); ++e) dense(from(e), to(e)) = matrix.weight(e);
@@ -46,7 +46,7 @@ requires(W::rank == 1) EighResult<double> laplacian_eigenvectors(const Graph& g,
             options.lanczos);
     }
     const auto rows = detail::largest_rows(square(result.vectors));
-    auto signs = Tensor<double, 1>::empty({count});
+    auto signs = Tensor<Real, 1>::empty({count});
     for (index j = 0; j < count; ++j) signs(j) = result.vectors(rows[static_cast<std::size_t>(j)], j) < 0 ? -1 : 1;
     result.vectors = result.vectors * signs;
     return result;

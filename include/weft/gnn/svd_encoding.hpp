@@ -20,17 +20,17 @@ struct SvdEncoding {
 /// bipartite one; duplicates add up. The entry of largest modulus of a left vector, the first of equal ones, is
 /// positive; of equal values any basis may come. Vectors of singular values below 1e-6, and those that the graph does
 /// not have, are 0. No gradient. Errors: w is not [E], or a weight not a number; a negative degree; k < 0.
-template <Expression W>
+template <Expression W, std::same_as<double> Real = double>
 requires(W::rank == 1) SvdEncoding<typename W::value_type> svd_encoding(const Graph& g, const W& w, index k,
                                                                         const SpectralOptions& options = {}) {
     using T = typename W::value_type;
-    using Matrix = Tensor<double, 2>;
+    using Matrix = Tensor<Real, 2>;
     detail::check_columns("svd_encoding", k);
-    const auto entries = directed_norm(g, cast<double>(Tensor<T, 1>(w)), DirectedNorm::symmetric);
+    const auto entries = directed_norm(g, cast<Real>(Tensor<T, 1>(w)), DirectedNorm::symmetric);
     const index rows = g.num_src(), columns = g.num_dst(), count = std::min({k, rows, columns});
 
     Matrix left, right;
-    Tensor<double, 1> values;
+    Tensor<Real, 1> values;
     if (std::max(rows, columns) <= options.dense_nodes) {
         auto dense = Matrix::zeros({rows, columns});
         for (index e = 0; e < g.num_edges(); ++e) dense(g.sources()(e), g.destinations()(e)) += entries(e);
@@ -55,7 +55,7 @@ requires(W::rank == 1) SvdEncoding<typename W::value_type> svd_encoding(const Gr
     }
 
     const auto largest = detail::largest_rows(square(left));
-    auto sign = Tensor<double, 1>::empty({count});
+    auto sign = Tensor<Real, 1>::empty({count});
     for (index j = 0; j < count; ++j)
         sign(j) = values(j) < 1e-6 ? 0 : left(largest[static_cast<std::size_t>(j)], j) < 0 ? -1 : 1;
     const auto padded = detail::columns_or_zeros<T>(unsqueeze(values, 0), 0, k);

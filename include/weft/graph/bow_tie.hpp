@@ -13,7 +13,8 @@ struct BowTie {
 };
 
 /// See BowTie. O(N + E). Errors: the graph is not square.
-inline BowTie bow_tie(const Graph& g) {
+template <class = void>
+BowTie bow_tie(const Graph& g) {
     const auto strong = strong_components(g);
     const index nodes = g.num_nodes();
     if (nodes == 0) return {};

@@ -19,7 +19,9 @@ enum class ProximityDivisor {
 
 namespace detail {
 
-using Operator = WeightedGraph<Tensor<double, 1>>;
+/// In double. Its functions are templates of that type so that who does not call them need not compile them.
+template <std::same_as<double> Real>
+using Operator = WeightedGraph<Tensor<Real, 1>>;
 
 template <class T, Expression W>
 requires(W::rank == 1) Tensor<double, 1> checked_operator_weights(const char* name, const Graph& g, const W& w) {
@@ -33,13 +35,13 @@ requires(W::rank == 1) Tensor<double, 1> checked_operator_weights(const char* na
     return weight;
 }
 template <class T>
-WeightedGraph<Tensor<T, 1>> operator_as(const Operator& m) {
+WeightedGraph<Tensor<T, 1>> operator_as(const Operator<double>& m) {
     return {m.graph, Tensor<T, 1>(cast<T>(m.weight))};
 }
 
 /// P = D^-1 (A + I), coalesced.
-template <class = void>
-Operator lazy_walk(const Graph& g, const Tensor<double, 1>& w) {
+template <class Real>
+Operator<Real> lazy_walk(const Graph& g, const Tensor<Real, 1>& w) {
     const auto looped = add_self_loops(g, w);
     const auto sum = coalesce(looped.graph, looped.weight);
     return {sum.graph, directed_norm(sum.graph, sum.weight, DirectedNorm::row)};
@@ -50,18 +52,18 @@ inline void check_teleport(const char* name, double alpha) {
 }
 
 /// Left Perron vector of [[(1 - alpha) P, alpha], [1 / n, 0]], without its last element, of sum 1.
-template <class = void>
-Tensor<double, 1> teleport_distribution(const char* name, const Operator& walk, double alpha) {
+template <class Real>
+Tensor<Real, 1> teleport_distribution(const char* name, const Operator<Real>& walk, double alpha) {
     const index nodes = walk.graph.num_nodes();
-    if (nodes == 0) return Tensor<double, 1>::zeros({0});
+    if (nodes == 0) return Tensor<Real, 1>::zeros({0});
     const double n = static_cast<double>(nodes);
-    auto x = Tensor<double, 1>::full({nodes}, 1 / (n + 1));
+    auto x = Tensor<Real, 1>::full({nodes}, 1 / (n + 1));
     double outside = 1 / (n + 1);
     // Close to 0 and to 1, where the chain is nearly periodic, a step shrinks differences by a factor like 1 - alpha
     // or alpha: some 33 / (alpha (1 - alpha)) of them are needed.
     const index most = 200 + static_cast<index>(150 / (alpha * (1 - alpha)));
     for (index step = 0; step < most; ++step) {
-        const Tensor<double, 1> next = (1 - alpha) * sum_in(walk.graph, src(x) * edge(walk.weight)) + outside / n;
+        const Tensor<Real, 1> next = (1 - alpha) * sum_in(walk.graph, src(x) * edge(walk.weight)) + outside / n;
         const double leaves = alpha * sum(x).item();
         const double change = sum(abs(next - x)).item() + std::abs(leaves - outside);
         x = next;
@@ -72,11 +74,11 @@ Tensor<double, 1> teleport_distribution(const char* name, const Operator& walk, 
 }
 
 /// (Pi^1/2 P Pi^-1/2 + Pi^-1/2 P^T Pi^1/2) / 2
-template <class = void>
-Operator symmetrized_walk(const char* name, const Graph& g, const Tensor<double, 1>& w, double alpha) {
+template <class Real>
+Operator<Real> symmetrized_walk(const char* name, const Graph& g, const Tensor<Real, 1>& w, double alpha) {
     check_teleport(name, alpha);
-    const Operator walk = lazy_walk(g, w);
-    const Tensor<double, 1> root = sqrt(teleport_distribution(name, walk, alpha));
+    const Operator<Real> walk = lazy_walk(g, w);
+    const Tensor<Real, 1> root = sqrt(teleport_distribution(name, walk, alpha));
     return to_undirected(walk.graph, walk.weight * gather(root, walk.graph.sources()) * 0.5 /
                                          gather(root, walk.graph.destinations()));
 }

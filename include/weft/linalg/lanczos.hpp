@@ -23,11 +23,11 @@ struct LanczosOptions {
 /// symmetric eigenvalue problems, SIAM J. Matrix Anal. 22, 2000). What it finds is tested from new random vectors until
 /// nothing lower turns up, so that multiple eigenvalues are found as often as they occur. Keeps about 4 count + 100
 /// vectors; where N is not more, A is made dense for `eigh`. Errors: count is not in [0, N]; it does not converge.
-template <class F>
-EighResult<double> lanczos(index n, index count, F&& multiply, const LanczosOptions& options = {}) {
-    using Matrix = Tensor<double, 2>;
+template <class F, std::same_as<double> Real = double>
+EighResult<Real> lanczos(index n, index count, F&& multiply, const LanczosOptions& options = {}) {
+    using Matrix = Tensor<Real, 2>; // of a type that the template names: Eigen is compiled by who calls it
     if (count < 0 || count > n) throw error("lanczos", "count is {}: it must be from 0 to {}, the size", count, n);
-    if (count == 0) return {Tensor<double, 1>::zeros({0}), Matrix::zeros({n, 0})};
+    if (count == 0) return {Tensor<Real, 1>::zeros({0}), Matrix::zeros({n, 0})};
 
     constexpr index width = 4; // vectors of a block
     const index kept = count + count / 2 + width, size = kept + width * std::max<index>(24, count / 2);
@@ -59,7 +59,7 @@ EighResult<double> lanczos(index n, index count, F&& multiply, const LanczosOpti
 
     Matrix next = orthonormal(random_block());
     auto projected = Matrix::zeros({size, size}); // A in the basis, the lower triangle
-    Tensor<double, 1> found;                      // what the last convergence found
+    Tensor<Real, 1> found;                        // what the last convergence found
     for (index restart = 0; restart <= options.max_restarts; ++restart) {
         Matrix coupling; // of the last block with `next`, which follows it
         while (used + width <= size) {
@@ -93,7 +93,7 @@ EighResult<double> lanczos(index n, index count, F&& multiply, const LanczosOpti
         const index keep = all ? count : kept;
         const Matrix vectors = matmul(transpose(slice(ritz.vectors, 1, 0, keep)), rows());
         if (all) {
-            const Tensor<double, 1> values = slice(ritz.values, 0, 0, count);
+            const Tensor<Real, 1> values = slice(ritz.values, 0, 0, count);
             bool same = found.size() == count;
             for (index i = 0; same && i < count; ++i)
                 same = std::abs(values(i) - found(i)) <= 10 * options.tolerance * scale;

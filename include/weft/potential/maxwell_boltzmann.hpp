@@ -56,13 +56,14 @@ inline index remove_momentum(SimulationState& state) {
 /// Takes away the rotation of a molecule about its centre of mass, v -= I^-1 L x r; gives the number of axes about
 /// which it could turn: 3, or 2 for a linear one, 0 for an atom. Errors: as angular_momentum; the state repeats in
 /// space, where a rotation is none.
-inline index remove_rotation(SimulationState& state) {
+template <std::same_as<double> Real = double>
+index remove_rotation(SimulationState& state) {
     if (state.pbc[0] || state.pbc[1] || state.pbc[2])
         throw error("remove_rotation", "the state is periodic: it has no angular momentum to be conserved");
     const std::array<double, 3> momentum = angular_momentum(state);
     const std::vector<double> r = detail::centred_positions(state);
-    auto inertia = Tensor<double, 2>::zeros({3, 3});
-    double* const to = inertia.mutable_data();
+    auto inertia = Tensor<Real, 2>::zeros({3, 3});
+    Real* const to = inertia.mutable_data();
     for (std::size_t i = 0; i < r.size(); i += 3) {
         const double* const a = r.data() + i;
         const double mass = state.masses.data()[i / 3], square = a[0] * a[0] + a[1] * a[1] + a[2] * a[2];
@@ -99,8 +100,9 @@ struct MaxwellBoltzmannOptions {
 /// Draws velocities of thermal equilibrium: normal numbers of variance k_B T / m, T in K, for which the generator moves
 /// as for 3 n doubles. Errors: the temperature is negative or not finite; wrong shapes, masses that are not positive;
 /// as remove_rotation; no degree of freedom is left of which the temperature could be exact. Then nothing has changed.
-inline void maxwell_boltzmann(SimulationState& state, double temperature, Generator& generator,
-                              const MaxwellBoltzmannOptions& options = {}) {
+template <class = void>
+void maxwell_boltzmann(SimulationState& state, double temperature, Generator& generator,
+                       const MaxwellBoltzmannOptions& options = {}) {
     constexpr auto operation = "maxwell_boltzmann";
     if (!(temperature >= 0 && std::isfinite(temperature)))
         throw error(operation, "the temperature is {}: must be finite and not negative", temperature);

@@ -27,10 +27,11 @@ inline Tensor<double, 2> compositions(const StructureSet& set, std::span<const i
 }
 
 /// The x [N] of least norm among those of the least |a x - b|, for a [M, N]: numpy.linalg.lstsq.
-inline std::vector<double> least_squares(const Tensor<double, 2>& a, std::span<const double> b) {
+template <class Real>
+std::vector<Real> least_squares(const Tensor<Real, 2>& a, std::span<const double> b) {
     const auto [u, s, vt] = svd(a);
     const index rows = a.extent(0), columns = a.extent(1);
-    std::vector<double> x(static_cast<std::size_t>(columns), 0.0);
+    std::vector<Real> x(static_cast<std::size_t>(columns), 0.0);
     if (s.size() == 0) return x;
     const double least = std::numeric_limits<double>::epsilon() * static_cast<double>(std::max(rows, columns)) * s(0);
     for (index k = 0; k < s.size() && s(k) > least; ++k) {
@@ -47,7 +48,8 @@ inline std::vector<double> least_squares(const Tensor<double, 2>& a, std::span<c
 /// have none, the least squares of what is left of the energies of the other structures by their compositions, the ones
 /// of least norm if these do not tell (as where all structures are the same molecule). Errors: an element of the set
 /// that is not among `numbers`; isolated atoms of the same element and different energies.
-inline std::vector<double> atomic_energies(const StructureSet& set, std::span<const int> numbers) {
+template <std::same_as<double> Real = double>
+std::vector<Real> atomic_energies(const StructureSet& set, std::span<const int> numbers) {
     const StructureSet others = set.without_isolated_atoms();
     std::vector<double> energies(numbers.size(), 0.0);
     std::vector<bool> known(numbers.size(), false);
@@ -63,7 +65,7 @@ inline std::vector<double> atomic_energies(const StructureSet& set, std::span<co
         energies[z] = s.energy;
         known[z] = true;
     }
-    auto counts = detail::compositions(others, numbers);
+    Tensor<Real, 2> counts = detail::compositions(others, numbers);
     std::vector<double> left;
     double* row = counts.mutable_data();
     for (const StructureSet::Structure& s : others.structures) {

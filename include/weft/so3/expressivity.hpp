@@ -51,7 +51,8 @@ std::vector<Interaction> interactions(const Product& product, int l1, int l2, in
 /// The number of parameters of all maps Linear(product(Linear, Linear)) from one copy of each degree to one of each,
 /// with `channels` copies between, on which the product works one by one: the rank of the derivative of their couplings
 /// by the weights, at random weights.
-inline index expressivity(const std::vector<Interaction>& interactions, int channels = 1) {
+template <std::same_as<double> Real = double>
+index expressivity(const std::vector<Interaction>& interactions, int channels = 1) {
     int degrees[3] = {};
     for (const Interaction& i : interactions) {
         degrees[0] = std::max(degrees[0], i.l1 + 1);
@@ -63,9 +64,9 @@ inline index expressivity(const std::vector<Interaction>& interactions, int chan
     index best = 0;
     for (std::uint64_t seed = 0; seed < 3; ++seed) {
         Generator generator{seed};
-        auto weights = Tensor<double, 1>::empty({columns});
+        auto weights = Tensor<Real, 1>::empty({columns});
         fill_normal(generator, weights.mutable_data(), columns, 0.0, 1.0);
-        auto jacobian = Tensor<double, 2>::zeros({rows, columns});
+        auto jacobian = Tensor<Real, 2>::zeros({rows, columns});
         index row = 0;
         for (const Interaction& i : interactions) {
             for (index k = 0; k < channels; ++k) {
