@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Any text: edges that are read are in range, and what is written is read again as the same.
+#include "require.hpp"
+
 #include <weft/io/edge_list.hpp>
 
 #include <cstdint>
@@ -7,12 +9,9 @@
 #include <set>
 
 using namespace weft;
+using weft_test::require;
 
 namespace {
-
-void require(bool good) {
-    if (!good) std::abort();
-}
 
 template <class T>
 void check(std::string_view text, const io::EdgeListOptions& options) {

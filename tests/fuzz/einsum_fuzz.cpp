@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Operands' ranks, a byte each up to 0xff, then any text: of an equation that is accepted every operand has as many
 // labels as axes, the result has each of its labels once and from an operand, and spaces mean nothing.
+#include "require.hpp"
+
 #include <weft/linalg/einsum.hpp>
 
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 
-namespace {
+using weft_test::require;
 
-void require(bool holds) {
-    if (!holds) std::abort();
-}
+namespace {
 
 template <std::size_t Count>
 void parse(const std::uint8_t* ranks_of, std::string_view text) {

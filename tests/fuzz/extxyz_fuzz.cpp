@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Any text: parts of a frame fit each other, and what is written is read again as the same.
+#include "require.hpp"
+
 #include <weft/io/extxyz.hpp>
 
 #include <cstdint>
 #include <cstdlib>
 
 using namespace weft;
+using weft_test::require;
 
 namespace {
-
-void require(bool good) {
-    if (!good) std::abort();
-}
 
 /// Equal; of numbers, both may be no number.
 template <class T>

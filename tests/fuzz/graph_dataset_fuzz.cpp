@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Any bytes: a data set that is accepted has consistent sizes and no number out of range, and so have parts of it.
+#include "require.hpp"
+
 #include <weft/io/graph_dataset.hpp>
 
 #include <cstdint>
 #include <cstdlib>
 
 using namespace weft;
+using weft_test::require;
 
 namespace {
-
-void require(bool good) {
-    if (!good) std::abort();
-}
 
 void check(const io::GraphDataset& data) {
     const weft::index edges = data.edge_index.extent(1);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Any text: irreps that are accepted are read again from what they are printed as, and lists made of them agree.
+#include "require.hpp"
+
 #include <weft/io/message.hpp>
 #include <weft/so3/irreps.hpp>
 
@@ -7,14 +9,9 @@
 #include <cstdlib>
 
 using namespace weft;
+using weft_test::require;
 
-namespace {
-
-void require(bool good) {
-    if (!good) std::abort();
-}
-
-} // namespace
+namespace {} // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Any text: what is accepted as JSON is JSON for another parser too, what is refused is none either, has
 // keys that are there twice or too much nesting; and strings survive being written and read again.
-#include <weft/io/json.hpp>
+#include "other_json.hpp"
+#include "require.hpp"
 
-#if __has_include(<nlohmann/json.hpp>)
-#include <nlohmann/json.hpp>
-#define HAVE_OTHER_PARSER 1
-#else
-#define HAVE_OTHER_PARSER 0
-#endif
+#include <weft/io/json.hpp>
 
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 
 using namespace weft;
+using weft_test::require;
 
 namespace {
-
-void require(bool good) {
-    if (!good) std::abort();
-}
 
 /// Whether the text is JSON for the reader, and what it says if it is not.
 bool accepts(std::string_view text, std::string& message) {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Any text: entries that are read are in range, and what is written is read again as the same.
+#include "require.hpp"
+
 #include <weft/io/matrix_market.hpp>
 
 #include <cstdint>
 #include <cstdlib>
 
 using namespace weft;
+using weft_test::require;
 
 namespace {
-
-void require(bool good) {
-    if (!good) std::abort();
-}
 
 template <class T>
 void check_same(const io::EdgeList<T>& a, const io::EdgeList<T>& b) {

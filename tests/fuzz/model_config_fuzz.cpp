@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Any text as the configuration of a model: one that is accepted is written and read again as the same.
+#include "require.hpp"
+
 #include <weft/potential/mace_options.hpp>
 #include <weft/potential/nequip_options.hpp>
 
@@ -7,12 +9,9 @@
 #include <cstdlib>
 
 using namespace weft;
+using weft_test::require;
 
 namespace {
-
-void require(bool good) {
-    if (!good) std::abort();
-}
 
 template <class Read, class Write>
 void check(std::string_view text, const Read& read, const Write& write) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Any text as a name: of an element, a function, a mode or kind of tensor product, and as the symmetry of a tensor.
+#include "require.hpp"
+
 #include <weft/io/elements.hpp>
 #include <weft/so3/feature_product.hpp>
 #include <weft/so3/function.hpp>
@@ -10,12 +12,9 @@
 #include <cstdlib>
 
 using namespace weft;
+using weft_test::require;
 
 namespace {
-
-void require(bool good) {
-    if (!good) std::abort();
-}
 
 /// find(text) names what `text` names, or is an error.
 template <class Find>
