@@ -160,26 +160,30 @@ def rates(build, threads, repetitions, say):
     return found
 
 
-def peers(python, build, chosen, threads, rounds, seconds, say):
-    """The rows of bench/peers/ratios.py by that interpreter for the chosen benchmarks, or why there are none."""
-    if not python:
-        return {"rows": [], "note": "No peers were measured: --peers PYTHON names an interpreter that has torch."}
+def peers_missing(python):
+    """Why an interpreter cannot measure peers, or nothing where it can. Failure if it is none."""
+    if python is None:
+        return "No peers were measured: --peers PYTHON names an interpreter that has torch."
     try:
         has = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
     except OSError as problem:
         raise Failure(f"--peers {python}: {problem.strerror}") from None
-    if has.returncode:
-        say(f"{python} has no torch: no peer is measured")
-        return {"rows": [], "note": f"No peer was found: {python} has no torch."}
+    return f"No peer was found: {python} has no torch." if has.returncode else None
+
+
+def peers(python, build, chosen, threads, quick, seconds, say):
+    """The rows of bench/peers/ratios.py by that interpreter for the chosen benchmarks."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "ratios.json"
         say("peers, by bench/peers/ratios.py")
         names = sorted({re.escape("/".join(split(f))) for _, _, full in chosen for f in full})
         command = [python, str(PEERS / "ratios.py"), str(build), "--filter", f"^({'|'.join(names)})$", "--rounds",
-                   str(rounds), "--seconds", str(seconds), "--json", str(out), "--threads", *map(str, threads)]
-        done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True)
+                   "1" if quick else "5", "--seconds", str(seconds), "--json", str(out), "--threads",
+                   *map(str, threads), *(["--allocator", "default"] if quick else [])]
+        done = subprocess.run(command, stdout=sys.__stderr__, stderr=subprocess.PIPE, text=True)
         if not out.exists():
-            raise Failure(f"ratios.py ended with status {done.returncode}: {done.stderr.strip()[-300:]}")
+            return {"rows": [], "note": "The peers could not be measured.",
+                    "failures": [f"ratios.py ended with status {done.returncode}: {done.stderr.strip()[-300:]}"]}
         table = json.loads(out.read_text())
     problems = [line.removeprefix("failed: ") for line in done.stderr.splitlines() if line.startswith("failed: ")]
     note = table["context"] if table["rows"] else "None of the benchmarks that were chosen has a peer."

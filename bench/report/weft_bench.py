@@ -65,12 +65,25 @@ def read_report(path):
     return report
 
 
+def with_peers(report, o, chosen):
+    """Measures the peers of the benchmarks that were chosen, into a report."""
+    if missing := measure.peers_missing(o.peers):
+        say(missing)
+        report["peers"] = {"rows": [], "note": missing}
+        return
+    found = measure.peers(o.peers, o.build, chosen, o.threads, o.quick, max(least_seconds(o), 0.05), say)
+    report["failures"] = report.get("failures", []) + found.pop("failures")
+    report["peers"] = found
+
+
+def least_seconds(o):
+    return o.seconds or (0.01 if o.quick else 0.1)
+
+
 def measured(o):
     """A report of what the options ask for."""
-    if o.peers == "":
-        raise Failure("--peers needs the path of a Python interpreter")
-    seconds = o.seconds or (0.01 if o.quick else 0.1)
-    repetitions = o.repetitions or (3 if o.quick else 7)
+    seconds, repetitions = least_seconds(o), o.repetitions or (3 if o.quick else 7)
+    measure.peers_missing(o.peers)  # a path that is none ends it before anything is measured
     about = machine.describe(o.build)
     chosen = measure.select(o.build, o.only, o.sizes)  # bad options end it before anything is measured
     say(f"{sum(len(full) for _, _, full in chosen)} benchmarks of {len(chosen)} programs")
@@ -78,11 +91,11 @@ def measured(o):
     entries, failures = measure.kernels(chosen, o.threads, repetitions, seconds, say)
     if not entries:
         raise Failure("nothing was measured: " + "; ".join(failures))
-    peers = measure.peers(o.peers, o.build, chosen, o.threads, 2 if o.quick else 5, max(seconds, 0.05), say)
     report = {"weft-bench": FORMAT, "machine": about,
               "options": {"quick": o.quick, "seconds": seconds, "repetitions": repetitions, "only": o.only,
                           "sizes": o.sizes},
-              "entries": entries, "rates": rates, "peers": peers, "failures": failures + peers.pop("failures", [])}
+              "entries": entries, "rates": rates, "failures": failures}
+    with_peers(report, o, chosen)
     if not o.no_cost:
         report["includes"] = cost.includes(o.build, 2 if o.quick else 5, say)
         report["binaries"] = cost.binaries(o.build, say)
@@ -107,13 +120,13 @@ def arguments(given):
     p.add_argument("--only", default="", metavar="REGEX", help="of floor_program/kernel/size, searched")
     p.add_argument("--sizes", default="", metavar="REGEX", help="of the size, what comes after the kernel's first /")
     p.add_argument("--threads", type=thread_counts, default=None, metavar="1,2", help="default 1 and all processors")
-    p.add_argument("--quick", action="store_true", help="few and short repetitions")
+    p.add_argument("--quick", action="store_true", help="few and short repetitions, peers once")
     p.add_argument("--repetitions", type=int, help="of each benchmark (default 7, quick 3)")
     p.add_argument("--seconds", type=float, help="least time of a repetition (default 0.1, quick 0.01)")
     p.add_argument("--peers", metavar="PYTHON", help="interpreter with torch, to measure other libraries beside")
     p.add_argument("--no-cost", action="store_true", help="leave out compile time and sizes of programs")
     p.add_argument("--baseline", metavar="JSON", help="report of an older run to compare with")
-    p.add_argument("--from", dest="source", metavar="JSON", help="make the page of this report, measure nothing")
+    p.add_argument("--from", dest="source", metavar="JSON", help="make the page of this report, and measure nothing (but the peers, with --peers)")
     p.add_argument("--output", metavar="HTML", help="the page (default report.html in the build folder)")
     p.add_argument("--json", metavar="JSON", help="the numbers (default beside the page)")
     p.add_argument("--pictures", metavar="FOLDER", help="also write each plot as an SVG file there")
@@ -137,10 +150,12 @@ def main(given=None):
             return 0
         baseline = read_report(o.baseline) if o.baseline else None
         report = read_report(o.source) if o.source else measured(o)
+        if o.source and o.peers is not None:
+            with_peers(report, o, measure.select(o.build, o.only, o.sizes))
         if baseline:
             report["baseline"] = {**{k: baseline["machine"][k] for k in ("date", "commit", "processor")},
                                   "entries": baseline["entries"]}
-        if not o.source or o.json:
+        if not o.source or o.peers is not None or o.json:
             write(o.json or o.output.with_suffix(".json"), json.dumps(report, indent=1) + "\n")
         write(o.output, page.html(report))
         if o.pictures:

@@ -337,6 +337,34 @@ else:
         self.assertEqual(status, 0, said)
         self.assertIn("has no torch", (self.build / "report.html").read_text())
 
+    def test_peers_of_an_older_report(self):
+        row = recorded()["peers"]["rows"][0]
+        fake = self.write("python", f"""#!{sys.executable}
+import json, sys
+if "--json" in sys.argv:
+    at = sys.argv.index("--json") + 1
+    open(sys.argv[at], "w").write(json.dumps({{"context": "peers of a test", "rows": [json.loads({json.dumps(row)!r})]}}))
+""")
+        fake.chmod(0o755)
+        older = recorded()
+        older["peers"] = {"rows": [], "note": "none"}
+        out = self.folder / "r.html"
+        status, _, said = self.measure("--from", self.write("old.json", json.dumps(older)), "--peers", fake,
+                                       "--output", out)
+        self.assertEqual(status, 0, said)
+        report = json.loads(out.with_suffix(".json").read_text())
+        self.assertEqual(report["peers"], {"rows": [row], "note": "peers of a test"})
+        self.assertEqual(report["entries"], older["entries"])
+        self.assertIn("peers of a test", out.read_text())
+
+    def test_peers_that_fail_lose_nothing_else(self):
+        fake = self.write("python", "#!/bin/sh\ncase $1 in -c) exit 0 ;; esac\necho broken >&2\nexit 3\n")
+        fake.chmod(0o755)
+        status, _, said = self.measure("--peers", fake)
+        self.assertEqual(status, 1)
+        self.assertIn("ended with status 3: broken", said)
+        self.assertTrue(json.loads((self.build / "report.json").read_text())["entries"])
+
 
 class Names(unittest.TestCase):
     def test_times(self):
