@@ -13,14 +13,20 @@ template <class P>
 WEFT_ALWAYS_INLINE auto is_near(const P& a) {
     return magnitude(a) <= either<P>(1024, 4096);
 }
-/// `near`, but f(a) in the lanes that are not near: what a lane has does not depend on those beside it.
 template <class P, class F>
-WEFT_NOINLINE P with_far_lanes(P near, P a, F f) {
+WEFT_NOINLINE P far_lanes(P near, P a, F f) {
     using T = typename P::value_type;
     T from[P::size], far[P::size];
     store_packet<T>(from, a);
     for (std::size_t k = 0; k < P::size; ++k) far[k] = f(from[k]);
     return select(is_near(a), near, load_packet<T>(far));
+}
+/// `near`, but f(a) in the lanes that are not near: what a lane has does not depend on those beside it.
+template <class P, class F>
+WEFT_ALWAYS_INLINE P near_or_far(const P& near, const P& a, F f) {
+    if (xsimd::all(is_near(a))) [[likely]]
+        return near;
+    return far_lanes(near, a, f);
 }
 
 /// r + n part, and what that loses added to `low`.
@@ -95,10 +101,7 @@ WEFT_ALWAYS_INLINE P sin(const P& a) {
     if constexpr (is_dual<P>) {
         return P(math::sin(a.value), a.tangent * math::cos(a.value));
     } else if constexpr (detail::is_packet<P>) {
-        const P near = detail::sin_packet(a);
-        if (xsimd::all(detail::is_near(a))) [[likely]]
-            return near;
-        return detail::with_far_lanes(near, a, [](auto x) { return std::sin(x); });
+        return detail::near_or_far(detail::sin_packet(a), a, [](auto x) { return std::sin(x); });
     } else {
         using std::sin;
         return sin(a);
@@ -112,10 +115,7 @@ WEFT_ALWAYS_INLINE P cos(const P& a) {
     if constexpr (is_dual<P>) {
         return P(math::cos(a.value), -a.tangent * math::sin(a.value));
     } else if constexpr (detail::is_packet<P>) {
-        const P near = detail::cos_packet(a);
-        if (xsimd::all(detail::is_near(a))) [[likely]]
-            return near;
-        return detail::with_far_lanes(near, a, [](auto x) { return std::cos(x); });
+        return detail::near_or_far(detail::cos_packet(a), a, [](auto x) { return std::cos(x); });
     } else {
         using std::cos;
         return cos(a);
@@ -130,10 +130,7 @@ WEFT_ALWAYS_INLINE P tan(const P& a) {
         const auto y = math::tan(a.value);
         return P(y, a.tangent * (decltype(y)(1) + y * y));
     } else if constexpr (detail::is_packet<P>) {
-        const P near = detail::tan_packet(a);
-        if (xsimd::all(detail::is_near(a))) [[likely]]
-            return near;
-        return detail::with_far_lanes(near, a, [](auto x) { return std::tan(x); });
+        return detail::near_or_far(detail::tan_packet(a), a, [](auto x) { return std::tan(x); });
     } else {
         using std::tan;
         return tan(a);
