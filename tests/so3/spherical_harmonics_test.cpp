@@ -327,7 +327,7 @@ TEST_CASE("spherical_harmonics: NaN stays in its row", "[so3]") {
         const Tensor<float, 2> dz = gradient(degrees_up_to(3), x, dy, options);
         for (index i = 0; i < 70; ++i) {
             for (index k = 0; k < 16; ++k)
-                REQUIRE((i != 13 ? z(i, k) == y(i, k) : !normalize && k > 0 || std::isnan(z(i, k))));
+                REQUIRE((i != 13 ? z(i, k) == y(i, k) : (!normalize && k > 0) || std::isnan(z(i, k))));
             for (index k = 0; k < 3; ++k) REQUIRE((i != 13 ? dz(i, k) == dx(i, k) : std::isnan(dz(i, k))));
         }
     }
