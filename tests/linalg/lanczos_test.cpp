@@ -71,6 +71,8 @@ TEST_CASE("the lowest eigenpairs of matrices that are only multiplied with", "[l
     require_lowest({values}, 4, 1e-10);
     // Small ones go to the dense solver.
     for (const weft::index small : {1, 2, 30}) require_lowest({numbers<double, 1>({small})}, small, 1e-10);
+    // And those that are hardly larger than the basis would be, which is 103.
+    for (weft::index few = 98; few < 110; ++few) require_lowest({numbers<double, 1>({few})}, 2, 1e-10);
     REQUIRE(lanczos(3, 0, Reflected{numbers<double, 1>({3})}).vectors.shape() == weft::Extents<2>{3, 0});
     REQUIRE(lanczos(0, 0, [](const Matrix& x) { return x; }).values.size() == 0);
 }
