@@ -198,8 +198,8 @@ TEST_CASE("encodings are the same on any number of threads", "[gnn]") {
     const Graph both = to_undirected(g);
     require_thread_independent(
         [&] { return laplacian_encoding(both, 4, {.dense_nodes = 0, .lanczos = {.tolerance = 1e-3}}); });
-    const auto [small, w] = grid(20, 15);
-    require_thread_independent([&, &small = small, &w = w] { return laplacian_encoding(small, w, 60); });
+    const Grid small = grid(20, 15);
+    require_thread_independent([&] { return laplacian_encoding(small.graph, small.weight, 60); });
 }
 
 TEST_CASE("errors of positional encodings name the argument", "[gnn]") {

@@ -75,7 +75,7 @@ COVERED_BY = [
 # Lines that decide how fast something is, or what compiles, and not what is computed.
 NOT_BEHAVIOUR = re.compile(r"^\s*#|prefetch|\bcost\b|\bgrain\b|\bchunks?\b|static_assert|\brequires\b|\bconcept\b|"
                            r"\busing\b|reserve\(|^\s*template\b|noexcept\(|\bworthwhile\b|error\(|\boverlap|unroll|"
-                           r"lanes<|inline constexpr bool is_")
+                           r"lanes<|inline constexpr bool is_|Accuracy accuracy")
 
 # (pattern in code without comments and strings, replacement, name)
 OPERATORS = [
