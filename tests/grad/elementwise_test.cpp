@@ -74,6 +74,7 @@ TEST_CASE("gradients: steps have none", "[grad]") {
     UNARY(ceil(a) * a, -2, 2)
     UNARY(where(a > 0.0, a * a, 3.0 * a), -2, 2)
     UNARY(where((a > -1.0 && a < 1.0) || !(a >= -1.5), a * a * a, 0.0), -2, 2)
+    UNARY(where((a && a * a) || !(a + 3.0), a * a * a, a), -2, 2) // numbers that count as true
 }
 
 #undef UNARY
