@@ -43,8 +43,8 @@ for header in single all; do
     fi
 done
 
-"$compiler" @"$flags" -O1 headers/program.cpp -o headers/program
-"$compiler" @single.flags -O1 -Isingle single/program.cpp other.cpp -o single/program
+"$compiler" @"$flags" -Og headers/program.cpp -o headers/program
+"$compiler" @single.flags -Og -Isingle single/program.cpp other.cpp -o single/program
 for way in headers single; do (cd "$way" && ./program | tee output); done
 cmp headers/output single/output
 cmp headers/karate.safetensors single/karate.safetensors

@@ -24,7 +24,7 @@ double length(const double* v) { return std::sqrt(v[0] * v[0] + v[1] * v[1] + v[
 Pairs all_pairs(const Atoms& atoms, double cutoff) {
     const auto heights = atoms.cell.heights();
     const auto inverse = atoms.cell.inverse();
-    const double* const x = atoms.positions.data();
+    const double *const x = atoms.positions.data(), *const h = atoms.cell.vectors.data();
     const auto n = static_cast<std::int32_t>(atoms.positions.extent(0));
     Pairs pairs;
     for (std::int32_t i = 0; i < n; ++i)
@@ -38,14 +38,13 @@ Pairs all_pairs(const Atoms& atoms, double cutoff) {
                 low[k] = static_cast<std::int32_t>(std::floor(-apart - cutoff / heights[k])) - 1;
                 high[k] = static_cast<std::int32_t>(std::ceil(-apart + cutoff / heights[k])) + 1;
             }
-            for (std::int32_t s0 = low[0]; s0 <= high[0]; ++s0)
-                for (std::int32_t s1 = low[1]; s1 <= high[1]; ++s1)
-                    for (std::int32_t s2 = low[2]; s2 <= high[2]; ++s2) {
+            const double between[3] = {x[3 * j] - x[3 * i], x[3 * j + 1] - x[3 * i + 1], x[3 * j + 2] - x[3 * i + 2]};
+            for (std::int32_t s0 = low[0], last0 = high[0]; s0 <= last0; ++s0)
+                for (std::int32_t s1 = low[1], last1 = high[1]; s1 <= last1; ++s1)
+                    for (std::int32_t s2 = low[2], last2 = high[2]; s2 <= last2; ++s2) {
                         if (i == j && s0 == 0 && s1 == 0 && s2 == 0) continue;
-                        const auto& h = atoms.cell.vectors;
                         double v[3];
-                        for (std::size_t c = 0; c < 3; ++c)
-                            v[c] = x[3 * j + int(c)] - x[3 * i + int(c)] + (s0 * h[c] + s1 * h[3 + c] + s2 * h[6 + c]);
+                        for (int c = 0; c < 3; ++c) v[c] = between[c] + (s0 * h[c] + s1 * h[3 + c] + s2 * h[6 + c]);
                         if (length(v) < cutoff) pairs.push_back({i, j, {s0, s1, s2}});
                     }
         }
