@@ -39,14 +39,20 @@ Pairs all_pairs(const Atoms& atoms, double cutoff) {
                 high[k] = static_cast<std::int32_t>(std::ceil(-apart + cutoff / heights[k])) + 1;
             }
             const double between[3] = {x[3 * j] - x[3 * i], x[3 * j + 1] - x[3 * i + 1], x[3 * j + 2] - x[3 * i + 2]};
-            for (std::int32_t s0 = low[0], last0 = high[0]; s0 <= last0; ++s0)
-                for (std::int32_t s1 = low[1], last1 = high[1]; s1 <= last1; ++s1)
-                    for (std::int32_t s2 = low[2], last2 = high[2]; s2 <= last2; ++s2) {
+            for (std::int32_t s0 = low[0]; s0 <= high[0]; ++s0)
+                for (std::int32_t s1 = low[1]; s1 <= high[1]; ++s1) {
+                    const double a0 = between[0] + s0 * h[0] + s1 * h[3], a1 = between[1] + s0 * h[1] + s1 * h[4],
+                                 a2 = between[2] + s0 * h[2] + s1 * h[5];
+                    for (std::int32_t s2 = low[2], last = high[2]; s2 <= last; ++s2) {
+                        // Most are so far away that rounding does not matter.
+                        const double b0 = a0 + s2 * h[6], b1 = a1 + s2 * h[7], b2 = a2 + s2 * h[8];
+                        if (b0 * b0 + b1 * b1 + b2 * b2 > 1.01 * cutoff * cutoff) continue;
                         if (i == j && s0 == 0 && s1 == 0 && s2 == 0) continue;
                         double v[3];
                         for (int c = 0; c < 3; ++c) v[c] = between[c] + (s0 * h[c] + s1 * h[3 + c] + s2 * h[6 + c]);
                         if (length(v) < cutoff) pairs.push_back({i, j, {s0, s1, s2}});
                     }
+                }
         }
     std::sort(pairs.begin(), pairs.end());
     return pairs;
