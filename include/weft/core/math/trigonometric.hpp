@@ -13,6 +13,7 @@ template <class P>
 WEFT_ALWAYS_INLINE auto is_near(const P& a) {
     return magnitude(a) <= either<P>(1024, 4096);
 }
+/// near_or_far where a lane is far: seldom, so not inlined.
 template <class P, class F>
 WEFT_NOINLINE P far_lanes(P near, P a, F f) {
     using T = typename P::value_type;
