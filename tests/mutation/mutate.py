@@ -61,7 +61,8 @@ COVERED_BY = [
     (r"so3/(spherical_harmonics.*)\.hpp", "so3/spherical_harmonics"),
     (r"so3/(wigner.*)\.hpp", "so3/wigner"),
     (r"so3/convolution.*", "so3/convolution"),
-    (r"so3/(horner_table|radial_table)\.hpp", "so3/radial_table"),
+    (r"so3/radial_table\.hpp", "so3/radial_table"),
+    (r"so3/horner_table\.hpp", "so3/symmetric_contraction"),
     (r"so3/(activation|batch_norm|irreps|layer_norm|linear|norm|radial|symmetric_contraction|tensor_product|"
      r"fully_connected_net|density_projection|layout)\.hpp", "so3/*"),
     (r"io/(json|dtype|any_tensor)\.hpp", "io/safetensors"),
