@@ -113,6 +113,25 @@ TEST_CASE("attention: tiles of every size give the same", "[attention]") {
     }
 }
 
+TEST_CASE("attention: a head by itself, with its slope, is as beside others", "[attention]") {
+    const auto q = random<float, 4>({2, 3, 37, 24}, 1), k = random<float, 4>({2, 3, 50, 24}, 2),
+               v = random<float, 4>({2, 3, 50, 20}, 3);
+    const auto head_of = [](const Tensor<float, 4>& x, weft::index head) {
+        return Tensor<float, 4>(slice(x, 1, head, head + 1));
+    };
+    AttentionOptions options;
+    options.slopes = Tensor<double, 1>::from({0.5, 0.25, 0.125});
+    const auto beside = everything(q, k, v, options);
+    for (weft::index head = 0; head < 3; ++head) {
+        options.slopes = Tensor<double, 1>::full({1}, std::exp2(-1.0 - static_cast<double>(head)));
+        const auto alone = everything(head_of(q, head), head_of(k, head), head_of(v, head), options);
+        REQUIRE(relative_difference(head_of(beside.result.out, head), alone.result.out) < 1e-6);
+        REQUIRE(relative_difference(head_of(beside.dq, head), alone.dq) < 1e-5);
+        REQUIRE(relative_difference(head_of(beside.dk, head), alone.dk) < 1e-5);
+        REQUIRE(relative_difference(head_of(beside.dv, head), alone.dv) < 1e-5);
+    }
+}
+
 TEST_CASE("attention: the same bits on any number of threads", "[attention]") {
     const auto run = [](weft::index batch, weft::index heads, weft::index keys) {
         const auto q = random<float, 4>({batch, 3 * heads, 200, 16}, 1),

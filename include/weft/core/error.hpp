@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
@@ -31,7 +32,10 @@ struct Piece {
             text = std::string_view(a);
         else if constexpr (std::integral<A> && !std::same_as<A, bool> && !std::same_as<A, char>)
             text = std::to_string(a);
-        else
+        else if constexpr (std::same_as<A, double> || std::same_as<A, float>) {
+            char digits[32];
+            text.assign(digits, std::to_chars(digits, digits + 32, a).ptr);
+        } else
             text = fmt::format("{}", a);
     }
 };

@@ -25,9 +25,9 @@ std::string type_text() {
     if constexpr (std::same_as<T, bool>)
         return "bool";
     else if constexpr (std::is_integral_v<T>)
-        return fmt::format("{}int{}", std::is_signed_v<T> ? "" : "u", 8 * sizeof(T));
+        return (std::is_signed_v<T> ? "int" : "uint") + std::to_string(8 * sizeof(T));
     else if constexpr (std::is_floating_point_v<T>)
-        return fmt::format("float{}", 8 * sizeof(T));
+        return "float" + std::to_string(8 * sizeof(T));
     else if constexpr (std::same_as<T, half>)
         return "float16";
     else if constexpr (std::same_as<T, bfloat16>)
@@ -35,9 +35,9 @@ std::string type_text() {
     else if constexpr (requires(T x) { x.tangent; })
         return "dual " + type_text<decltype(T::value)>();
     else if constexpr (requires(T x) { x.imag(); })
-        return fmt::format("complex{}", 8 * sizeof(T));
+        return "complex" + std::to_string(8 * sizeof(T));
     else
-        return fmt::format("{} bytes", sizeof(T));
+        return std::to_string(sizeof(T)) + " bytes";
 }
 
 /// A strided array whose elements are turned into text by a function: printing is compiled once.
@@ -142,8 +142,9 @@ struct fmt::formatter<L, char> : private weft::detail::NumberFormatter {
         const auto strides = x.strides();
         const State state{this, x.data()};
         const weft::detail::PrintedArray array{x.shape(), strides, &element_text, &state};
-        return fmt::format_to(context.out(), "{} {}\n{}", weft::detail::type_text<T>(),
-                              weft::detail::shape_text(x.shape()), array.print());
+        const std::string text =
+            weft::detail::type_text<T>() + ' ' + weft::detail::shape_text(x.shape()) + '\n' + array.print();
+        return std::copy(text.begin(), text.end(), context.out());
     }
 
 private:

@@ -39,7 +39,7 @@ public:
 protected:
     template <class T>
     std::string number(T x) const {
-        return fmt::vformat(fmt::format("{{:{}}}", text_), fmt::make_format_args(x));
+        return fmt::vformat("{:" + std::string(text_) + "}", fmt::make_format_args(x));
     }
 
     // `a+b` or `a-b`: the sign of the second number always written.

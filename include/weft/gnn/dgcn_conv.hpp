@@ -20,10 +20,8 @@ struct DGCNGraphs {
 /// See DGCNGraphs. Cost and errors as second_order_proximity.
 template <class T = float, Expression W>
 DGCNGraphs<T> dgcn_graphs(const Graph& g, const W& w, ProximityDivisor divisor = ProximityDivisor::code) {
-    const Tensor<double, 1> weight = cast<double>(eval(w));
-    const auto normalized = [](const WeightedGraph<Tensor<double, 1>>& m) {
-        return weft::detail::operator_as<T>(gcn_norm(m.graph, m.weight));
-    };
+    const auto weight = eval(cast<double>(eval(w)));
+    const auto normalized = [](const auto& m) { return weft::detail::operator_as<T>(gcn_norm(m.graph, m.weight)); };
     const auto in = second_order_proximity(g, weight, Step::against, divisor);
     return {normalized(to_undirected(g, weight)), normalized(in),
             normalized(second_order_proximity(g, weight, Step::along, divisor))};

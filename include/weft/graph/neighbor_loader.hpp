@@ -29,12 +29,10 @@ public:
           options_(options), generator_{.seed = options.seed} {
         if (options.batch_size < 1)
             throw error("NeighborLoader", "batch_size is {}: it must be positive", options.batch_size);
-        std::vector<bool> named(static_cast<std::size_t>(g.num_nodes()));
-        for (const index node : nodes_.values()) {
-            if (named[static_cast<std::size_t>(node)])
+        std::vector<char> named(static_cast<std::size_t>(g.num_nodes()));
+        for (const index node : nodes_.values())
+            if (std::exchange(named[static_cast<std::size_t>(node)], true))
                 throw error("NeighborLoader", "nodes has node {} twice: it would be a seed twice in an epoch", node);
-            named[static_cast<std::size_t>(node)] = true;
-        }
     }
 
     /// Mini-batches in an epoch.

@@ -48,7 +48,7 @@ inline Rewired rewire_loops(const Graph& g, LoopChange change) {
         }
         const auto kept = static_cast<index>(from.size());
         check_edge_count("add_self_loops", kept + loops);
-        from.insert(from.end(), loop_from.begin(), loop_from.end());
+        for (const index e : loop_from) from.push_back(e);
         auto sources = Tensor<std::int32_t, 1>::empty({kept + loops});
         auto destinations = Tensor<std::int32_t, 1>::empty({kept + loops});
         std::int32_t *const to_s = sources.mutable_data(), *const to_d = destinations.mutable_data();

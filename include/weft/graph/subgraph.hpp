@@ -66,20 +66,19 @@ requires(I::rank == 1) Subgraph k_hop_subgraph(const Graph& g, const I& nodes, i
     const auto seeds = detail::checked_positions(nodes, g.num_nodes(), "k_hop_subgraph");
     const Csr& in = g.in();
     std::vector<index> place(static_cast<std::size_t>(g.num_nodes()), -1);
-    std::vector<index> reached, next;
+    std::vector<index> reached; // those that the latest hop reached are behind the others
     const auto reach = [&](index node) {
         if (place[static_cast<std::size_t>(node)] >= 0) return;
         place[static_cast<std::size_t>(node)] = 0;
-        next.push_back(node);
+        reached.push_back(node);
     };
     for (const index seed : seeds.values()) reach(seed);
-    for (index hop = 0; !next.empty(); ++hop) {
-        const std::vector<index> frontier = std::exchange(next, {});
-        reached.insert(reached.end(), frontier.begin(), frontier.end());
-        if (hop == hops) break;
-        for (const index node : frontier)
+    std::size_t begin = 0;
+    for (index hop = 0; hop < hops && begin < reached.size(); ++hop)
+        for (const std::size_t end = reached.size(); begin < end; ++begin) {
+            const index node = reached[begin];
             for (index p = in.row_ptr.data()[node]; p < in.row_ptr.data()[node + 1]; ++p) reach(in.col.data()[p]);
-    }
+        }
     std::sort(reached.begin(), reached.end());
     for (std::size_t i = 0; i < reached.size(); ++i)
         place[static_cast<std::size_t>(reached[i])] = static_cast<index>(i);

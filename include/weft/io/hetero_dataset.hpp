@@ -174,7 +174,7 @@ private:
             throw reader_.fail_metadata("num_" + data_.target, "{} nodes are more than max_dense_size = {}",
                                         {count, options_.max_dense_size});
         data_.y = Tensor<std::int32_t, 1>::zeros({count});
-        std::vector<bool> known(static_cast<std::size_t>(count));
+        std::vector<char> known(static_cast<std::size_t>(count));
         data_.train = read_part("label_train", known);
         data_.validation = read_part("label_val", known);
         data_.test = read_part("label_test", known);
@@ -190,7 +190,7 @@ private:
             throw reader_.fail_metadata("num_classes", "{}, but a node has class {}", {data_.num_classes, classes - 1});
     }
     /// The nodes of [count, 2] pairs (node, class).
-    Tensor<std::int32_t, 1> read_part(const char* tensor, std::vector<bool>& known) {
+    Tensor<std::int32_t, 1> read_part(const char* tensor, std::vector<char>& known) {
         if (!reader_.contains(tensor)) return {};
         const auto pairs = reader_.template integers<2>(tensor, {dyn, 2});
         auto nodes = Tensor<std::int32_t, 1>::empty({pairs.extent(0)});

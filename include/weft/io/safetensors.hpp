@@ -314,7 +314,9 @@ template <class = void>
 std::vector<std::byte> safetensors_bytes(const NamedTensors& tensors, const Metadata& metadata = {}) {
     std::vector<std::byte> all;
     detail::write_safetensors(tensors, metadata, [&](std::span<const std::byte> bytes) {
-        all.insert(all.end(), bytes.begin(), bytes.end());
+        const std::size_t at = all.size();
+        all.resize(at + bytes.size());
+        std::copy(bytes.begin(), bytes.end(), all.begin() + static_cast<std::ptrdiff_t>(at));
     });
     return all;
 }

@@ -34,23 +34,23 @@ struct Convolution {
     Extents<4> result_shape(const Extents<4>& x, const Extents<4>& weight) const {
         const ImageShape image(x, options.layout);
         const auto& o = options;
-        const auto fail = [&](const std::string& rule) {
+        const auto fail = [&](std::string_view rule, std::initializer_list<weft::detail::Piece> pieces = {}) {
             throw error(name, "x is {}, weight is {}: {}", weft::detail::shape_text(x),
-                        weft::detail::shape_text(weight), rule);
+                        weft::detail::shape_text(weight), weft::detail::message(rule, pieces));
         };
         require_pair(name, "stride", o.stride, 1);
         require_pair(name, "padding", o.padding, 0);
         require_pair(name, "dilation", o.dilation, 1);
         if (o.groups < 1) throw error(name, "there are {} groups: must be positive", o.groups);
         if (weight[0] % o.groups != 0 || image.channels != weight[1] * o.groups)
-            fail(fmt::format("with {} groups x must be {} of {} channels, and the channels out a multiple of {}",
-                             o.groups, image.axes(), weight[1] * o.groups, o.groups));
+            fail("with {} groups x must be {} of {} channels, and the channels out a multiple of {}",
+                 {o.groups, image.axes(), weight[1] * o.groups, o.groups});
         if (weight[2] < 1 || weight[3] < 1) fail("the kernel must not be empty");
         const WindowAxis rows = row_axis(image, weight), columns = column_axis(image, weight);
         if (rows.out() < 1 || columns.out() < 1)
-            fail(fmt::format("a kernel of {} x {} must fit in the padded image of {} x {}",
-                             o.dilation.height * (weight[2] - 1) + 1, o.dilation.width * (weight[3] - 1) + 1,
-                             image.height + 2 * o.padding.height, image.width + 2 * o.padding.width));
+            fail("a kernel of {} x {} must fit in the padded image of {} x {}",
+                 {o.dilation.height * (weight[2] - 1) + 1, o.dilation.width * (weight[3] - 1) + 1,
+                  image.height + 2 * o.padding.height, image.width + 2 * o.padding.width});
         ImageShape y = image;
         y.channels = weight[0];
         y.height = rows.out();

@@ -218,7 +218,7 @@ private:
     }
     template <class M, class F>
     static void for_each_distinct(M& module, F&& f) {
-        std::unordered_set<const void*> seen;
+        std::set<const void*> seen;
         for_each_parameter(module, [&](std::string_view path, auto& p) {
             if (seen.insert(p.node().get()).second) f(path, p);
         });

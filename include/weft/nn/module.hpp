@@ -17,12 +17,12 @@
 #include <weft/grad/var.hpp>
 
 #include <iosfwd>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 namespace weft::inline WEFT_ABI::nn {
@@ -144,7 +144,7 @@ void for_each_buffer(M&& module, F&& f) {
 /// How many numbers are trained; shared parameters count once.
 template <class M>
 index parameter_count(const M& module) {
-    std::unordered_set<const void*> seen;
+    std::set<const void*> seen;
     index count = 0;
     for_each_parameter(module, [&](std::string_view, const auto& p) {
         if (seen.insert(p.node().get()).second) count += p.size();
@@ -169,7 +169,7 @@ void requires_grad(const M& module, bool wanted) {
 template <class M>
 M clone(const M& module) {
     M copy = module;
-    std::unordered_map<const void*, weft::detail::NodeRef<weft::detail::TapeNode>> made;
+    std::map<const void*, weft::detail::NodeRef<weft::detail::TapeNode>> made;
     for_each_parameter(copy, [&]<class T, int N>(std::string_view, Parameter<T, N>& p) {
         const auto original = p.node();
         auto& node = made[original.get()];
@@ -199,17 +199,19 @@ void draw_again(M& module, auto& generator) {
 }
 
 template <class X>
-void describe(std::string& text, int depth, std::string_view name, X& x) {
-    const auto line = [&](const std::string& what) { text += fmt::format("{:{}}{}{}\n", "", 2 * depth, name, what); };
+void describe(std::string& text, std::size_t depth, std::string_view name, X& x) {
+    const auto line = [&](std::string_view what, std::initializer_list<weft::detail::Piece> pieces) {
+        text.append(2 * depth, ' ').append(name) += weft::detail::message(what, pieces) + '\n';
+    };
     if constexpr (is_parameter<X>) {
-        line(fmt::format(" {}: {}", weft::detail::shape_text(x.shape()), x.size()));
+        line(" {}: {}", {weft::detail::shape_text(x.shape()), x.size()});
     } else if constexpr (is_tensor<X>) {
-        line(fmt::format(" {}: buffer", weft::detail::shape_text(x.shape())));
+        line(" {}: buffer", {weft::detail::shape_text(x.shape())});
     } else if constexpr (is_optional<X>) {
         if (x) describe(text, depth, name, *x);
     } else {
         const index count = parameter_count(x);
-        line(fmt::format(": {} {}", count, count == 1 ? "parameter" : "parameters"));
+        line(": {} {}", {count, count == 1 ? "parameter" : "parameters"});
         for_each_member(x, [&](std::string_view inner, auto& member) { describe(text, depth + 1, inner, member); });
     }
 }

@@ -282,7 +282,7 @@ private:
 template <class M>
 double clip_grad_norm(const M& module, double max_norm) {
     double squares = 0;
-    std::unordered_set<const void*> seen;
+    std::set<const void*> seen;
     for_each_parameter(module, [&](std::string_view, const auto& p) {
         if (p.has_grad() && seen.insert(p.node().get()).second)
             squares += static_cast<double>(sum(square(p.grad())).item());
