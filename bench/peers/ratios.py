@@ -28,6 +28,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "report"))
+
+import measure
+
 try:
     import peers
 except ImportError as missing:
@@ -71,9 +75,6 @@ SHARES = [
     (r"so3_linear/c128", 0.7),
 ]
 TOLERANCE = 1e-4  # of the norm of a result, between probes of both sides
-
-SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
-SUFFIX = re.compile(r"(/((real|process|manual)_time|(threads|min_time|min_warmup_time|iterations|repeats):[^/]+))+$")
 
 
 def bar(name, peer):
@@ -125,7 +126,7 @@ def listed(program):
 
 def suffix_threads(full):
     """The number in /threads:N at the end of a name, or None."""
-    suffix = SUFFIX.search(full)
+    suffix = measure.SUFFIX.search(full)
     found = suffix and re.search(r"/threads:(\d+)", suffix.group())
     return int(found.group(1)) if found else None
 
@@ -141,7 +142,7 @@ def time_weft(program, full, threads, seconds):
     entries = [e for e in json.loads(run.stdout)["benchmarks"] if e.get("run_type", "iteration") == "iteration"]
     if not entries or entries[0].get("error_occurred"):
         raise RuntimeError(f"{full}: {entries[0].get('error_message') if entries else 'no result'}")
-    time = statistics.median(e["real_time"] * SECONDS[e["time_unit"]] for e in entries)
+    time = statistics.median(measure.seconds(e) for e in entries)
     first = entries[0]
     found = [(first[f"probe{i}"], first[f"norm{i}"]) for i in range(len(first)) if f"probe{i}" in first]
     return time, first.get("of_peak"), found
@@ -192,7 +193,7 @@ def main():
     ours = {}
     for program in found:
         for full in listed(program):
-            ours.setdefault(SUFFIX.sub("", full), []).append((program, full))
+            ours.setdefault(measure.SUFFIX.sub("", full), []).append((program, full))
     theirs = {}
     for case in peers.cases():
         theirs.setdefault(case.name, []).append(case)

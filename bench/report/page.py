@@ -285,6 +285,18 @@ def ratios_section(report):
     if not measured:
         return section
     threads = sorted({r["threads"] for r in measured})
+    kernels = {}
+    for r in measured:
+        kernel = r["name"].partition("/")[0]
+        forward = kernel.removesuffix("_backward")
+        if r["allocator"] != "recycling":
+            row = kernels.setdefault((r["peer"], forward), Bar(forward, "", [[], []], r["peer"]))
+            row.values[kernel != forward].append(statistics.median(r["ratios"]))
+    every = [v for row in kernels.values() for values in row.values for v in values]
+    label = "time of the other library / time of weft"
+    section.show("ratios", bars(
+        sorted(kernels.values(), key=lambda b: (b.group, b.label)), Axis(label, min(0.5, *every), max(2, *every)),
+        ["forward", "with gradients"], titled("Beside other libraries, a dot for each size and number of threads", threads), dots=True))
     found, table = {}, []
     for r in measured:
         kernel, _, size = r["name"].partition("/")
@@ -300,8 +312,9 @@ def ratios_section(report):
                       f"{times(min(r['ratios']))} – {times(max(r['ratios']))}"])
     rows = sorted(found.values(), key=lambda b: (b.group, b.label, by_size(b.note)))
     mark = "memory recycled" if any(m for b in rows for m in b.marks) else ""
-    section.show("ratios", ratio_bars(rows, "time of the other library / time of weft", [
-        threads_text(t) for t in threads], titled("Beside other libraries", threads), mark))
+    section.show("ratios_by_size", ratio_bars(rows, label, [threads_text(t) for t in threads],
+                                              titled("Beside other libraries", threads), mark),
+                 folded="each size by itself" if len(rows) > 20 else "")
     section.tabulate(f"{len(table)} comparisons", (
         "kernel", "beside", "threads", "its memory", "its time", "weft", "ratio", "least – most"), table)
     return section

@@ -6,6 +6,7 @@ it, a page has it once.
 """
 
 import math
+import statistics
 from dataclasses import dataclass, field
 from html import escape
 
@@ -281,7 +282,8 @@ class Plot(Picture):
 
 @dataclass
 class Bar:
-    """One row of a bar plot: a (low, middle, high) or None for each series, and a mark beside them."""
+    """One row of a bar plot: a (low, middle, high) or None for each series, and a mark beside them; or, where the plot is
+    one of dots, a list of numbers for each series."""
     label: str
     note: str
     values: list
@@ -290,18 +292,21 @@ class Bar:
 
 
 def bars(rows, axis, series, title="", anchor=1.0, format_value=lambda v: f"{number(v)}×", width=860, mark_name="",
-         references=()):
+         references=(), dots=False):
     """Horizontal bars from `anchor` on, with whiskers from the lowest to the highest value; a heading for each group.
-    `series` are the names of the values of a row, `references` (value, text) are lines across."""
-    thick = 13 if len(series) == 1 else 10
-    row_height = len(series) * thick + 9
+    `series` are the names of the values of a row, `references` (value, text) are lines across. With `dots` a row is the
+    dots of both its series on one line, and their geometric mean."""
+    thick = 17 if dots else 13 if len(series) == 1 else 10
+    row_height = thick if dots else len(series) * thick + 9
     label_width = max(text_width(r.label) + text_width(r.note, 11) + (8 if r.note else 0) for r in rows) + 12
     value_width = 74
     groups = []
     for r in rows:
         if r.group not in groups:
             groups.append(r.group)
-    legend = [(name, i, "bar") for i, name in enumerate(series)] if len(series) > 1 else []
+    legend = [(name, i, ("point", "hollow")[i] if dots else "bar") for i, name in enumerate(series)]
+    if len(series) == 1:
+        legend = []
     if mark_name:
         legend.append((mark_name, 0, "diamond"))
     # wide labels get a wider picture, not narrower bars
@@ -321,7 +326,8 @@ def bars(rows, axis, series, title="", anchor=1.0, format_value=lambda v: f"{num
             body.append(lambda y=y, group=group: p.text(0, y + 13, group, css="strong"))
             y += 24
         for r in (r for r in rows if r.group == group):
-            body.append(lambda y=y, r=r: _bar_row(p, r, y, thick, at, anchor, format_value, left, len(series)))
+            body.append(lambda y=y, r=r: _dot_row(p, r, y + thick / 2, at, format_value, left) if dots else
+                        _bar_row(p, r, y, thick, at, anchor, format_value, left, len(series)))
             y += row_height
         y += 6
     bottom = y
@@ -339,12 +345,25 @@ def bars(rows, axis, series, title="", anchor=1.0, format_value=lambda v: f"{num
     return p
 
 
-def _bar_row(p, r, y, thick, at, anchor, format_value, left, count):
-    middle = y + count * thick / 2 + 4
+def _row_label(p, r, y, left):
     note = text_width(r.note, 11) + 8 if r.note else 0
-    p.text(left - 10 - note, middle, r.label, "end")
+    p.text(left - 10 - note, y, r.label, "end")
     if r.note:
-        p.text(left - 10, middle, r.note, "end", "muted small")
+        p.text(left - 10, y, r.note, "end", "muted small")
+
+
+def _dot_row(p, r, y, at, format_value, left):
+    _row_label(p, r, y + 4, left)
+    every = [v for values in r.values for v in values]
+    p.segment(at(min(every)), y, at(max(every)), y, "grid")
+    for i, values in enumerate(r.values):
+        for v in values:
+            p.mark(at(v), y, i, hollow=i == 1, radius=3.2, title=f"{r.label} {r.note}: {format_value(v)}")
+    p.text(at(max(every)) + 9, y + 4, format_value(statistics.geometric_mean(every)), css="small", halo=True)
+
+
+def _bar_row(p, r, y, thick, at, anchor, format_value, left, count):
+    _row_label(p, r, y + count * thick / 2 + 4, left)
     for i, value in enumerate(r.values):
         if value is None:
             continue
