@@ -49,7 +49,7 @@ namespace detail {
 /// a rounded to an integer, with the sign of a: without instructions for it, xsimd makes -0 to 0.
 template <class P>
 WEFT_ALWAYS_INLINE P keep_sign_of_zero(const P& rounded, [[maybe_unused]] const P& a) {
-#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__)
+#ifndef __SSE4_1__
     if constexpr (is_dual<P>)
         return P(keep_sign_of_zero(rounded.value, a.value), rounded.tangent);
     else if constexpr (is_packet<P>)

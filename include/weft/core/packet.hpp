@@ -353,20 +353,24 @@ WEFT_ALWAYS_INLINE Packet<T> permute(const std::type_identity_t<Packet<T>>& a, c
 #endif
 }
 
-/// The larger of a and b by one instruction where there is one; b or NaN if one of them is NaN.
+/// a where it is larger than b, else b, as x86 has an instruction for; others say otherwise of zeros and NaN.
 template <class P>
 WEFT_ALWAYS_INLINE P larger(const P& a, const P& b) {
+#if defined(__x86_64__) || defined(__i386__)
     if constexpr (requires { typename P::batch_bool_type; })
         return xsimd::max(a, b);
     else
+#endif
         return select(a > b, a, b);
 }
-/// The smaller of a and b, likewise.
+/// a where it is smaller than b, else b, likewise.
 template <class P>
 WEFT_ALWAYS_INLINE P smaller(const P& a, const P& b) {
+#if defined(__x86_64__) || defined(__i386__)
     if constexpr (requires { typename P::batch_bool_type; })
         return xsimd::min(a, b);
     else
+#endif
         return select(a < b, a, b);
 }
 
