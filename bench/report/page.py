@@ -296,7 +296,8 @@ def ratios_section(report):
     label = "time of the other library / time of weft"
     section.show("ratios", bars(
         sorted(kernels.values(), key=lambda b: (b.group, b.label)), Axis(label, min(0.5, *every), max(2, *every)),
-        ["forward", "with gradients"], titled("Beside other libraries, a dot for each size and number of threads", threads), dots=True))
+        ["forward", "with gradients"], titled("Beside other libraries, a dot for each size and number of threads", threads),
+        dots=True))
     found, table = {}, []
     for r in measured:
         kernel, _, size = r["name"].partition("/")

@@ -34,7 +34,7 @@ struct Piece {
             text = std::to_string(a);
         else if constexpr (std::same_as<A, double> || std::same_as<A, float>) {
             char digits[32];
-            text.assign(digits, std::to_chars(digits, digits + 32, a).ptr);
+            text.assign(digits, std::to_chars(digits, digits + 32, a, std::chars_format::general).ptr);
         } else
             text = fmt::format("{}", a);
     }
