@@ -25,12 +25,11 @@ public:
     virtual bool has_gradient() const noexcept = 0;
 
     void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
-    static void release(TapeNode* node) noexcept {
-        TapeNode* pending = nullptr;
-        if (node && node->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            node->next = nullptr;
-            pending = node;
-        }
+    /// Gives up one reference to a node.
+    WEFT_NOINLINE static void release(TapeNode* node) noexcept {
+        if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        node->next = nullptr;
+        TapeNode* pending = node;
         while (pending) {
             TapeNode* const dead = pending;
             pending = dead->next;
@@ -79,7 +78,9 @@ public:
         std::swap(node_, other.node_);
         return *this;
     }
-    ~NodeRef() { TapeNode::release(node_); }
+    ~NodeRef() {
+        if (node_) TapeNode::release(node_);
+    }
     N* get() const noexcept { return node_; }
     N* operator->() const noexcept { return node_; }
     explicit operator bool() const noexcept { return node_ != nullptr; }

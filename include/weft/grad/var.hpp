@@ -111,19 +111,13 @@ public:
 
     /// Lands an expression; without a Var or Parameter in it, its value becomes a leaf.
     template <Expression E>
-    requires(!std::same_as<std::remove_cvref_t<E>, Var>) Var(const E& expression) {
-        static_assert(E::rank == N, "weft: the expression has another rank than the Var it is assigned to");
-        if constexpr (detail::Structure<E>::differentiable)
-            record(expression);
-        else
-            this->make_leaf(Tensor<T, N>(expression));
-    }
+    requires(!std::same_as<std::remove_cvref_t<E>, Var>) Var(const E& expression) : Var(landed(expression)) {}
     /// A leaf of one number.
     Var(T value) requires(N == 0) { this->make_leaf(Tensor<T, 0>(value)); }
 
 private:
     template <class E>
-    void record(const E& e);
+    static Var landed(const E& e);
 };
 
 template <Expression E>
@@ -403,19 +397,24 @@ private:
 
 template <class T, int N>
 template <class E>
-void Var<T, N>::record(const E& e) {
-    if constexpr (requires { e.var(); } && std::is_same_v<typename E::value_type, T>) { // a Parameter
-        *this = e.var();
+Var<T, N> Var<T, N>::landed(const E& e) {
+    static_assert(E::rank == N, "weft: the expression has another rank than the Var it is assigned to");
+    using S = detail::Structure<E>;
+    if constexpr (!S::differentiable) {
+        Var made;
+        made.make_leaf(Tensor<T, N>(e));
+        return made;
+    } else if constexpr (requires { e.var(); } && std::is_same_v<typename E::value_type, T>) { // a Parameter
+        return e.var();
     } else {
         static_assert(std::is_same_v<detail::compute_type<E>, T>,
                       "weft: a Var has the element type its expression is computed in");
-        using S = detail::Structure<E>;
         using K = typename S::template kernel<detail::DenseLeaves, 0, 0, true>;
         detail::Prepared<E> prepared(e);
         detail::DenseTablesOf<E>& tables = prepared;
-        *this = detail::record_fused(tables, detail::evaluate_of<E>(),
-                                     &detail::dense_backward_kernel<K, S::leaves, S::constants, S::runs, T>,
-                                     detail::backward_driver<E>());
+        return detail::record_fused(tables, detail::evaluate_of<E>(),
+                                    &detail::dense_backward_kernel<K, S::leaves, S::constants, S::runs, T>,
+                                    detail::backward_driver<E>());
     }
 }
 
