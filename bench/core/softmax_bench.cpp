@@ -86,7 +86,7 @@ void add(const char* name, void (*f)(benchmark::State&, index, index), index row
 
 int main(int argc, char** argv) {
     for (const weft::index rows : {1, 4, 16, 64, 256, 1024, 16384}) add("softmax", &softmax_value<Plain>, rows, 1024);
-    for (const auto& [rows, columns] : {std::pair<weft::index, weft::index>{4096, 1024}, {20000, 8}}) {
+    for (const auto& [rows, columns] : {std::pair<weft::index, weft::index>{4096, 1024}, {20000, 40}, {20000, 8}}) {
         add("softmax", &softmax_value<Plain>, rows, columns);
         add("softmax_backward", &softmax_gradient<Plain>, rows, columns);
         add("log_softmax", &softmax_value<Logarithm>, rows, columns);

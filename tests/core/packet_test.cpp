@@ -84,6 +84,17 @@ TEMPLATE_TEST_CASE("packets: lanes are asked, added and moved", "[core]", float,
     for (const T v : y) sum += v;
     REQUIRE(weft::sum_lanes<T>(weft::load_packet(y.data())) == Approx(sum).margin(1e-5));
 
+    // A monoid that does not commute says in which order.
+    struct Join {
+        static Packet<T> combine(const Packet<T>& a, const Packet<T>& b) { return a - b * T(0.5); }
+    };
+    std::vector<T> joined = y;
+    for (std::size_t half = width<T> / 2; half > 0; half /= 2)
+        for (std::size_t i = 0; i < half; ++i) joined[i] = joined[i] - joined[i + half] * T(0.5);
+    const auto all = weft::combine_lanes<Join, T>(weft::load_packet(y.data()));
+    REQUIRE(weft::first_lane<T>(all) == Approx(joined[0]).epsilon(1e-5));
+    REQUIRE(weft::first_lane<T>(all) == lanes_of<T>(all)[0]);
+
     std::array<int, 16> lane{};
     for (std::size_t i = 0; i < width<T>; ++i) lane[i] = static_cast<int>((3 * i + 1) % width<T>);
     const auto moved =
@@ -164,14 +175,18 @@ TEMPLATE_TEST_CASE("packets: nearest integers, exponents", "[core]", float, doub
                 REQUIRE(same_bits(nearest, std::nearbyint(x)));
         }
     constexpr int most = Limits::max_exponent - 1, least = Limits::min_exponent - Limits::digits;
+    const T large = sizeof(T) == 4 ? 256 : 2048, below = std::nextafter(large, T(0));
     for (int n = 2 * (Limits::min_exponent - 1); n <= 2 * most; ++n)
-        for (const T x : {T(1), T(-1.25), Limits::min(), T(1.75) * Limits::denorm_min(), Limits::max()}) {
+        for (const T x :
+             {T(1), T(-1.25), Limits::min(), T(1.75) * Limits::denorm_min(), below, -below, Limits::max()}) {
+            if (std::abs(x) >= large && n < (sizeof(T) == 4 ? -158 : -1086)) continue;
             // A result that is subnormal may be rounded twice.
             const T exact = std::ldexp(x, n),
                     scaled = lanes_of<T>(weft::scale_exponent(Packet<T>(x), Packet<T>(T(n))))[0];
             INFO(x << " 2^" << n << " is " << exact << ", not " << scaled);
             REQUIRE((scaled == exact ||
                      (std::abs(exact) < Limits::min() && std::abs(scaled - exact) <= Limits::denorm_min())));
+            REQUIRE(std::signbit(scaled) == std::signbit(x));
         }
     for (int n = least + 1; n <= most; ++n)
         for (const T mantissa : {T(1), T(1.41), T(1.42), T(1.999)}) {

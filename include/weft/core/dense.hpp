@@ -204,11 +204,7 @@ T reduce_run(const T* p, index n) {
             if constexpr (std::is_same_v<Monoid, SumOf>) {
                 result = sum_lanes<T>(a);
             } else {
-                T lane[static_cast<std::size_t>(w)];
-                store_packet(lane, a);
-                for (index half = w / 2; half > 0; half /= 2)
-                    for (index k = 0; k < half; ++k) lane[k] = Monoid::combine(lane[k], lane[k + half]);
-                result = lane[0];
+                result = first_lane<T>(combine_lanes<Monoid, T>(a));
             }
         }
     }

@@ -11,6 +11,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -51,6 +52,16 @@ struct PacketOf {
     static WEFT_ALWAYS_INLINE type splat(const T& a) { return a; }
 };
 
+template <class B>
+WEFT_ALWAYS_INLINE typename B::register_type register_of(const B& b) {
+    return b;
+}
+// The lanes Distance apart, a power of 2, in each other's place.
+template <std::size_t Distance, class R, std::size_t... I>
+WEFT_ALWAYS_INLINE R exchange_lanes(R a, std::index_sequence<I...>) {
+    return __builtin_shufflevector(a, a, (I ^ Distance)...);
+}
+
 template <class T>
 struct BatchPacket {
     using type = xsimd::batch<T>;
@@ -59,6 +70,10 @@ struct BatchPacket {
     static WEFT_ALWAYS_INLINE type load(const T* p) { return type::load_unaligned(p); }
     static WEFT_ALWAYS_INLINE void store(T* p, const type& a) { a.store_unaligned(p); }
     static WEFT_ALWAYS_INLINE type splat(T a) { return type(a); }
+    template <index Distance>
+    static WEFT_ALWAYS_INLINE type exchanged(const type& a) {
+        return type(exchange_lanes<Distance>(register_of(a), std::make_index_sequence<type::size>{}));
+    }
 };
 template <>
 struct PacketOf<float> : BatchPacket<float> {};
@@ -104,9 +119,10 @@ struct PacketOf<Dual<T>> {
         part::store(q + lanes, batch(interleave_high(a, b, sequence{})));
     }
     static WEFT_ALWAYS_INLINE type splat(const Dual<T>& a) { return {part::splat(a.value), part::splat(a.tangent)}; }
-
-private:
-    static WEFT_ALWAYS_INLINE typename batch::register_type register_of(const batch& b) { return b; }
+    template <index Distance>
+    static WEFT_ALWAYS_INLINE type exchanged(const type& a) {
+        return {part::template exchanged<Distance>(a.value), part::template exchanged<Distance>(a.tangent)};
+    }
 };
 
 } // namespace detail
@@ -249,6 +265,28 @@ WEFT_ALWAYS_INLINE T sum_lanes(const std::type_identity_t<Packet<T>>& a) {
         return T{sum_lanes<Part>(a.value), sum_lanes<Part>(a.tangent)};
     } else {
         return a;
+    }
+}
+
+/// The lanes combined by a monoid, halves with halves: lane 0 has all of them.
+template <class Monoid, class T>
+WEFT_ALWAYS_INLINE Packet<T> combine_lanes(const std::type_identity_t<Packet<T>>& a) {
+    return [&]<std::size_t... K>(std::index_sequence<K...>) {
+        Packet<T> all = a;
+        ((all = Monoid::combine(all, detail::PacketOf<T>::template exchanged<(lanes<T> >> (K + 1))>(all))), ...);
+        return all;
+    }
+    (std::make_index_sequence<std::bit_width(static_cast<std::size_t>(lanes<T>)) - 1>{});
+}
+/// What lane 0 has.
+template <class T>
+WEFT_ALWAYS_INLINE T first_lane(const std::type_identity_t<Packet<T>>& a) {
+    if constexpr (lanes<T> == 1) {
+        return a;
+    } else {
+        T lane[static_cast<std::size_t>(lanes<T>)];
+        store_packet(lane, a);
+        return lane[0];
     }
 }
 
@@ -440,21 +478,38 @@ WEFT_ALWAYS_INLINE P power_of_two(const P& n) {
 
 } // namespace detail
 
-/// a * 2^n, also where the result overflows or is subnormal; for integers n of at most twice a normal exponent.
+/// a * 2^n for integers n; 2^n must be a normal number.
+template <class P>
+WEFT_ALWAYS_INLINE P scale_exponent_within(const P& a, const P& n) {
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<P, Packet<float>>)
+        return P(_mm512_scalef_ps(a, n));
+    else
+        return P(_mm512_scalef_pd(a, n));
+#else
+    return a * detail::power_of_two(n);
+#endif
+}
+/// a * 2^n, also where the result overflows or is subnormal; for |a| < 2^8 (double: 2^11) and integers n of at most
+/// twice a normal exponent. An n so small that nothing is left multiplies by 0: underflow takes a processor a hundred
+/// times as long.
 template <class P>
 WEFT_ALWAYS_INLINE P scale_exponent(const P& a, const P& n) {
     if constexpr (std::is_arithmetic_v<P>) {
         return std::ldexp(a, static_cast<int>(n == n ? n : P(0)));
     } else {
-#if defined(__AVX512F__)
-        if constexpr (std::is_same_v<P, Packet<float>>)
-            return P(_mm512_scalef_ps(a, n));
-        else
-            return P(_mm512_scalef_pd(a, n));
-#else
         using Part = typename P::value_type;
+        constexpr Part least = std::is_same_v<Part, float> ? -158 : -1086;
+#if defined(__AVX512F__)
+        const P m = select(n < P(least), P(-std::numeric_limits<Part>::infinity()), n);
+        if constexpr (std::is_same_v<Part, float>)
+            return P(_mm512_scalef_ps(a, m));
+        else
+            return P(_mm512_scalef_pd(a, m));
+#else
         const P half = nearest_integer(n * P(Part(0.5)));
-        return a * detail::power_of_two(half) * detail::power_of_two(n - half);
+        const P rest = select(n < P(least), P(0), detail::power_of_two(n - half));
+        return a * detail::power_of_two(half) * rest;
 #endif
     }
 }

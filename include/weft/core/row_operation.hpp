@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/evaluate.hpp>
+#include <weft/core/transpose_block.hpp>
 
 /// Operations on the lines of a tensor along one axis (softmax, normalisations): all sweeps over a line happen while it
 /// is in cache. A body is written once over a line of packets; the line is either one long row, or as many
@@ -31,11 +32,7 @@ public:
             store_first(out_ + k * lanes<T>, a, rest_);
     }
     /// The one result of the line.
-    WEFT_ALWAYS_INLINE void store_result(const P& a) {
-        T lane[static_cast<std::size_t>(lanes<T>)];
-        store_packet(lane, a);
-        *out_ = lane[0];
-    }
+    WEFT_ALWAYS_INLINE void store_result(const P& a) { *out_ = first_lane<T>(a); }
     template <class F>
     WEFT_ALWAYS_INLINE void each(F&& f) {
         for (index k = 0; k < whole_; ++k) f(k);
@@ -64,11 +61,7 @@ public:
             all = Monoid::combine(all, a);
         } while (k < whole_);
         if (rest_ > 0) all = Monoid::combine(all, f(whole_));
-        T lane[static_cast<std::size_t>(lanes<T>)];
-        store_packet(lane, all);
-        for (index half = lanes<T> / 2; half > 0; half /= 2)
-            for (index i = 0; i < half; ++i) lane[i] = Monoid::combine(lane[i], lane[i + half]);
-        return splat(lane[0]);
+        return splat(first_lane<T>(combine_lanes<Monoid, T>(all)));
     }
 
 private:
@@ -139,6 +132,10 @@ void run_gathered(const Body& body, const T* const* in, T* out, const LineLayout
     for (int input = 0; input < Inputs; ++input) {
         T* const to = scratch + input * l.n * w;
         tile[input] = to;
+        if (element_stride == 1 && count == w) {
+            transpose_block(in[input], line_stride, w, l.n, to, w);
+            continue;
+        }
         for (index k = 0; k < l.n; ++k)
             for (index i = 0; i < w; ++i)
                 to[k * w + i] = in[input][k * element_stride + std::min(i, count - 1) * line_stride];
@@ -147,6 +144,7 @@ void run_gathered(const Body& body, const T* const* in, T* out, const LineLayout
     body.run(ColumnLine<T>(tile, result, l.n, w));
     const index results = l.single ? 1 : l.n;
     const index out_stride = l.single ? 1 : line_stride;
+    if (element_stride == 1 && count == w) return transpose_block(result, w, results, w, out, out_stride);
     for (index i = 0; i < count; ++i)
         for (index k = 0; k < results; ++k) out[k * element_stride + i * out_stride] = result[k * w + i];
 }

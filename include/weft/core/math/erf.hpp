@@ -18,7 +18,12 @@ enum class Gaussian { erfc, normal };
 /// Beyond this, the tail is 0, even a times the normal distribution.
 template <Gaussian G, class P>
 WEFT_ALWAYS_INLINE constexpr P vanishing_tail() {
-    return G == Gaussian::erfc ? either<P>(10.3, 27.5) : either<P>(14.5, 38.8);
+    return G == Gaussian::erfc ? either<P>(10.6, 27.5) : either<P>(15, 39);
+}
+/// |a| where the normal distribution at -|a| decides about a times that at a, or about its slope, else a bound.
+template <class P>
+WEFT_ALWAYS_INLINE P normal_argument(const P& a) {
+    return smaller(select(a < P(0), vanishing_tail<Gaussian::normal, P>(), either<P>(6, 9)), magnitude(a));
 }
 /// Of packets and scalars, from 0 to vanishing_tail. With t = (a - k) / (a + k): factor = f(t) / (a + k), f by Remez's
 /// algorithm, relative error 3.3e-9 (double: 1.9e-17). The normal distribution has k sqrt(2) instead of k, so that its
@@ -67,7 +72,7 @@ WEFT_ALWAYS_INLINE P erf_ratio(const P& square) {
 template <class P>
 WEFT_ALWAYS_INLINE P erf_packet(const P& a) {
     const P size = magnitude(a);
-    const auto tail = gaussian_tail<Gaussian::erfc>(smaller(vanishing_tail<Gaussian::erfc, P>(), size));
+    const auto tail = gaussian_tail<Gaussian::erfc>(smaller(either<P>(5, 7), size)); // beyond which it is 1
     const P far = P(1) - tail.power.times(tail.factor);
     return select(size < P(1), P(multiply_add(a, erf_ratio(P(a * a)), a)), with_sign_of(far, a));
 }
@@ -119,7 +124,7 @@ WEFT_ALWAYS_INLINE P erfc(const P& a) {
 /// a times the normal distribution at a, and the slope of that, to full relative precision; of packets and scalars.
 template <class P>
 WEFT_ALWAYS_INLINE P times_normal(const P& a) {
-    const P size = smaller(detail::vanishing_tail<detail::Gaussian::normal, P>(), detail::magnitude(a));
+    const P size = detail::normal_argument(a);
     const auto tail = detail::gaussian_tail<detail::Gaussian::normal>(size);
     return larger(P(0), a) - tail.power.times(P(size * tail.factor));
 }
@@ -127,7 +132,7 @@ WEFT_ALWAYS_INLINE P times_normal(const P& a) {
 template <class P>
 WEFT_ALWAYS_INLINE P times_normal_slope(const P& a) {
     constexpr double density = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
-    const P size = smaller(detail::vanishing_tail<detail::Gaussian::normal, P>(), detail::magnitude(a));
+    const P size = detail::normal_argument(a);
     const auto tail = detail::gaussian_tail<detail::Gaussian::normal>(size);
     const P y = tail.power.times(P(multiply_add(number<P>(-density), size, tail.factor)));
     return select(a < P(0), y, P(P(1) - y));

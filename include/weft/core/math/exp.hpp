@@ -14,6 +14,8 @@ template <class P>
 struct Exponential {
     P n, p;
     WEFT_ALWAYS_INLINE P value() const { return scale_exponent(P(p + number<P>(1)), n); }
+    /// The same where 2^n is a normal number.
+    WEFT_ALWAYS_INLINE P normal_value() const { return scale_exponent_within(P(p + number<P>(1)), n); }
     WEFT_ALWAYS_INLINE P times(const P& x) const { return scale_exponent(P(multiply_add(p, x, x)), n); }
 };
 /// e^(n log(2) + r). p = r + r^2 q(r), where q interpolates at the Chebyshev points of |r| <= log(2) / 2 (relative
@@ -78,8 +80,9 @@ WEFT_ALWAYS_INLINE P logistic_share(const P& a, const Exponential<P>& e) {
 
 template <class P>
 WEFT_ALWAYS_INLINE P expm1_packet(const P& a) {
-    const auto [n, p] = bounded_exponential(a);
-    const P half = scale_exponent(number<P>(0.5), n); // 2^n itself may be too large
+    // below the first bound the result is -1
+    const auto [n, p] = exponential(smaller(either<P>(89, 710), larger(either<P>(-20, -40), a)));
+    const P half = scale_exponent_within(P(1), P(n - P(1))); // 2^n itself may be too large
     const P y = multiply_add(half, p, P(half - number<P>(0.5)));
     return select(a == P(0), a, P(y + y));
 }
@@ -88,7 +91,8 @@ template <class P>
 WEFT_ALWAYS_INLINE P tanh_packet(const P& a) {
     const P size = magnitude(a), square = a * a;
     const auto large = size > number<P>(0.625);
-    const P power = bounded_exponential(P(size + size)).value() + P(1);
+    // beyond the bound the result is 1
+    const P power = exponential(smaller(either<P>(20, 40), P(size + size))).normal_value() + P(1);
     if constexpr (is_single<P>) {
         const P r = polynomial(square, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1,
                                -3.33332819422e-1);
@@ -183,11 +187,13 @@ WEFT_ALWAYS_INLINE P times_sigmoid(const P& a, const P& w, const P& low) {
 /// a tanh(log(1 + e^a)), likewise.
 template <class P>
 WEFT_ALWAYS_INLINE P times_tanh_softplus(const P& a) {
-    const P size = smaller(detail::vanishing_exponent<P>(), detail::magnitude(a));
+    const auto negative = a < P(0);
+    // beyond the second bound the result is a
+    const P bound = select(negative, P(detail::vanishing_exponent<P>()), either<P>(20, 40));
+    const P size = smaller(bound, detail::magnitude(a));
     const auto power = detail::exponential(P(-size));
     const P e = power.value(), twice = e + e;
     // the hyperbolic tangent is e (e + 2) / (e (e + 2) + 2), or 1 - 2 e^2 / (1 + 2 e + 2 e^2)
-    const auto negative = a < P(0);
     const P numerator = select(negative, P(e + number<P>(2)), twice);
     const P denominator = multiply_add(e, numerator, P(select(negative, number<P>(2), P(P(1) + twice))));
     return larger(P(0), a) - power.times(P(size * numerator / denominator));
