@@ -55,6 +55,7 @@ TEMPLATE_TEST_CASE("matmul: every size and layout gives the product by definitio
                                   {130, 450, 50},
                                   {33, 500, 900},
                                   {20, 5000, 30},
+                                  {61, 13, 1001},
                                   {0, 3, 4},
                                   {3, 0, 4},
                                   {3, 4, 0},

@@ -125,11 +125,17 @@ void blocked_product(index m, index n, index k, const Strided<const T>& a, const
             const index m0 = (wide ? task / count_n : task) * length_m, rows = std::min(length_m, m - m0);
             const index first = wide ? task % count_n : 0, last = wide ? first + 1 : count_n;
             for (index k0 = 0; k0 < height; k0 += length_k) {
+                const index depth = std::min(length_k, height - k0);
                 const bool begins = p0 == 0 && k0 == 0;
-                for (index panel = first; panel < last; ++panel)
-                    panels.multiply(packed.data(), panel, k0, std::min(length_k, height - k0), rows,
-                                    {a.data + m0 * a.rows + (p0 + k0) * a.columns, a.rows, a.columns}, c + m0 * n,
-                                    begins ? into : Into::add, begins ? row : nullptr);
+                // Of short sums as many panels as the cache holds together, so that rows of c are written in long runs.
+                const index group = std::clamp<index>(Tile::depth / depth, 1, last - first);
+                const index step = group > 1 ? Tile::rows : rows;
+                for (index begin = first; begin < last; begin += group)
+                    for (index i = 0; i < rows; i += step)
+                        for (index panel = begin; panel < std::min(last, begin + group); ++panel)
+                            panels.multiply(packed.data(), panel, k0, depth, std::min(step, rows - i),
+                                            {a.data + (m0 + i) * a.rows + (p0 + k0) * a.columns, a.rows, a.columns},
+                                            c + (m0 + i) * n, begins ? into : Into::add, begins ? row : nullptr);
             }
         });
     }
