@@ -98,7 +98,7 @@ struct ProductTile {
         if (n <= lanes<T>)
             while (i + narrow_rows <= m)
                 run_rows(narrow_rows, [&](const Strided<const T>& from, T* to, const Addend& add) {
-                    run_narrow(n, k, from, b, ld, to, ldc, add);
+                    (a.rows == 1 ? run_narrow<true> : run_narrow<false>)(n, k, from, b, ld, to, ldc, add);
                 });
         while (i < m)
             run_rows(std::min(rows, m - i), [&](const Strided<const T>& from, T* to, const Addend& add) {
@@ -120,7 +120,8 @@ private:
             store_first(c, sum, n);
     }
 
-    /// narrow_rows rows of n <= lanes<T> columns.
+    /// narrow_rows rows of n <= lanes<T> columns; `Transposed`: a.rows is 1.
+    template <bool Transposed>
     WEFT_NOINLINE static void run_narrow(index n, index k, const Strided<const T>& a, const T* b, index ld, T* c,
                                          index ldc, const Addend& addend) {
         constexpr int groups = narrow_rows / 4;
@@ -133,6 +134,8 @@ private:
         for (int g = 0; g < groups; ++g) row[g] = a.data + 4 * g * a.rows;
         for (index l = 0; l < k; ++l, b += ld) {
             const Packet<T> factor = load_packet(b);
+            // No processor foresees steps of whole rows: two cache lines on, for the tiles to come.
+            if constexpr (Transposed) __builtin_prefetch(row[0] + 128 / sizeof(T));
 #pragma GCC unroll 16
             for (int g = 0; g < groups; ++g) {
 #if defined(__GNUC__)
