@@ -198,71 +198,122 @@ private:
     index width_;
 };
 
-/// One packet of channels of one image: Q outputs beside one another.
-template <int Q, class T>
-WEFT_ALWAYS_INLINE void weighted_packets(Packet<T>* sum, const T* from, index step, const index* offset,
-                                         const T* weight, index count, const Packet<T>& start) {
+/// The taps of an output that read the image: `count` from `first` on, and so on, `runs` times `step` later.
+struct PixelTaps {
+    index first, count, runs, step;
+};
+/// Depthwise sums of taps: the weights [taps, width] and, behind them, the bias; where the taps read.
+template <class T>
+struct TapSums {
+    const T* weight;
+    index width, taps;
+    const index* offset;
+
+    /// Q packets of results at a time, to = bias + weights times inputs: of a packet of `channels` from `channel` on of
+    /// Q outputs beside one another, or of Q packets of channels of one output (Beside = false).
+    template <int Q, bool Beside, bool Whole>
+    WEFT_ALWAYS_INLINE void write(T* to, index to_step, const T* from, index from_step, index channel, index channels,
+                                  const PixelTaps& inside) const {
+        constexpr index w = lanes<T>;
+        const T* const start = weight + channel;
+        if constexpr (!Beside) to_step = from_step = w;
+        Packet<T> sum[Q];
 #pragma GCC unroll 4
-    for (int q = 0; q < Q; ++q) sum[q] = start;
-    for (index k = 0; k < count; ++k) {
-        const Packet<T> factor = load_packet(weight + k * lanes<T>);
+        for (int q = 0; q < Q; ++q) sum[q] = load_packet(start + taps * width + (Beside ? 0 : q * w));
+        for (index run = 0, k = inside.first; run < inside.runs; ++run, k += inside.step)
+            for (index t = k; t < k + inside.count; ++t) {
+                const T *const factors = start + t * width, *const at = from + offset[t] + channel;
+                const Packet<T> first = load_packet(factors);
 #pragma GCC unroll 4
-        for (int q = 0; q < Q; ++q) sum[q] = multiply_add(factor, load_packet(from + offset[k] + q * step), sum[q]);
+                for (int q = 0; q < Q; ++q) {
+                    const T* const p = at + q * from_step;
+                    const Packet<T> factor = Beside || q == 0 ? first : load_packet(factors + q * w);
+                    sum[q] = multiply_add(factor, Whole ? load_packet(p) : load_first(p, channels, T{}), sum[q]);
+                }
+            }
+#pragma GCC unroll 4
+        for (int q = 0; q < Q; ++q) {
+            T* const p = to + channel + q * to_step;
+            if constexpr (Whole)
+                store_packet(p, sum[q]);
+            else
+                store_first(p, sum[q], channels);
+        }
     }
-}
+};
 
 /// y = the correlation of x [N, H, W, groups], one channel in each group, plus bias if there is one.
 template <class T>
 void correlate_depthwise_pixels(const Correlation& c, const T* x, const TapWeights<T>& weights, const T* bias, T* y) {
     constexpr index w = lanes<T>;
-    const PaddedPackets<T> packets(c);
-    const index taps = c.taps(), blocks = divide_up(c.groups, w);
-    const index grain = std::clamp<index>(4096 / c.pixels(), 1, c.batch); // images of a task
-    for_each_chunk(divide_up(c.batch, grain) * blocks, c.nanoseconds<T>(), [&](index task) {
-        const index channel = task % blocks * w, count = std::min(w, c.groups - channel);
-        Scratch<T> scratch(Scratch<T>::rounded(packets.size()) + (taps + 1) * w);
-        T *const padded = scratch.take(packets.size()), *const factors = scratch.take((taps + 1) * w);
-        std::fill_n(padded, packets.size(), T{});
-        std::fill_n(factors, (taps + 1) * w, T{});
-        for (index i = 0; i < count; ++i) {
-            for (index tap = 0; tap < taps; ++tap)
-                factors[tap * w + i] = weights.data[(channel + i) * weights.group + weights.position(c, tap)];
-            if (bias) factors[taps * w + i] = bias[channel + i];
-        }
-        const Packet<T> start = load_packet(factors + taps * w);
-        const index first = task / blocks * grain;
-        for (index n = first; n < std::min(c.batch, first + grain); ++n) {
-            for (index r = 0; r < c.rows.count; ++r) {
-                const index in_strip = r % packets.rows;
-                if (in_strip == 0)
-                    packets.read(padded, x + n * c.in_plane() * c.groups + channel, count, r,
-                                 std::min(packets.rows, c.rows.count - r));
-                const T* const from = padded + in_strip * packets.row_step();
-                T* const row =
-                    y +
-                    ((n * c.rows.out + c.rows.start + r * c.rows.step) * c.columns.out + c.columns.start) * c.groups +
-                    channel;
-                const auto store = [&](index q, const Packet<T>& value) {
-                    T* const to = row + q * c.columns.step * c.groups;
-                    if (count == w)
-                        store_packet(to, value);
-                    else
-                        store_first(to, value, count);
-                };
-                index q = 0;
-                Packet<T> sum[4];
-                for (; q + 4 <= c.columns.count; q += 4) {
-                    weighted_packets<4, T>(sum, from + q * packets.column_step(), packets.column_step(),
-                                           packets.offsets.data(), factors, taps, start);
-#pragma GCC unroll 4
-                    for (index u = 0; u < 4; ++u) store(q + u, sum[u]);
+    const index taps = c.taps(), width = divide_up(c.groups, w) * w;
+    Scratch<T> memory((taps + 1) * width); // weights [taps, channels], then the bias
+    T* const factors = memory.data();
+    std::fill_n(factors, (taps + 1) * width, T{});
+    const std::vector<index> positions = weights.positions(c);
+    for (index g = 0; g < c.groups; ++g) {
+        for (index tap = 0; tap < taps; ++tap)
+            factors[tap * width + g] = weights.data[g * weights.group + positions[static_cast<std::size_t>(tap)]];
+        if (bias) factors[taps * width + g] = bias[g];
+    }
+    std::vector<index> offsets;
+    for (const index down : c.rows.offset)
+        for (const index right : c.columns.offset) offsets.push_back((down * c.columns.in + right) * c.groups);
+    const TapSums<T> sums{factors, width, taps, offsets.data()};
+    // The first of the taps of the output at `position` that are within the image, and how many are.
+    const auto within = [](const CorrelationAxis& axis, index position) {
+        index first = 0, end = axis.taps();
+        const auto at = [&](index t) { return position * axis.stride + axis.offset[static_cast<std::size_t>(t)]; };
+        while (first < end && at(first) < 0) ++first;
+        while (first < end && at(end - 1) >= axis.in) --end;
+        return std::pair(first, end - first);
+    };
+    // Outputs of which all columns are in the image.
+    index inner = 0, inner_end = c.columns.count;
+    while (inner < inner_end && within(c.columns, inner).second < c.columns.taps()) ++inner;
+    while (inner < inner_end && within(c.columns, inner_end - 1).second < c.columns.taps()) --inner_end;
+
+    const index rows = c.batch * c.rows.count;
+    const index grain = std::max<index>(1, (index{1} << 14) / (c.columns.count * width)); // rows of a task
+    for_each_chunk(divide_up(rows, grain), c.nanoseconds<T>(), [&](index task) {
+        for (index i = task * grain; i < std::min(rows, (task + 1) * grain); ++i) {
+            const index n = i / c.rows.count, r = i % c.rows.count;
+            const T* const in_row = x + (n * c.rows.in + r * c.rows.stride) * c.columns.in * c.groups;
+            T* const out_row =
+                y + ((n * c.rows.out + c.rows.start + r * c.rows.step) * c.columns.out + c.columns.start) * c.groups;
+            const std::pair<index, index> vertical = within(c.rows, r); // first and number of the taps' rows
+            const index in_step = c.columns.stride * c.groups, out_step = c.columns.step * c.groups;
+
+            const auto one = [&](index q) {
+                const auto [first, count] = within(c.columns, q);
+                const PixelTaps inside{vertical.first * c.columns.taps() + first, count, vertical.second,
+                                       c.columns.taps()};
+                T* const to = out_row + q * out_step;
+                const T* const from = in_row + q * in_step;
+                index channel = 0;
+                for (; channel + 4 * w <= c.groups; channel += 4 * w)
+                    sums.template write<4, false, true>(to, w, from, w, channel, w, inside);
+                for (; channel + w <= c.groups; channel += w)
+                    sums.template write<1, false, true>(to, w, from, w, channel, w, inside);
+                if (channel < c.groups)
+                    sums.template write<1, false, false>(to, w, from, w, channel, c.groups - channel, inside);
+            };
+            index q = 0;
+            for (; q < inner; ++q) one(q);
+            const PixelTaps all{vertical.first * c.columns.taps(), vertical.second * c.columns.taps(), 1, 0};
+            if (inner_end - inner >= 4)
+                for (; q < inner_end; q += 4) { // the last four may overlap those before
+                    q = std::min(q, inner_end - 4);
+                    T* const to = out_row + q * out_step;
+                    const T* const from = in_row + q * in_step;
+                    index channel = 0;
+                    for (; channel + w <= c.groups; channel += w)
+                        sums.template write<4, true, true>(to, out_step, from, in_step, channel, w, all);
+                    if (channel < c.groups)
+                        sums.template write<4, true, false>(to, out_step, from, in_step, channel, c.groups - channel,
+                                                            all);
                 }
-                for (; q < c.columns.count; ++q) {
-                    weighted_packets<1, T>(sum, from + q * packets.column_step(), 0, packets.offsets.data(), factors,
-                                           taps, start);
-                    store(q, sum[0]);
-                }
-            }
+            for (; q < c.columns.count; ++q) one(q);
         }
     });
 }
