@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <weft/core/flush_subnormals.hpp>
 #include <weft/core/ops/multiply.hpp>
 #include <weft/core/ops/square.hpp>
 #include <weft/core/reduce.hpp>
@@ -30,11 +31,13 @@ void for_each_range(index size, index bytes, F&& f) {
                                  });
 }
 
-/// One pass over a parameter, its gradient and K states: update(p, g, states) on packets.
+/// One pass over a parameter, its gradient and K states: update(p, g, states) on packets. Subnormal numbers become 0:
+/// states of what has no gradient any more would end among them.
 template <std::size_t K, class T, class Update>
 void update_values(const Update& rule, T* p, const T* g, T* const* states, index size) {
     using P = Packet<T>;
     for_each_range(size, static_cast<index>(sizeof(T) * (3 + 2 * K)), [&](index begin, index n) {
+        const weft::detail::FlushSubnormals flushed;
         const Update update = rule; // local copies, which the stores below cannot alias
         std::array<T*, K> to{};
         for (std::size_t k = 0; k < K; ++k) to[k] = states[k] + begin;
@@ -71,8 +74,9 @@ inline std::string joined(std::string_view path, std::string_view name) {
 } // namespace detail
 
 /// Updates the parameters of a module from their gradients. `Rule` says how; see Adam and SGD. It holds handles of the
-/// parameters, not the module, which may move; a parameter shared by two members is updated once. Options are those of
-/// a group of parameters; all begin in group 0:
+/// parameters, not the module, which may move; a parameter shared by two members is updated once. A step takes
+/// subnormal numbers for 0 (torch.set_flush_denormal), so that states of what has no gradient any more stay fast.
+/// Options are those of a group of parameters; all begin in group 0:
 ///
 ///     nn::Adam optimizer{net, {.lr = 0.01}};
 ///     optimizer.add_group(net.conv1, {.lr = 0.01, .weight_decay = 5e-4});
