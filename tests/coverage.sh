@@ -9,7 +9,7 @@
 # the edges that compilers make for exceptions are none (both are llvm-cov's sense of the word).
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- io fuzz so3/irreps potential/mace_options potential/load_mace \
+[ $# -gt 0 ] || set -- io fuzz so3/irreps potential/mace_options potential/nequip_options potential/load_mace \
     potential/options_for potential/checkpoint
 compiler=${CXX:-clang++-19}
 version=$("$compiler" -dumpversion)
