@@ -4,6 +4,7 @@
 #include <weft/core/iteration.hpp>
 #include <weft/core/kernel.hpp>
 
+#include <bit>
 #include <limits>
 
 namespace weft::inline WEFT_ABI {
@@ -204,12 +205,30 @@ T reduce_run(const T* p, index n) {
             if constexpr (std::is_same_v<Monoid, SumOf>) {
                 result = sum_lanes<T>(a);
             } else {
-                result = first_lane<T>(combine_lanes<Monoid, T>(a));
+                if (i < n) a = Monoid::combine(a, load_first(p + i, n - i, result));
+                return first_lane<T>(combine_lanes<Monoid, T>(a));
             }
         }
     }
     for (; i < n; ++i) result = Monoid::combine(result, p[i]);
     return result;
+}
+
+/// Where the first element is that is equal to `value`, or NaN as it is; n if none is.
+template <class T>
+index find_first(const T* p, index n, const T& value) {
+    constexpr index w = lanes<T>;
+    const bool number = value == value;
+    index i = 0;
+    if constexpr (w > 1)
+        for (const Packet<T> wanted = splat(value); i + w <= n; i += w) {
+            const Packet<T> a = load_packet(p + i);
+            const Packet<T> one = splat(T(1)), zero = splat(T(0));
+            const Packet<T> found = number ? select(a == wanted, one, zero) : select(a == a, zero, one);
+            if (const std::uint32_t bits = nonzero_lanes<T>(found)) return i + std::countr_zero(bits);
+        }
+    while (i < n && (number ? p[i] != value : p[i] == p[i])) ++i;
+    return i;
 }
 
 /// to[i] = combine(to[i], from[i])

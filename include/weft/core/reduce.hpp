@@ -259,6 +259,10 @@ struct ArgExtremum {
         for_each_chunk((result.size() + grain - 1) / grain, static_cast<double>(x.size()), [&](index chunk) {
             for (index i = chunk * grain; i < std::min(result.size(), (chunk + 1) * grain); ++i) {
                 const T* const p = data + i / inner * n * inner + i % inner;
+                if (std::is_floating_point_v<T> && inner == 1 && n >= 2 * lanes<T>) {
+                    out[i] = find_first(p, n, reduce_run<typename Better::Monoid>(p, n));
+                    continue;
+                }
                 T best = p[0];
                 index at = 0;
                 for (index k = 1; k < n; ++k)
@@ -273,6 +277,7 @@ struct ArgExtremum {
     }
 };
 struct Larger {
+    using Monoid = MaximumOf;
     static constexpr auto name = "argmax";
     template <class T>
     static bool than(const T& a, const T& b) {
@@ -280,6 +285,7 @@ struct Larger {
     }
 };
 struct Smaller {
+    using Monoid = MinimumOf;
     static constexpr auto name = "argmin";
     template <class T>
     static bool than(const T& a, const T& b) {
