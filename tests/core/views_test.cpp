@@ -4,6 +4,9 @@
 #include <weft/core/reduce.hpp>
 #include <weft/core/views.hpp>
 
+#include <algorithm>
+#include <array>
+
 using namespace weft_test;
 using weft::Extents, weft::Tensor, weft::to_end, weft::View;
 
@@ -28,6 +31,46 @@ TEST_CASE("views: transpose and permute", "[core]") {
                 weft::permute(x, {0, 1, 1});
             }) == "weft: permute: axis 1 is named twice: every axis must be named once");
     REQUIRE(error_of([&] { weft::transpose(x, 0, 3); }) == "weft: transpose: axis 3 is out of range for rank 3");
+}
+
+TEMPLATE_TEST_CASE("views: copies of permuted windows, element by element", "[core]", float, double, int) {
+    using T = TestType;
+    const auto check = [](const auto& view, const char* what) {
+        const Tensor<T, 4> copy = view, negated = -view;
+        const auto& e = view.shape();
+        const auto& s = view.strides();
+        weft::index wrong = 0, at = 0;
+        for (weft::index i = 0; i < e[0]; ++i)
+            for (weft::index j = 0; j < e[1]; ++j)
+                for (weft::index k = 0; k < e[2]; ++k)
+                    for (weft::index l = 0; l < e[3]; ++l, ++at) {
+                        const T x = view.data()[i * s[0] + j * s[1] + k * s[2] + l * s[3]];
+                        wrong += copy.data()[at] != x || negated.data()[at] != -x;
+                    }
+        INFO(what << " " << e[0] << ", " << e[1] << ", " << e[2] << ", " << e[3]);
+        REQUIRE(wrong == 0);
+    };
+    for (const Extents<4>& extents :
+         {Extents<4>{1, 1, 300, 70}, {1, 1, 64, 129}, {2, 3, 5, 67}, {3, 4, 33, 4}, {7, 1, 130, 3}, {2, 80, 2, 35}}) {
+        auto x = Tensor<T, 4>::empty(extents);
+        for (weft::index i = 0; i < x.size(); ++i) x.mutable_data()[i] = static_cast<T>(i);
+        std::array<int, 4> order{0, 1, 2, 3};
+        do {
+            check(weft::permute(x, order), "whole");
+            check(weft::slice(weft::permute(x, order), 3, 1, weft::to_end), "window");
+            check(weft::permute(weft::slice(x, 3, 1, -1), order), "rows with gaps");
+            check(weft::permute(weft::slice(x, 3, 0, weft::to_end, 2), order), "every second");
+            check(weft::permute(weft::slice(x, 2, 0, weft::to_end, 3), order), "every third row");
+        } while (std::next_permutation(order.begin(), order.end()));
+    }
+    // Broadcast beside another operand.
+    auto a = Tensor<T, 2>::empty({40, 90});
+    for (weft::index i = 0; i < a.size(); ++i) a.mutable_data()[i] = static_cast<T>(i % 61);
+    const auto b = Tensor<T, 3>::full({3, 90, 40}, T(2));
+    const Tensor<T, 3> product = b * weft::transpose(a);
+    for (weft::index i = 0; i < 3; ++i)
+        for (weft::index j = 0; j < 90; ++j)
+            for (weft::index k = 0; k < 40; ++k) REQUIRE(product(i, j, k) == 2 * a(k, j));
 }
 
 TEST_CASE("views: slices follow Python", "[core]") {

@@ -3,6 +3,7 @@
 
 #include <weft/core/dense.hpp>
 #include <weft/core/expression.hpp>
+#include <weft/core/transposed_copy.hpp>
 
 namespace weft::inline WEFT_ABI {
 
@@ -27,7 +28,8 @@ void collect(const E& e, Operand<T>*& operands, T*& constants) {
     } else if constexpr (requires { e.describe(*operands); }) {
         e.describe(*operands++);
     } else {
-        describe_operand(e, *operands++);
+        describe_operand(e, *operands);
+        copy_transposed(*operands++);
     }
 }
 
@@ -117,6 +119,12 @@ void land(Tensor<T, N, S>& target, const Expression auto& expression) {
                 source.storage()) {
                 if constexpr (!std::same_as<S, AnyShape<N>>) target = Tensor<T, N, S>::empty(source.shape());
                 target = Tensor<T, N, S>::share(source.storage(), source.data(), source.shape());
+                return;
+            }
+            if (const detail::TransposedCopy<T> copy(source.shape(), source.strides().data()); copy) {
+                auto copied = Tensor<T, N, S>::empty(source.shape());
+                copy(source.data(), copied.mutable_data());
+                target = std::move(copied);
                 return;
             }
         }

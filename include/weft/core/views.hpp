@@ -24,7 +24,9 @@ inline std::pair<index, index> slice_bounds(index extent, index begin, index end
 /// The end of an axis, for `slice`.
 inline constexpr index to_end = std::numeric_limits<index>::max();
 
-/// The axes in another order: axis k of the result is axis order[k] of x. Errors: not every axis once.
+/// The axes in another order: axis k of the result is axis order[k] of x. A view; where neighbours in memory end up
+/// along another axis than the last, an expression that reads it makes a copy first, in tiles. Errors: not every axis
+/// once.
 template <Expression E>
 auto permute(const E& e, const std::array<int, static_cast<std::size_t>(E::rank)>& order) {
     const auto x = eval(e);
