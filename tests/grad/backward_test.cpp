@@ -7,10 +7,11 @@
 #include <weft/grad.hpp>
 #include <weft/linalg/matmul.hpp>
 
+#include <algorithm>
 #include <thread>
 
 using namespace weft_test;
-using weft::Parameter, weft::Tensor, weft::Var;
+using weft::Extents, weft::Parameter, weft::Tensor, weft::Var;
 
 namespace {
 
@@ -51,6 +52,32 @@ struct ThrowsInBackward {
 };
 
 } // namespace
+
+TEMPLATE_TEST_CASE("backward: copies of permuted values", "[grad]", float, double) {
+    using T = TestType;
+    for (const Extents<3>& extents : {Extents<3>{3, 40, 67}, {70, 1, 33}, {2, 2, 2}, {5, 64, 4}}) {
+        std::array<int, 3> order{0, 1, 2};
+        do {
+            Var<T, 3> x(numbers<T, 3>(extents));
+            const Var<T, 3> y = weft::contiguous(weft::permute(x, order));
+            const Var<T, 3> part = weft::contiguous(weft::permute(weft::slice(x, 2, 1, weft::to_end), order));
+            const auto dy = numbers<T, 3>(y.shape(), 2);
+            std::array<int, 3> back{};
+            for (int k = 0; k < 3; ++k) back[static_cast<std::size_t>(order[static_cast<std::size_t>(k)])] = k;
+            const Tensor<T, 3> expected = weft::permute(dy, back);
+            weft::backward(y, dy);
+            REQUIRE(same_bits(x.grad(), expected));
+            const Var<T, 3> again = weft::contiguous(weft::permute(x, order)); // added to what is there
+            weft::backward(again, dy);
+            REQUIRE(same_bits(x.grad(), Tensor<T, 3>(expected + expected)));
+            x.clear_grad();
+            weft::backward(part, Tensor<T, 3>::ones(part.shape()));
+            const Tensor<T, 2> first = weft::select_index(x.grad(), 2, 0), last = weft::select_index(x.grad(), 2, -1);
+            REQUIRE(weft::sum(weft::abs(first)).item() == 0);
+            REQUIRE(weft::sum(last).item() == T(extents[0] * extents[1]));
+        } while (std::next_permutation(order.begin(), order.end()));
+    }
+}
 
 TEST_CASE("backward: gradients of what nobody asks for are not computed", "[grad]") {
     int calls = 0, wanted = 0;

@@ -3,6 +3,11 @@
 
 #include <weft/core/evaluate.hpp>
 #include <weft/core/pool_allocator.hpp>
+#include <weft/core/transposed_copy.hpp>
+
+#include <algorithm>
+#include <array>
+#include <functional>
 
 namespace weft::inline WEFT_ABI::detail {
 
@@ -166,6 +171,8 @@ public:
         const DenseTask<T> task{nullptr, operands, Leaves, constants, {extents, static_cast<std::size_t>(rank)}, cost};
         const Iteration it = make_iteration(task);
         if (hand_down(it)) return;
+        if constexpr (Leaves == 1)
+            if (permute_back(it)) return;
         GradientTarget<T> targets[Leaves + 1];
         Storage apart[Leaves + 1];
         // Those that the kernel does not write last: what it writes first is not to be zeros.
@@ -216,6 +223,35 @@ private:
         for (int k = 0; k < Leaves; ++k)
             if (auto* const node = static_cast<ValueNode<T>*>(operands[k].node); node && node->wanted)
                 node->gradient = this->gradient;
+        return true;
+    }
+    /// Where the only operand is permuted, its gradient is the adjoint in the order of its memory.
+    bool permute_back(const Iteration& it) {
+        auto* const node = static_cast<ValueNode<T>*>(operands[0].node);
+        if (!(unit_slopes & 1u) || !node || !node->wanted) return false;
+        if (this->size != it.size || node->size != it.size) return false;
+        std::array<std::array<index, 3>, max_rank> axes{}; // strides of the operand, extents, strides of the adjoint
+        index step = 1;
+        for (int a = it.rank; a-- > 0; step *= it.extents[a])
+            axes[static_cast<std::size_t>(a)] = {it.strides[0][a], it.extents[a], step};
+        std::sort(axes.begin(), axes.begin() + it.rank, std::greater<>());
+        index extents_of[max_rank], strides_of[max_rank];
+        step = 1;
+        for (int a = it.rank; a-- > 0; step *= extents_of[a]) {
+            const auto [stride, extent, adjoint] = axes[static_cast<std::size_t>(a)];
+            if (stride != step) return false;
+            extents_of[a] = extent;
+            strides_of[a] = adjoint;
+        }
+        const TransposedCopy<T> copy({extents_of, static_cast<std::size_t>(it.rank)}, strides_of);
+        if (!copy) return false;
+        if (!node->has_gradient()) {
+            copy(this->gradient_data(), node->allocate_gradient());
+        } else {
+            const Storage back = Storage::allocate(static_cast<std::size_t>(it.size) * sizeof(T));
+            copy(this->gradient_data(), reinterpret_cast<T*>(back.data()));
+            combine_run<SumOf>(node->gradient_to_update(), reinterpret_cast<const T*>(back.data()), it.size);
+        }
         return true;
     }
     static bool same_window(const Operand<T>& a, const Operand<T>& b) {
