@@ -136,9 +136,9 @@ void run_gathered(const Body& body, const T* const* in, T* out, const LineLayout
             transpose_block(in[input], line_stride, w, l.n, to, w);
             continue;
         }
-        for (index k = 0; k < l.n; ++k)
-            for (index i = 0; i < w; ++i)
-                to[k * w + i] = in[input][k * element_stride + std::min(i, count - 1) * line_stride];
+        std::fill_n(to, l.n * w, T{});
+        for (index i = 0; i < count; ++i)
+            for (index k = 0; k < l.n; ++k) to[k * w + i] = in[input][k * element_stride + i * line_stride];
     }
     T* const result = scratch + Inputs * l.n * w;
     body.run(ColumnLine<T>(tile, result, l.n, w));
@@ -149,13 +149,14 @@ void run_gathered(const Body& body, const T* const* in, T* out, const LineLayout
         for (index k = 0; k < results; ++k) out[k * element_stride + i * out_stride] = result[k * w + i];
 }
 
-/// Applies `body` to every line. `cost`: nanoseconds per element.
+/// Applies `body` to every line, to rows of at least Body::least_packets packets one by one. `cost`: nanoseconds per
+/// element.
 template <int Inputs, class Body, class T>
 void for_each_line(const Body& body, const T* const* in, T* out, const LineLayout& l, double cost) {
     constexpr index w = lanes<T>;
     const index lines = l.outer * l.inner;
     if (lines == 0 || (l.n == 0 && !l.single)) return;
-    const bool rows = l.inner == 1 && l.n >= w;
+    const bool rows = l.inner == 1 && l.n >= Body::least_packets * w;
     // A chunk is a number of rows, of packets of short rows, or of packets of columns.
     const index tiles = l.inner == 1 ? (l.outer + w - 1) / w : l.outer * ((l.inner + w - 1) / w);
     const index units = rows ? l.outer : tiles;

@@ -15,6 +15,7 @@ constexpr T lowest_value() {
 }
 
 struct SoftmaxValue {
+    static constexpr index least_packets = 3; // one short row alone waits for its maximum, and for its sum
     template <class L>
     static WEFT_ALWAYS_INLINE void run(L line) {
         using P = typename L::P;
@@ -31,6 +32,7 @@ struct SoftmaxValue {
     }
 };
 struct SoftmaxAdjoint { // of y, dy
+    static constexpr index least_packets = 1;
     template <class L>
     static WEFT_ALWAYS_INLINE void run(L line) {
         using P = typename L::P;
@@ -41,6 +43,7 @@ struct SoftmaxAdjoint { // of y, dy
 };
 
 struct LogSoftmaxValue {
+    static constexpr index least_packets = SoftmaxValue::least_packets;
     template <class L>
     static WEFT_ALWAYS_INLINE void run(L line) {
         using P = typename L::P;
@@ -54,6 +57,7 @@ struct LogSoftmaxValue {
     }
 };
 struct LogSoftmaxAdjoint { // of y, dy
+    static constexpr index least_packets = 1;
     template <class L>
     static WEFT_ALWAYS_INLINE void run(L line) {
         using P = typename L::P;
@@ -64,6 +68,7 @@ struct LogSoftmaxAdjoint { // of y, dy
 };
 
 struct LogSumExpValue {
+    static constexpr index least_packets = SoftmaxValue::least_packets;
     template <class L>
     static WEFT_ALWAYS_INLINE void run(L line) {
         using P = typename L::P;
