@@ -94,7 +94,10 @@ struct NegativeLogLikelihood {
     Values forward_recorded(const Tensor<T, 2>& logits) {
         const index classes = logits.extent(1);
         auto losses = Tensor<T, 1>::empty({entries()});
-        if constexpr (Logits) log_partition = Tensor<T, 1>::empty({entries()});
+        if constexpr (Logits)
+            log_partition = subset ? Tensor<T, 1>::empty({entries()})
+                                   : weft::detail::map_lines(weft::detail::LogSumExpValue{}, Extents<1>{entries()},
+                                                             true, 1, 0.8, logits);
         T* const loss = losses.mutable_data();
         T* const partition = log_partition.mutable_data();
         weft::detail::for_each_chunk(chunks(entries(), classes), cost(entries(), classes), [&](index chunk) {
@@ -105,7 +108,7 @@ struct NegativeLogLikelihood {
                 if (label == ignore_index) continue;
                 const T* const x = logits.data() + row * classes;
                 T z{};
-                if constexpr (Logits) z = partition[e] = partition_of(x, classes);
+                if constexpr (Logits) z = subset ? partition[e] = partition_of(x, classes) : partition[e];
                 loss[e] = (T(1) - T(smoothing)) * weight_of(label) * (z - x[label]);
                 if (smoothing > 0)
                     loss[e] = loss[e] + T(smoothing / static_cast<double>(classes)) * spread(x, z, classes);
