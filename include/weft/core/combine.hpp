@@ -102,6 +102,19 @@ void reduce_groups(const Grouping& g, const T* x, index width, T* y, T untouched
     });
 }
 
+/// y[d] = the sum of the rows x[e] that go to d, in ascending e. Narrow rows are added one after the other, by one
+/// thread: to order them would take longer.
+template <class T>
+void sum_groups(const Tensor<index, 1>& destination, index rows, const T* x, index width, T* y) {
+    if (width > 32) return reduce_groups<SumOf>(group_by(destination, rows), x, width, y, T(0));
+    std::fill_n(y, rows * width, T(0));
+    const index* const to = destination.data();
+    if (width == 1)
+        for (index e = 0; e < destination.size(); ++e) y[to[e]] = SumOf::combine(y[to[e]], x[e]);
+    else
+        for (index e = 0; e < destination.size(); ++e) combine_run<SumOf>(y + to[e] * width, x + e * width, width);
+}
+
 /// y[i] = x[at[i]], rows of `width` elements.
 template <class T>
 void gather_rows(const T* x, const Tensor<index, 1>& at, index width, T* y) {
@@ -139,22 +152,24 @@ struct Scatter {
             const index width = row_size(x.shape());
             auto y = Tensor<T, N>::empty(with_rows(x.shape(), rows));
             T* const out = y.mutable_data();
-            const Grouping g = group_by(to, rows);
+            const auto reduce_by = [&]<class Monoid>(Monoid, T untouched) {
+                reduce_groups<Monoid>(group_by(to, rows), x.data(), width, out, untouched);
+            };
             switch (reduce) {
             case Reduce::sum:
-                reduce_groups<SumOf>(g, x.data(), width, out, T(0));
+                sum_groups(to, rows, x.data(), width, out);
                 break;
             case Reduce::mul:
-                reduce_groups<ProductOf>(g, x.data(), width, out, T(1));
+                reduce_by(ProductOf{}, T(1));
                 break;
             case Reduce::max:
-                reduce_groups<MaximumOf>(g, x.data(), width, out, T(0));
+                reduce_by(MaximumOf{}, T(0));
                 break;
             case Reduce::min:
-                reduce_groups<MinimumOf>(g, x.data(), width, out, T(0));
+                reduce_by(MinimumOf{}, T(0));
                 break;
             case Reduce::mean:
-                reduce_groups<SumOf>(g, x.data(), width, out, T(0));
+                sum_groups(to, rows, x.data(), width, out);
                 if constexpr (!std::is_integral_v<T>) return y / counts<T>(y.shape());
                 break;
             }
