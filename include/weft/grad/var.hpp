@@ -116,9 +116,8 @@ public:
     Var(T value) requires(N == 0) { this->make_leaf(Tensor<T, 0>(value)); }
 
 private:
-    /// The value of an expression, recorded, or a leaf of it.
     template <class E>
-    static Var landed(const E& e);
+    static Var<T, N> landed(const E& e);
 };
 
 template <Expression E>
