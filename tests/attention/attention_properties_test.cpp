@@ -132,6 +132,23 @@ TEST_CASE("attention: a head by itself, with its slope, is as beside others", "[
     }
 }
 
+TEST_CASE("attention: a softcap by itself, operation by operation", "[attention]") {
+    const auto q = random<double, 4>({2, 3, 37, 24}, 1), k = random<double, 4>({2, 3, 50, 24}, 2),
+               v = random<double, 4>({2, 3, 50, 20}, 3);
+    AttentionOptions options;
+    options.softcap = 0.4;
+    options.scale = 0.5;
+    const auto fused = everything(q, k, v, options);
+    const Var<double, 4> vq{q}, vk{k}, vv{v};
+    const Var<double, 4> scores = matmul(vq, transpose(vk)) * 0.5;
+    const Var<double, 4> out = matmul(softmax(eval(tanh(scores / 0.4) * 0.4)), vv);
+    REQUIRE(relative_difference(fused.result.out, out.value()) < 1e-12);
+    backward(sum(out * sin(out)));
+    REQUIRE(relative_difference(fused.dq, vq.grad()) < 1e-12);
+    REQUIRE(relative_difference(fused.dk, vk.grad()) < 1e-12);
+    REQUIRE(relative_difference(fused.dv, vv.grad()) < 1e-12);
+}
+
 TEST_CASE("attention: the same bits on any number of threads", "[attention]") {
     const auto run = [](weft::index batch, weft::index heads, weft::index keys) {
         const auto q = random<float, 4>({batch, 3 * heads, 200, 16}, 1),
