@@ -5,10 +5,6 @@
 #include <weft/core/pool_allocator.hpp>
 #include <weft/core/transposed_copy.hpp>
 
-#include <algorithm>
-#include <array>
-#include <functional>
-
 namespace weft::inline WEFT_ABI::detail {
 
 /// A recorded value and how its gradient reaches the values it was computed from. Nodes are reference-counted by the
@@ -230,17 +226,14 @@ private:
         auto* const node = static_cast<ValueNode<T>*>(operands[0].node);
         if (!(unit_slopes & 1u) || !node || !node->wanted) return false;
         if (this->size != it.size || node->size != it.size) return false;
-        std::array<std::array<index, 3>, max_rank> axes{}; // strides of the operand, extents, strides of the adjoint
-        index step = 1;
-        for (int a = it.rank; a-- > 0; step *= it.extents[a])
-            axes[static_cast<std::size_t>(a)] = {it.strides[0][a], it.extents[a], step};
-        std::sort(axes.begin(), axes.begin() + it.rank, std::greater<>());
-        index extents_of[max_rank], strides_of[max_rank];
-        step = 1;
+        // The axes from the innermost in memory out, and how the adjoint is strided along them.
+        index extents_of[max_rank], strides_of[max_rank], step = 1;
         for (int a = it.rank; a-- > 0; step *= extents_of[a]) {
-            const auto [stride, extent, adjoint] = axes[static_cast<std::size_t>(a)];
-            if (stride != step) return false;
-            extents_of[a] = extent;
+            index adjoint = 1;
+            int axis = it.rank - 1;
+            for (; axis >= 0 && it.strides[0][axis] != step; --axis) adjoint *= it.extents[axis];
+            if (axis < 0) return false;
+            extents_of[a] = it.extents[axis];
             strides_of[a] = adjoint;
         }
         const TransposedCopy<T> copy({extents_of, static_cast<std::size_t>(it.rank)}, strides_of);

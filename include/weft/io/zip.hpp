@@ -28,9 +28,10 @@
 
 namespace weft::inline WEFT_ABI::io::detail::inline WEFT_DETAIL_ZIP {
 
-/// Tables of the checksum of zip files: entry [k][b] is the one of byte b followed by k zero bytes.
+/// Tables of the checksum of zip files: entry [k][b] is the one of byte b followed by k zero bytes. Made where they are
+/// needed: the compiler would take as long as for a whole floor.
 template <class = void>
-inline constexpr auto crc_tables = [] {
+std::array<std::array<std::uint32_t, 256>, 8> make_crc_tables() {
     std::array<std::array<std::uint32_t, 256>, 8> tables{};
     for (std::uint32_t b = 0; b < 256; ++b) {
         std::uint32_t c = b;
@@ -40,13 +41,13 @@ inline constexpr auto crc_tables = [] {
     for (std::size_t k = 1; k < 8; ++k)
         for (std::size_t b = 0; b < 256; ++b) tables[k][b] = tables[k - 1][b] >> 8 ^ tables[0][tables[k - 1][b] & 0xff];
     return tables;
-}();
+}
 
 /// CRC-32 of zip files, of what came before (`crc`) and `bytes`.
 template <class = void>
 std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t crc = 0) {
     const auto byte = [&](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
-    const auto& t = crc_tables<>;
+    static const auto t = make_crc_tables();
     crc = ~crc;
     std::size_t i = 0;
     for (; i + 8 <= bytes.size(); i += 8) {
