@@ -45,13 +45,6 @@ bool is_zero(const T& a) {
         return a == T(0);
 }
 
-template <class T>
-T first_lane(const Packet<T>& a) {
-    T lane[static_cast<std::size_t>(lanes<T>)];
-    store_packet(lane, a);
-    return lane[0];
-}
-
 /// The negative log-likelihood of labels, of logits (softmax and logarithm of a row while it is in cache) or of
 /// logarithms of probabilities. Entry e of the loss is row subset[e], or row e without a subset.
 template <bool Logits, Reduction R, class T, std::integral Label, std::integral Row>
