@@ -73,6 +73,16 @@ TEMPLATE_TEST_CASE("views: copies of permuted windows, element by element", "[co
             for (weft::index k = 0; k < 40; ++k) REQUIRE(product(i, j, k) == 2 * a(k, j));
 }
 
+TEST_CASE("views: a transposed view that repeats its elements is read where it lies", "[core]") {
+    const auto x = numbers<float, 2>({40, 60});
+    const View<float, 3> many = weft::broadcast_to(weft::transpose(x), Extents<3>{500, 60, 40});
+    weft::reset_peak_memory();
+    const std::size_t before = weft::peak_memory();
+    const float total = weft::sum(many * 2.0f).item();
+    REQUIRE(weft::peak_memory() - before < 1u << 20); // all elements have 4.8 MB
+    REQUIRE(total == Approx(1000 * static_cast<double>(weft::sum(x).item())).epsilon(1e-4));
+}
+
 TEST_CASE("views: slices follow Python", "[core]") {
     const auto x = weft::arange<int>(10);
     const auto list = [&](weft::index begin, weft::index end, weft::index step = 1) {

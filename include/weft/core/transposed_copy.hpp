@@ -64,7 +64,10 @@ WEFT_NOINLINE void copy_transposed(Operand<T>& o) {
     if (o.rank < 2 || o.read || o.strides[o.rank - 1] < 2) return;
     const TransposedCopy<T> copy({o.extents, static_cast<std::size_t>(o.rank)}, o.strides);
     if (!copy || copy.size() < 1024) return;
-    Storage memory = Storage::allocate(static_cast<std::size_t>(copy.size()) * sizeof(T));
+    // Not where elements are there several times (broadcast, windows that overlap), which may take any memory.
+    const std::size_t bytes = static_cast<std::size_t>(copy.size()) * sizeof(T);
+    if (bytes > o.storage.bytes()) return;
+    Storage memory = Storage::allocate(bytes);
     copy(reinterpret_cast<const T*>(o.data), reinterpret_cast<T*>(memory.data()));
     o.data = memory.data();
     o.storage = std::move(memory);

@@ -21,8 +21,7 @@ struct RelationGroups {
 
 /// See RelationGroups: there are at most as many groups as edges. edge_type [E], from 0 to below num_relations. Kept
 /// with the graph. O(E + N num_relations) time at first. Errors: edge_type is not [E]; a relation out of range.
-template <class = void>
-RelationGroups relation_groups(const Graph& g, const Tensor<std::int32_t, 1>& edge_type, index num_relations) {
+inline RelationGroups relation_groups(const Graph& g, const Tensor<std::int32_t, 1>& edge_type, index num_relations) {
     struct Key {
         Tensor<std::int32_t, 1> edge_type; // holds the memory, which names it
         index num_relations;

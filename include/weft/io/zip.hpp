@@ -28,8 +28,8 @@
 
 namespace weft::inline WEFT_ABI::io::detail::inline WEFT_DETAIL_ZIP {
 
-/// Tables of the checksum of zip files: entry [k][b] is the one of byte b followed by k zero bytes. Made where they are
-/// needed: the compiler would take as long as for a whole floor.
+/// Tables of the checksum of zip files: entry [k][b] is the one of byte b followed by k zero bytes. Not made by the
+/// compiler, which takes long for it.
 template <class = void>
 std::array<std::array<std::uint32_t, 256>, 8> make_crc_tables() {
     std::array<std::array<std::uint32_t, 256>, 8> tables{};
